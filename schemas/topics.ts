@@ -1,0 +1,10 @@
+/** The log's topics and what their records are. Partitions are counted at creation and never change (design: section 5). */
+
+export const logTopics = {
+  'device-events': { schema: 'device-event', key: 'subject id', partitioned: true },
+  'dead-letters': { schema: 'dead-letter', key: 'topic shape', partitioned: false },
+} as const
+
+/** Schema ids in the Confluent frame. Append-only: an id keeps its schema for ever. */
+export const schemaIds = { 'device-event': 1, 'dead-letter': 2 } as const
+export type SchemaName = keyof typeof schemaIds
