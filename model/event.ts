@@ -23,7 +23,10 @@ export type EventSource = {
   sessionId: string | null
   connection: number
   packetId: number | null
-  /** `partition:offset` of the dead letter this event was re-driven from. */
+  /**
+   * `partition:offset` of the dead letter this event was re-driven from; with `:uncounted` behind it when no Quarantined body
+   * had counted that letter for this subject (the topic could not be mapped then).
+   */
   redriveOf: string | null
   /** Who did it, for origin `api`. */
   actor: string | null

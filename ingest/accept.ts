@@ -1,0 +1,226 @@
+/**
+ * One MQTT message -> one durable event, or one durable dead letter. The promise gates the acknowledgement.
+ * Before: `adapters/mqtt`.  After: `adapters/*` log, then `processors/device-stage.ts`.
+ *
+ * Resolves only when the log has synced what the message became; then the PUBACK may go out. Rejects when the log refuses
+ * (disk full, closed): no PUBACK, the device sends again. Bad input never rejects: it becomes a dead letter, appended first
+ * and acknowledged then, so that a device does not resend it for ever.
+ */
+import type { DeadLetter, DeviceEvent, EventSource, FactItem, Subject } from '../model/event.ts'
+import { partitionOf } from '../model/partition.ts'
+import type { DeviceMessage, EventCodec, EventLog, Ids, LogRecord, SubjectKeys } from '../model/ports.ts'
+import { isBatchTopic, splitBatch } from './domain/batch.ts'
+import { type ParsedMessage, type ParseOutcome, parseMessage } from './domain/parse-message.ts'
+import type { ReasonCode } from './domain/reasons.ts'
+import type { TopicMap } from './domain/topic-map.ts'
+
+export type AcceptDeps = {
+  log: EventLog
+  codec: EventCodec
+  encodeDeadLetter: (letter: DeadLetter) => Uint8Array
+  keys: SubjectKeys
+  ids: Ids
+  tenant: string
+  topicMap: TopicMap
+  /** Raw inflate, ended at `outputBytesMax`; null when the bytes are no deflate stream or give more. */
+  inflate: (bytes: Uint8Array, outputBytesMax: number) => Uint8Array | null
+  counters: AcceptCounters
+}
+
+/** Counted for `/metrics`; each message is counted in exactly one of them. */
+export type AcceptCounters = { accepted: () => void; deadLettered: (reason: string) => void; ignored: () => void }
+
+/** A message's context that its parts share: a batch holds several messages. */
+type Incoming = { topic: string; payload: Uint8Array; payloadBytes: number; cut: boolean; receivedAtMs: number; source: EventSource }
+
+export const createAccept = (deps: AcceptDeps) => {
+  const pseudonym = (clear: string): string => deps.keys.pseudonym(clear)
+  const parse = (topic: string, payload: Uint8Array, receivedAtMs: number): ParseOutcome =>
+    parseMessage(topic, payload, { topicMap: deps.topicMap, receivedAtMs, pseudonym })
+
+  return async (message: DeviceMessage): Promise<void> => {
+    const incoming = toIncoming(message)
+    if (incoming.cut) return quarantine(deps, incoming, tooLarge(parse(message.topic, message.payload, message.receivedAtMs), message))
+    if (isBatchTopic(message.topic)) return acceptBatch(deps, incoming, parse)
+    return acceptOne(deps, incoming, parse(message.topic, message.payload, message.receivedAtMs))
+  }
+}
+
+/** One outcome to the log. Not async, so that the usual message costs one promise, the append's own. */
+export const acceptOne = (deps: AcceptDeps, incoming: Incoming, outcome: ParseOutcome): Promise<void> => {
+  switch (outcome.kind) {
+    case 'ignored':
+      deps.counters.ignored()
+      return Promise.resolve()
+    case 'refused':
+      return quarantine(deps, incoming, outcome)
+    case 'message':
+      return outcome.message.personal
+        ? appendSealed(deps, incoming, outcome.message)
+        : append(deps, toEvent(deps, incoming, outcome.message, [], null))
+  }
+}
+
+/** `.../batch/deflate`: several messages in one packet, kept as one event each. All are durable before the one PUBACK. */
+const acceptBatch = async (
+  deps: AcceptDeps,
+  incoming: Incoming,
+  parse: (topic: string, payload: Uint8Array, at: number) => ParseOutcome,
+): Promise<void> => {
+  const inflated = deps.inflate(incoming.payload, batchBytesMax)
+  const split =
+    inflated === null
+      ? ({ ok: false, reason: `expected raw deflate of at most ${batchBytesMax} bytes` } as const)
+      : splitBatch(incoming.topic, inflated)
+  if (!split.ok) {
+    const whole = parse(incoming.topic, incoming.payload, incoming.receivedAtMs)
+    return quarantine(deps, incoming, refusalOf(whole, incoming.topic, 'BATCH_INVALID', split.reason))
+  }
+  await Promise.all(
+    split.value.map(({ topic, payload }) =>
+      acceptOne(
+        deps,
+        { ...incoming, topic, payload, payloadBytes: payload.byteLength, source: { ...incoming.source, topic } },
+        parse(topic, payload, incoming.receivedAtMs),
+      ),
+    ),
+  )
+}
+
+/** What one packet may inflate to; a deflate bomb ends here (security: row 11). */
+export const batchBytesMax = 1024 * 1024
+
+const toIncoming = (message: DeviceMessage): Incoming => ({
+  topic: message.topic,
+  payload: message.payload,
+  payloadBytes: message.cutFromBytes ?? message.payload.byteLength,
+  cut: message.cutFromBytes !== null,
+  receivedAtMs: message.receivedAtMs,
+  source: {
+    origin: 'mqtt',
+    topic: message.topic,
+    qos: message.qos,
+    dup: message.dup,
+    retain: message.retain,
+    storedCopy: message.storedCopy,
+    clientId: message.clientId,
+    sessionId: message.sessionId,
+    connection: message.connection,
+    packetId: message.packetId,
+    redriveOf: null,
+    actor: null,
+  },
+})
+
+const append = async (deps: AcceptDeps, event: DeviceEvent): Promise<void> => {
+  const { id } = event.subject
+  await deps.log.append('device-events', [
+    { partition: partitionOf(id, deps.log.partitionCount('device-events')), key: id, value: deps.codec.encode(event) },
+  ])
+  deps.counters.accepted()
+}
+
+const appendSealed = async (deps: AcceptDeps, incoming: Incoming, message: ParsedMessage): Promise<void> => {
+  const owner = message.subject.id
+  const [payload, ...sealed] = await Promise.all([
+    deps.keys.seal(owner, incoming.payload),
+    ...message.personalFacts.map((fact) => deps.keys.seal(owner, encoder.encode(fact.value))),
+  ])
+  const facts = message.personalFacts.map(
+    (fact, index): FactItem => ({ name: fact.name, value: fact.masked, sealed: sealed[index] ?? null }),
+  )
+  return append(deps, toEvent(deps, incoming, message, facts, payload))
+}
+
+const encoder = new TextEncoder()
+
+const toEvent = (
+  deps: AcceptDeps,
+  incoming: Incoming,
+  message: ParsedMessage,
+  personal: FactItem[],
+  sealed: Uint8Array | null,
+): DeviceEvent => ({
+  eventId: deps.ids.eventId(),
+  tenant: deps.tenant,
+  subject: message.subject,
+  observedAtMs: message.observedAtMs,
+  receivedAtMs: incoming.receivedAtMs,
+  bootId: message.bootId,
+  seq: message.seq,
+  uptimeSeconds: message.uptimeSeconds,
+  source: incoming.source.topic === message.storedTopic ? incoming.source : { ...incoming.source, topic: message.storedTopic },
+  bodies: personal.length === 0 ? message.bodies : [...message.bodies, { kind: 'Facts', items: personal }],
+  payload: sealed === null ? { encoding: 'plain', bytes: incoming.payload } : { encoding: 'sealed', bytes: sealed },
+})
+
+type Refusal = Extract<ParseOutcome, { kind: 'refused' }>
+
+/** The dead letter first, then a Quarantined body in the subject's partition, so that the ledger counts it once. */
+const quarantine = async (deps: AcceptDeps, incoming: Incoming, refusal: Refusal): Promise<void> => {
+  const letter: DeadLetter = {
+    eventId: deps.ids.eventId(),
+    tenant: deps.tenant,
+    receivedAtMs: incoming.receivedAtMs,
+    topic: refusal.storedTopic,
+    topicShape: refusal.topicShape,
+    reason: refusal.reason,
+    detail: refusal.detail,
+    subject: refusal.subject,
+    source: { ...incoming.source, topic: refusal.storedTopic },
+    sealedPayload: await deps.keys.seal(deadLetterKeyOf(incoming.receivedAtMs), incoming.payload),
+    payloadBytes: incoming.payloadBytes,
+    cut: incoming.cut,
+  }
+  const offsets = await deps.log.append('dead-letters', [{ partition: 0, key: letter.topicShape, value: deps.encodeDeadLetter(letter) }])
+  deps.counters.deadLettered(refusal.reason)
+  if (refusal.subject !== null)
+    await deps.log.append('device-events', [quarantinedRecord(deps, incoming, refusal, refusal.subject, `0:${offsets[0] ?? 0}`)])
+}
+
+/** Payloads that cannot be parsed may hold anything; one key a day, deleted when their retention ends. */
+export const deadLetterKeyOf = (receivedAtMs: number): string => `dead-letters:${new Date(receivedAtMs).toISOString().slice(0, 10)}`
+
+const quarantinedRecord = (deps: AcceptDeps, incoming: Incoming, refusal: Refusal, subject: Subject, deadLetter: string): LogRecord => {
+  const event: DeviceEvent = {
+    eventId: deps.ids.eventId(),
+    tenant: deps.tenant,
+    subject,
+    observedAtMs: null,
+    receivedAtMs: incoming.receivedAtMs,
+    bootId: null,
+    seq: null,
+    uptimeSeconds: null,
+    source: { ...incoming.source, topic: refusal.storedTopic },
+    bodies: [{ kind: 'Quarantined', reason: refusal.reason, deadLetter }],
+    payload: { encoding: 'none', bytes: new Uint8Array(0) },
+  }
+  return { partition: partitionOf(subject.id, deps.log.partitionCount('device-events')), key: subject.id, value: deps.codec.encode(event) }
+}
+
+const tooLarge = (outcome: ParseOutcome, message: DeviceMessage): Refusal =>
+  refusalOf(
+    outcome,
+    message.topic,
+    'PAYLOAD_TOO_LARGE',
+    `expected a payload within the limit of its topic, got ${message.cutFromBytes ?? 0} bytes; the first ${message.payload.byteLength} are kept`,
+  )
+
+/** A refusal for a reason that lies before the parsing; whatever the parser could tell about the topic is kept. */
+const refusalOf = (outcome: ParseOutcome, topic: string, reason: ReasonCode, detail: string): Refusal => {
+  switch (outcome.kind) {
+    case 'refused':
+      return { ...outcome, reason, detail }
+    case 'message':
+      return {
+        kind: 'refused',
+        reason,
+        detail,
+        subject: outcome.message.subject,
+        storedTopic: outcome.message.storedTopic,
+        topicShape: outcome.message.storedTopic,
+      }
+    case 'ignored':
+      return { kind: 'refused', reason, detail, subject: null, storedTopic: topic, topicShape: topic }
+  }
+}

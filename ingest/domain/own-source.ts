@@ -1,0 +1,17 @@
+/** The source of events that come from no device: ticks (`recorder`) and imports (`api`, with who did it). */
+import type { EventSource } from '../../model/event.ts'
+
+export const ownSource = (origin: 'api' | 'recorder', actor: string | null): EventSource => ({
+  origin,
+  topic: '',
+  qos: 0,
+  dup: false,
+  retain: false,
+  storedCopy: false,
+  clientId: '',
+  sessionId: null,
+  connection: 0,
+  packetId: null,
+  redriveOf: null,
+  actor,
+})
