@@ -1,0 +1,11 @@
+/** `npm run docs`: writes the pages that code makes. `test/docs.test.ts` fails while they differ. */
+import { writeTextFile } from '../adapters/system/text-file.ts'
+import { configMarkdown, envExample } from '../runtime/config.ts'
+import { metricsMarkdown } from '../runtime/metrics.ts'
+
+const pages: [path: string, text: string][] = [
+  ['docs/reference/config.md', configMarkdown()],
+  ['.env.example', envExample()],
+  ['docs/reference/metrics.md', metricsMarkdown()],
+]
+for (const [path, text] of pages) writeTextFile(path, text)

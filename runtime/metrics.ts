@@ -1,0 +1,64 @@
+/**
+ * What the program counts of itself, in Prometheus' text form at `/metrics`. Hot paths hold the counter objects; labels are
+ * few and bounded (outcomes, reasons, tables), never devices. `metricsMarkdown` is the reference page.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+const descriptions = {
+  fleet_recorder_messages_total: 'MQTT messages by outcome: accepted, dead_letter, ignored.',
+  fleet_recorder_dead_letters_total: 'Dead letters by reason.',
+  fleet_recorder_accept_seconds: 'From the PUBLISH received to the event synced; the PUBACK follows at once.',
+  fleet_recorder_accept_failures_total: 'Messages that the log did not take; they were not acknowledged.',
+  fleet_recorder_connections: 'MQTT connections now.',
+  fleet_recorder_connections_refused_total: 'MQTT connections or subscriptions refused, by reason.',
+  fleet_recorder_stage_lag_records: 'Records of the log that are not yet in the warehouse.',
+  fleet_recorder_stage_complete_through_seconds: 'All messages that arrived up to this time (Unix) are in the warehouse.',
+  fleet_recorder_stage_batches_total: 'Batches that were finished, by stage.',
+  fleet_recorder_stage_failures_total: 'Batches that failed and come again, by stage.',
+  fleet_recorder_rows_total: 'Rows written, by table.',
+  fleet_recorder_duplicates_total: 'Messages that had come before.',
+  fleet_recorder_ambiguous_total: 'Messages stored although it cannot be known whether they had come before.',
+  fleet_recorder_warehouse_restarts_total: 'Restarts of the embedded warehouse.',
+  fleet_recorder_processors_restarts_total: 'Restarts of the processors.',
+} as const
+
+export const createMetrics = () => {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const counter = <L extends string>(name: keyof typeof descriptions, labelNames: readonly L[] = []) =>
+    new Counter({ name, help: descriptions[name], labelNames, registers })
+  const gauge = (name: keyof typeof descriptions) => new Gauge({ name, help: descriptions[name], registers })
+  return {
+    registry,
+    messages: counter('fleet_recorder_messages_total', ['outcome']),
+    deadLetters: counter('fleet_recorder_dead_letters_total', ['reason']),
+    acceptSeconds: new Histogram({
+      name: 'fleet_recorder_accept_seconds',
+      help: descriptions.fleet_recorder_accept_seconds,
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
+      registers,
+    }),
+    acceptFailures: counter('fleet_recorder_accept_failures_total'),
+    connections: gauge('fleet_recorder_connections'),
+    refused: counter('fleet_recorder_connections_refused_total', ['reason']),
+    stageLag: gauge('fleet_recorder_stage_lag_records'),
+    completeThrough: gauge('fleet_recorder_stage_complete_through_seconds'),
+    stageBatches: counter('fleet_recorder_stage_batches_total', ['stage']),
+    stageFailures: counter('fleet_recorder_stage_failures_total', ['stage']),
+    rows: counter('fleet_recorder_rows_total', ['table']),
+    duplicates: counter('fleet_recorder_duplicates_total'),
+    ambiguous: counter('fleet_recorder_ambiguous_total'),
+    warehouseRestarts: counter('fleet_recorder_warehouse_restarts_total'),
+    processorsRestarts: counter('fleet_recorder_processors_restarts_total'),
+  }
+}
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+export const metricsMarkdown = (): string =>
+  `# Metrics\n\n\`GET /metrics\`, Prometheus' text form. Beside these stand the usual ones of a Node process (\`process_*\`, \`nodejs_*\`).\n\n| metric | what |\n| --- | --- |\n${Object.entries(
+    descriptions,
+  )
+    .map(([name, description]) => `| \`${name}\` | ${description} |`)
+    .join('\n')}\n`
