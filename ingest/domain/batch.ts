@@ -41,7 +41,7 @@ const decodeLines = (bytes: Uint8Array): string[] | null => {
   }
 }
 
-const lineShape = /^\{"topic":"([a-z0-9_.-]+(?:\/[a-z0-9_.-]+){0,8})","payload":(.*)\}$/s
+const lineShape = /^\{"topic":"([a-zA-Z0-9][\w.-]*(?:\/[a-zA-Z0-9][\w.-]*){0,8})","payload":(.*)\}$/s
 
 /** The payload's text is cut out, not parsed and written again: duplicate keys and big integers reach the strict reader as sent. */
 const parseLine = (line: string): { topic: string; payload: string } | null => {
