@@ -1,0 +1,53 @@
+/**
+ * What the query API is given by `app`. It shares the log and the warehouse with the other services and nothing else:
+ * what it needs of their domains (parse, import, re-drive) arrives here as functions.
+ */
+import type { Clock, Warehouse } from '../model/ports.ts'
+
+export type ImportKind = 'devices' | 'sites' | 'cells'
+
+export type ImportReport = {
+  kind: string
+  dryRun: boolean
+  /** False after a dry run, and when any row was rejected: nothing is half done. */
+  applied: boolean
+  rows: number
+  created: number
+  changed: number
+  unchanged: number
+  rejected: number
+  results: { row: number; id: string; action: 'create' | 'change' | 'unchanged' | 'reject'; reason: string | null }[]
+}
+
+export type RedriveReport = { redriven: number; stillRefused: number; skippedCut: number }
+
+export type QueryApiDeps = {
+  warehouse: Warehouse
+  clock: Clock
+  /** Stands first in every query. */
+  tenant: string
+  listen: { host: string; port: number }
+  /** Null: the token is not known. */
+  authenticate: (bearer: string) => Promise<{ actor: string } | null>
+  /** A JSON-ready report of what the message becomes, or why it does not. */
+  parse: (topic: string, payload: Uint8Array) => unknown
+  importInventory: (kind: ImportKind, csv: string, options: { dryRun: boolean; actor: string }) => Promise<ImportReport>
+  /** False: no such device in the inventory. */
+  retire: (deviceId: string, actor: string) => Promise<boolean>
+  redrive: (filter: { topicShape: string; reason: string; limit: number }, actor: string) => Promise<RedriveReport>
+  /** Null when the key was erased or is past its life. */
+  openSealed: (subject: string, sealed: Uint8Array) => Promise<Uint8Array | null>
+  /** All rows of messages that arrived up to here are in the warehouse; null: not known yet. */
+  completeThroughMs: () => number | null
+  readiness: () => Promise<{ ready: boolean; waitingFor: string[] }>
+  metricsText: () => Promise<string>
+  /** Avro schema text by its id in the Confluent frame. */
+  schemaText: (id: number) => string | undefined
+}
+
+export type QueryApi = {
+  /** Where it listens, without a trailing slash. */
+  url: string
+  /** Lets running requests end, then closes. A second call is harmless. */
+  stop: () => Promise<void>
+}

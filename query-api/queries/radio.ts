@@ -1,0 +1,65 @@
+/** Radio snapshots, and the names that the inventory gives to their cells. */
+import { historyConditions, historyOrder, historyParams, type HistoryQuery } from './presence.ts'
+import { msOf, type Scope, timeParam } from './scope.ts'
+
+export type CarrierRow = {
+  role: string | null
+  rat: string | null
+  band: string | null
+  bandwidth_mhz: number | null
+  earfcn: number | null
+  pci: number | null
+  rsrp_dbm: number | null
+  rsrq_db: number | null
+  sinr_db: number | null
+  active: 0 | 1 | null
+}
+
+export type RadioRow = {
+  observed_at_ms: number
+  received_at_ms: number
+  partition: number
+  offset: number
+  rat: string | null
+  mode: string | null
+  plmn: string | null
+  tac: number | null
+  cell_id: number | null
+  enb_id: number | null
+  pci: number | null
+  band: string | null
+  earfcn: number | null
+  rsrp_dbm: number | null
+  rsrq_db: number | null
+  sinr_db: number | null
+  rssi_dbm: number | null
+  cqi: number | null
+  carriers: CarrierRow[]
+}
+
+const columns = `${msOf('observed_at')} AS observed_at_ms, ${msOf('received_at')} AS received_at_ms, toUInt32(partition) AS partition, toFloat64(offset) AS offset,
+  rat, mode, plmn, tac, toFloat64(cell_id) AS cell_id, enb_id, pci, band, earfcn, rsrp_dbm, rsrq_db, sinr_db, rssi_dbm, cqi, carriers`
+
+export const radioHistory = ({ warehouse, tenant }: Scope, query: HistoryQuery): Promise<RadioRow[]> =>
+  warehouse.query<RadioRow>(`SELECT ${columns} FROM radio AS t WHERE ${historyConditions(query)} ${historyOrder(query)}`, historyParams(tenant, query))
+
+export const radioAt = async ({ warehouse, tenant }: Scope, subject: string, atMs: number): Promise<RadioRow | undefined> => {
+  const rows = await warehouse.query<RadioRow>(
+    `SELECT ${columns} FROM radio AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')}
+ORDER BY t.observed_at DESC, t.received_at DESC, t.offset DESC LIMIT 1`,
+    { tenant, subject, at_ms: atMs },
+  )
+  return rows[0]
+}
+
+export type CellNameRow = { cell_id: number; plmn: string; name: string; site: string; vendor: string }
+
+/** Cells carry the same number in different networks, so the caller matches `plmn` too; '' fits any network. */
+export const cellNames = async ({ warehouse, tenant }: Scope, cellIds: readonly number[]): Promise<CellNameRow[]> => {
+  if (cellIds.length === 0) return []
+  return warehouse.query<CellNameRow>(
+    `SELECT toFloat64(cells.cell_id) AS cell_id, plmn, name, site, vendor FROM cells FINAL
+WHERE tenant = {tenant:String} AND cells.cell_id IN {ids:Array(UInt64)} AND retired = 0`,
+    { tenant, ids: [...new Set(cellIds)] },
+  )
+}

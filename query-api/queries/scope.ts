@@ -1,0 +1,21 @@
+/**
+ * What every query is given, and the pieces of SQL that all of them share. Each query file holds the SQL and the type of
+ * its rows together. The tenant is the first condition of every read; values travel as `{name:Type}` parameters only, and
+ * what a request chooses (sort, aggregate, table) picks from fixed texts.
+ * Times leave the warehouse as epoch milliseconds (Float64 is exact to the year 287396), counts as Float64, since 64-bit
+ * integers may come as JSON text.
+ */
+import type { Warehouse } from '../../model/ports.ts'
+
+export type Scope = { warehouse: Warehouse; tenant: string }
+
+/** A column of milliseconds for a DateTime or DateTime64 expression. */
+export const msOf = (expression: string): string => `toFloat64(toUnixTimestamp64Milli(toDateTime64(${expression}, 3, 'UTC')))`
+
+/** A time parameter given in epoch milliseconds. */
+export const timeParam = (name: string): string => `fromUnixTimestamp64Milli({${name}:Int64}, 'UTC')`
+
+/** Believed device times lie at most 5 minutes ahead of arrival, so rows observed from T on arrived after T - 5 min. */
+export const observedFrom = (name: string): string => `observed_at >= ${timeParam(name)} AND received_at >= ${timeParam(name)} - INTERVAL 5 MINUTE`
+
+export const observedRange = `${observedFrom('from_ms')} AND observed_at < ${timeParam('to_ms')}`

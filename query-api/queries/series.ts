@@ -1,0 +1,97 @@
+/** Series of one metric of one subject by step: from raw rows or a rollup (`domain/step.ts` chooses). */
+import type { Aggregate, SeriesSource, Step } from '../domain/step.ts'
+import type { TimeRange } from '../domain/time.ts'
+import { observedRange, type Scope, timeParam } from './scope.ts'
+
+export type SeriesQuery = TimeRange & { subject: string; metric: string; attributes: string | null; step: Step; tz: string }
+export type PointRow = { attributes: string; at_ms: number; value: number | null; samples: number; missing: number }
+
+/** Rows of one answer over all its series; more is refused by the route. */
+export const pointRowsMax = 50_000
+
+const rawAggregates: Record<Aggregate, string> = {
+  avg: 'avg(t.value)',
+  min: 'min(t.value)',
+  max: 'max(t.value)',
+  sum: 'sum(t.value)',
+  count: 'toFloat64(count(t.value))',
+  last: 'argMaxIf(t.value, (t.observed_at, t.offset), isNotNull(t.value))',
+  p95: 'quantileExact(0.95)(t.value)',
+}
+
+const rollupAggregates: Record<Exclude<Aggregate, 'last' | 'p95'>, string> = {
+  avg: 'sum(t.value_sum) / sum(t.samples)',
+  min: 'min(value_min)',
+  max: 'max(value_max)',
+  sum: 'sum(t.value_sum)',
+  count: 'toFloat64(sum(t.samples))',
+}
+
+const tables = { '15m': 'measurements_15m', '1h': 'measurements_1h', '1d': 'measurements_1d' } as const
+
+/** Start of the step that a time lies in, as local time in `tz` cuts it; epoch milliseconds. */
+const bucketOf = (column: string, step: Step): string =>
+  `toFloat64(toUnixTimestamp(toDateTime(toStartOfInterval(${column}, INTERVAL {step:UInt32} ${step.unit.toUpperCase()}, {tz:String}), {tz:String}))) * 1000`
+
+const seriesConditions = (attributes: string | null): string =>
+  `tenant = {tenant:String} AND subject = {subject:String} AND metric = {metric:String}${attributes === null ? '' : ' AND attributes = {attributes:String}'}`
+
+const seriesParams = (tenant: string, query: SeriesQuery): Record<string, unknown> => ({
+  tenant,
+  subject: query.subject,
+  metric: query.metric,
+  from_ms: query.fromMs,
+  to_ms: query.toMs,
+  step: query.step.count,
+  tz: query.tz,
+  limit: pointRowsMax + 1,
+  ...(query.attributes === null ? {} : { attributes: query.attributes }),
+})
+
+/** A step without rows is absent; one with only "missing" markers is NULL, never zero. */
+export const measurementSeries = (scope: Scope, query: SeriesQuery, aggregate: Aggregate, source: SeriesSource): Promise<PointRow[]> =>
+  source === 'raw' || aggregate === 'last' || aggregate === 'p95'
+    ? scope.warehouse.query<PointRow>(
+        `SELECT attributes, ${bucketOf('observed_at', query.step)} AS at_ms, if(count(t.value) = 0, NULL, ${rawAggregates[aggregate]}) AS value,
+  toFloat64(count(t.value)) AS samples, toFloat64(countIf(isNull(t.value))) AS missing
+FROM measurements AS t WHERE ${seriesConditions(query.attributes)} AND ${observedRange}
+GROUP BY attributes, at_ms ORDER BY attributes, at_ms LIMIT {limit:UInt32}`,
+        seriesParams(scope.tenant, query),
+      )
+    : scope.warehouse.query<PointRow>(
+        `SELECT attributes, ${bucketOf('bucket', query.step)} AS at_ms, if(sum(t.samples) = 0, NULL, ${rollupAggregates[aggregate]}) AS value,
+  toFloat64(sum(t.samples)) AS samples, toFloat64(sum(t.missing)) AS missing
+FROM ${tables[source]} AS t WHERE ${seriesConditions(query.attributes)} AND bucket >= ${timeParam('from_ms')} AND bucket < ${timeParam('to_ms')}
+GROUP BY attributes, at_ms ORDER BY attributes, at_ms LIMIT {limit:UInt32}`,
+        seriesParams(scope.tenant, query),
+      )
+
+export type CounterPointRow = { attributes: string; at_ms: number; delta: number | null; rate: number | null; seconds: number; samples: number; flags: string[] }
+
+/**
+ * Deltas are made once, by the processor; here they are summed. A sample whose delta is unknown (first, gap) adds neither
+ * amount nor seconds, so that the rate is over observed time only. Amendments add their amount, no time.
+ */
+export const counterSeries = ({ warehouse, tenant }: Scope, query: SeriesQuery): Promise<CounterPointRow[]> =>
+  warehouse.query<CounterPointRow>(
+    `SELECT attributes, ${bucketOf('observed_at', query.step)} AS at_ms, if(count(t.delta) = 0, NULL, sum(t.delta)) AS delta,
+  ifNull(sumIf(t.seconds, isNotNull(t.delta) AND flag != 'amendment'), 0) AS seconds,
+  if(isNull(delta) OR seconds <= 0, NULL, delta / seconds) AS rate,
+  toFloat64(countIf(flag != 'amendment')) AS samples, arraySort(arrayFilter(f -> f != 'ok', groupUniqArray(toString(flag)))) AS flags
+FROM counters AS t WHERE ${seriesConditions(query.attributes)} AND ${observedRange}
+GROUP BY attributes, at_ms ORDER BY attributes, at_ms LIMIT {limit:UInt32}`,
+    seriesParams(tenant, query),
+  )
+
+export type MetricNameRow = { metric: string; attributes: string[]; kind: 'measurement' | 'counter' }
+
+/** The series that a subject has ever had: measurements by their daily rollup, counters by their rows. */
+export const metricNames = ({ warehouse, tenant }: Scope, subject: string): Promise<MetricNameRow[]> =>
+  warehouse.query<MetricNameRow>(
+    `SELECT metric, arraySort(groupUniqArray(1000)(attributes)) AS attributes, 'measurement' AS kind FROM measurements_1d
+WHERE tenant = {tenant:String} AND subject = {subject:String} GROUP BY metric
+UNION ALL
+SELECT metric, arraySort(groupUniqArray(1000)(attributes)) AS attributes, 'counter' AS kind FROM counters
+WHERE tenant = {tenant:String} AND subject = {subject:String} GROUP BY metric`,
+    { tenant, subject },
+  )

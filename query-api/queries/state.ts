@@ -1,0 +1,96 @@
+/**
+ * What was last known of a subject at a time, by placed time: measurements, counters, facts, radio. A series that spoke in
+ * the two hours before is found in a few granules; only the silent ones are looked for in all of history.
+ */
+import { msOf, type Scope, timeParam } from './scope.ts'
+
+const recentMs = 2 * 3_600_000
+
+export type LastMeasurementRow = {
+  metric: string
+  attributes: string
+  newest_at_ms: number
+  value: number | null
+  quality: 'ok' | 'missing' | 'out_of_range'
+  /** The newest row with a value; null when there is none in what was read. */
+  known_at_ms: number | null
+  known_value: number | null
+}
+
+const newest = '(observed_at, received_at, partition, offset)'
+
+const measurementsSql = (conditions: string): string => `
+SELECT metric, attributes, ${msOf('max(observed_at)')} AS newest_at_ms, tupleElement(argMax(tuple(t.value), ${newest}), 1) AS value,
+  toString(argMax(t.quality, ${newest})) AS quality,
+  if(count(t.value) = 0, NULL, ${msOf('maxIf(observed_at, isNotNull(t.value))')}) AS known_at_ms, argMaxIf(t.value, ${newest}, isNotNull(t.value)) AS known_value
+FROM measurements AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${conditions}
+GROUP BY metric, attributes ORDER BY metric, attributes`
+
+const within = `observed_at > ${timeParam('recent_ms')} AND observed_at <= ${timeParam('at_ms')}`
+
+/** A series whose newest row says "missing" keeps that as its state, with the value before it beside. */
+export const lastMeasurements = async (scope: Scope, subject: string, atMs: number): Promise<LastMeasurementRow[]> => {
+  const params = { tenant: scope.tenant, subject, at_ms: atMs, recent_ms: Math.max(0, atMs - recentMs) }
+  const known = `SELECT metric, attributes FROM measurements WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${within} AND isNotNull(value) GROUP BY metric, attributes`
+  const [recent, older] = await Promise.all([
+    scope.warehouse.query<LastMeasurementRow>(measurementsSql(within), params),
+    scope.warehouse.query<LastMeasurementRow>(
+      measurementsSql(`observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${known})`),
+      params,
+    ),
+  ])
+  const olderBySeries = new Map(older.map((row) => [seriesKey(row), row]))
+  const rows = recent.map((row) => {
+    const before = olderBySeries.get(seriesKey(row))
+    olderBySeries.delete(seriesKey(row))
+    return row.known_at_ms === null && before !== undefined
+      ? { ...row, known_at_ms: before.known_at_ms, known_value: before.known_value }
+      : row
+  })
+  return bySeries([...rows, ...olderBySeries.values()])
+}
+
+export type LastCounterRow = {
+  metric: string
+  attributes: string
+  newest_at_ms: number
+  value: number
+  delta: number | null
+  seconds: number | null
+  flag: CounterFlag
+}
+export type CounterFlag = 'ok' | 'first' | 'reset' | 'wrap' | 'gap' | 'suspect' | 'amendment'
+
+const countersSql = (conditions: string): string => `
+SELECT metric, attributes, ${msOf('max(observed_at)')} AS newest_at_ms, argMax(t.value, ${newest}) AS value,
+  tupleElement(argMax(tuple(t.delta), ${newest}), 1) AS delta, tupleElement(argMax(tuple(t.seconds), ${newest}), 1) AS seconds,
+  toString(argMax(t.flag, ${newest})) AS flag
+FROM counters AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND t.flag != 'amendment' AND ${conditions}
+GROUP BY metric, attributes ORDER BY metric, attributes`
+
+export const lastCounters = async (scope: Scope, subject: string, atMs: number): Promise<LastCounterRow[]> => {
+  const params = { tenant: scope.tenant, subject, at_ms: atMs, recent_ms: Math.max(0, atMs - recentMs) }
+  const known = `SELECT metric, attributes FROM counters WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${within} GROUP BY metric, attributes`
+  const parts = await Promise.all([
+    scope.warehouse.query<LastCounterRow>(countersSql(within), params),
+    scope.warehouse.query<LastCounterRow>(
+      countersSql(`observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${known})`),
+      params,
+    ),
+  ])
+  return bySeries(parts.flat())
+}
+
+export type LastFactRow = { name: string; observed_at_ms: number; value: string | null; sealed: 0 | 1 }
+
+export const lastFacts = ({ warehouse, tenant }: Scope, subject: string, atMs: number): Promise<LastFactRow[]> =>
+  warehouse.query<LastFactRow>(
+    `SELECT name, ${msOf('max(observed_at)')} AS observed_at_ms, tupleElement(argMax(tuple(t.value), ${newest}), 1) AS value, toUInt8(argMax(t.sealed, ${newest}) != '') AS sealed
+FROM facts AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')} GROUP BY name ORDER BY name`,
+    { tenant, subject, at_ms: atMs },
+  )
+
+const seriesKey = (row: { metric: string; attributes: string }): string => `${row.metric}\n${row.attributes}`
+
+const bySeries = <T extends { metric: string; attributes: string }>(rows: T[]): T[] =>
+  rows.sort((a, b) => (seriesKey(a) < seriesKey(b) ? -1 : 1))
