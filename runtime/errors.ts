@@ -10,6 +10,7 @@ export const errorCodes = {
   DATA_DIR_IN_USE: { runbook: true, retryable: false },
   DATA_DIR_NOT_WRITABLE: { runbook: true, retryable: false },
   LOG_DISK_FULL: { runbook: true, retryable: true },
+  LOG_OVERLOADED: { runbook: false, retryable: true },
   LOG_CLOSED: { runbook: false, retryable: false },
   LOG_PARTITIONS_CHANGED: { runbook: true, retryable: false },
   LOG_OFFSET_BEHIND_RETENTION: { runbook: true, retryable: false },

@@ -168,10 +168,11 @@ const fits = (walk: Walk, count: number, itemBytesMin: number): boolean => {
 const mapKey = (walk: Walk): boolean => {
   const start = walk.at
   if (!text(walk)) return false
-  const isProto =
-    walk.at - start === 10 && Buffer.from(walk.bytes.buffer, walk.bytes.byteOffset + start + 1, 9).latin1Slice() === '__proto__'
+  const isProto = walk.at - start === 10 && asText(walk.bytes.subarray(start + 1, walk.at)) === '__proto__'
   return !isProto || fail(walk, 'Expected a map key, got __proto__')
 }
+
+const asText = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
 /**
  * Zigzag varint: at most 10 bytes, canonical, within +-(2^53 - 1) since it becomes a number. NaN when it is not; the fault
