@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import type { LogTopic } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
+import type { Progress } from './stage-progress.ts'
 
 export type PartitionBounds = {
   /** Oldest retained offset. */
@@ -30,7 +31,7 @@ export type Environment = {
   /** Log id, partition counts. */
   readonly facts: Database<string | number, string>
   /** Progress of each group and partition, as `stage-store.ts` writes it. */
-  readonly progress: Database<unknown, [string, LogTopic, number]>
+  readonly progress: Database<Progress, [string, LogTopic, number]>
   readonly states: Database<Uint8Array, [string, LogTopic, number, string]>
   readonly segments: Database<Uint8Array, [string, LogTopic, number, string, number, number]>
   /** Sees the newest commit from here on; without it, reads within one turn of the event loop see the same snapshot. */
@@ -81,11 +82,12 @@ const usedBytes = ({ pageSize, treeBranchPageCount, treeLeafPageCount, overflowP
 /** msgpackr's own record extension would write the keys' layout into each value anew: plain maps are smaller and read by others. */
 const withoutRecords = { useRecords: false } as object
 
-const openRoot = (path: string): RootDatabase => {
+/** Opened by each thread for itself; makes the folder. */
+export const openRoot = (path: string): RootDatabase => {
   try {
     mkdirSync(path, { recursive: true })
     return open({ path, overlappingSync: false, mapSize: mapBytes, maxDbs: 16, encoding: 'binary' })
   } catch (cause) {
-    throw new AppError('DATA_DIR_NOT_WRITABLE', `opening the log in ${path}: ${(cause as Error).message}`, { cause })
+    throw new AppError('DATA_DIR_NOT_WRITABLE', `opening ${path}: ${(cause as Error).message}`, { cause })
   }
 }
