@@ -35,6 +35,8 @@ export type QueryApiDeps = {
   /** False: no such device in the inventory. */
   retire: (deviceId: string, actor: string) => Promise<boolean>
   redrive: (filter: { topicShape: string; reason: string; limit: number }, actor: string) => Promise<RedriveReport>
+  /** What a dead letter's reason code means and what to do about it; undefined for a code that is not known (any more). */
+  explainReason?: (reason: string) => { means: string; whatToDo: string } | undefined
   /** Null when the key was erased or is past its life. */
   openSealed: (subject: string, sealed: Uint8Array) => Promise<Uint8Array | null>
   /** All rows of messages that arrived up to here are in the warehouse; null: not known yet. */

@@ -8,7 +8,10 @@ export type CursorPart = string | number
 
 export const encodeCursor = (parts: readonly CursorPart[]): string => {
   const bytes = new TextEncoder().encode(JSON.stringify(parts))
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '')
 }
 
 /** `shape` names the type of each part; anything else than what `encodeCursor` made for that list is refused. */
@@ -32,7 +35,11 @@ const partsOf = (text: string): unknown => {
 }
 
 /** Splits a page off rows that were asked for with `limit + 1`. */
-export const pageOf = <T>(rows: readonly T[], limit: number, cursorOf: (last: T) => readonly CursorPart[]): { rows: T[]; nextCursor: string | null } => {
+export const pageOf = <T>(
+  rows: readonly T[],
+  limit: number,
+  cursorOf: (last: T) => readonly CursorPart[],
+): { rows: T[]; nextCursor: string | null } => {
   const page = rows.slice(0, limit)
   const last = page.at(-1)
   return { rows: page, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(cursorOf(last)) : null }

@@ -7,13 +7,19 @@ const writings = [/^([0-9a-f]{2}[-:. _]?){5}[0-9a-f]{2}$/, /^([0-9a-f]{4}[.:-]){
 export const parseDeviceId = (text: string): string => {
   const lower = text.trim().toLowerCase()
   if (!writings.some((writing) => writing.test(lower))) {
-    throw new ProblemError('DEVICE_ID_INVALID', `Expected a MAC address like 00-11-22-33-44-55 or 0011.2233.4455, got ${JSON.stringify(text.slice(0, 60))}.`)
+    throw new ProblemError(
+      'DEVICE_ID_INVALID',
+      `Expected a MAC address like 00-11-22-33-44-55 or 0011.2233.4455, got ${JSON.stringify(text.slice(0, 60))}.`,
+    )
   }
   return (macDigits(lower).match(/../g) ?? []).join('-')
 }
 
 /** The hex digits of a part of a MAC in any writing, for search; '' when the text cannot be one. */
 export const macDigits = (text: string): string => {
-  const digits = text.trim().toLowerCase().replace(/[-:. _]/g, '')
+  const digits = text
+    .trim()
+    .toLowerCase()
+    .replace(/[-:. _]/g, '')
   return /^[0-9a-f]{2,12}$/.test(digits) ? digits : ''
 }

@@ -45,10 +45,13 @@ export const toTimeOrNull = (ms: number | null): string | null => (ms === null ?
 
 export type TimeRange = { fromMs: number; toMs: number }
 
-/** `to` defaults to now, `from` to `defaultMs` before it. The range includes `from` and excludes `to`. */
+/** A device's clock is believed up to this far ahead of ours, so "now" must reach this far to include what it just said. */
+export const clockAheadMaxMs = 5 * 60_000
+
+/** `to` defaults to now (and what believed clocks say ahead of it), `from` to `defaultMs` before. Includes `from`, excludes `to`. */
 export const parseRange = (query: { from?: string; to?: string }, nowMs: number, defaultMs: number): TimeRange => {
-  const toMs = query.to === undefined ? nowMs + 1 : parseTime('to', query.to)
-  const fromMs = query.from === undefined ? Math.max(0, toMs - defaultMs) : parseTime('from', query.from)
+  const toMs = query.to === undefined ? nowMs + clockAheadMaxMs : parseTime('to', query.to)
+  const fromMs = query.from === undefined ? Math.max(0, (query.to === undefined ? nowMs : toMs) - defaultMs) : parseTime('from', query.from)
   if (fromMs >= toMs) {
     throw new ProblemError('TIME_RANGE_INVALID', `Expected from before to, got from ${toTime(fromMs)} and to ${toTime(toMs)}.`)
   }
@@ -65,7 +68,10 @@ export const parseTimeZone = (tz: string): string => {
       // Falls to the refusal below.
     }
   }
-  throw new ProblemError('TIME_ZONE_UNKNOWN', `Expected tz as an IANA name like Asia/Taipei or UTC, got ${JSON.stringify(tz.slice(0, 64))}.`)
+  throw new ProblemError(
+    'TIME_ZONE_UNKNOWN',
+    `Expected tz as an IANA name like Asia/Taipei or UTC, got ${JSON.stringify(tz.slice(0, 64))}.`,
+  )
 }
 
 /** Minutes that local time is ahead of UTC at that moment. */

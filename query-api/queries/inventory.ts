@@ -34,7 +34,15 @@ ORDER BY s.site_id LIMIT {limit:UInt32}`,
     listParams(tenant, query, { since_ms: sinceMs }),
   )
 
-export type CellRow = { cell_id: number; plmn: string; name: string; site: string; vendor: string; latitude: number | null; longitude: number | null }
+export type CellRow = {
+  cell_id: number
+  plmn: string
+  name: string
+  site: string
+  vendor: string
+  latitude: number | null
+  longitude: number | null
+}
 
 export const listCells = ({ warehouse, tenant }: Scope, query: ListQuery): Promise<CellRow[]> =>
   warehouse.query<CellRow>(

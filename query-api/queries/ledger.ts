@@ -75,7 +75,16 @@ WHERE tenant = {tenant:String} AND received_at >= ${timeParam('from_ms')} AND ou
     { tenant, from_ms: fromMs },
   )
 
-export type FleetRow = { expected: number; reported: number; registered: number; unregistered: number; retired: number; online: number; offline: number; unknown: number }
+export type FleetRow = {
+  expected: number
+  reported: number
+  registered: number
+  unregistered: number
+  retired: number
+  online: number
+  offline: number
+  unknown: number
+}
 
 /** Expected: every device that is not retired. Reported: heard within three of its own intervals, at least 15 minutes. */
 export const fleetCounts = async ({ warehouse, tenant }: Scope, nowMs: number): Promise<FleetRow> => {
@@ -83,7 +92,10 @@ export const fleetCounts = async ({ warehouse, tenant }: Scope, nowMs: number): 
     `SELECT ${(
       [
         ['expected', 'd.retired = 0'],
-        ['reported', `d.retired = 0 AND last_received_at >= ${timeParam('now_ms')} - toIntervalSecond(greatest(900, 3 * ifNull(expected_interval_seconds, 300)))`],
+        [
+          'reported',
+          `d.retired = 0 AND last_received_at >= ${timeParam('now_ms')} - toIntervalSecond(greatest(900, 3 * ifNull(expected_interval_seconds, 300)))`,
+        ],
         ['registered', 'd.retired = 0 AND d.registered = 1'],
         ['unregistered', 'd.registered = 0'],
         ['retired', 'd.retired = 1'],

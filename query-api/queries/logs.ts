@@ -34,7 +34,13 @@ export type LogQuery = TimeRange & {
 export const logCursor = ['number', 'number', 'number', 'number'] as const
 
 export const logLines = ({ warehouse, tenant }: Scope, query: LogQuery): Promise<LogRow[]> => {
-  const params: Record<string, unknown> = { tenant, subject: query.subject, from_ms: query.fromMs, to_ms: query.toMs, limit: query.limit + 1 }
+  const params: Record<string, unknown> = {
+    tenant,
+    subject: query.subject,
+    from_ms: query.fromMs,
+    to_ms: query.toMs,
+    limit: query.limit + 1,
+  }
   const conditions = [`tenant = {tenant:String} AND subject = {subject:String} AND ${observedRange}`]
   const narrow = (name: string, value: unknown, condition: string): void => {
     params[name] = value

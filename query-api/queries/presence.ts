@@ -66,10 +66,17 @@ const bootColumns = `${msOf('observed_at')} AS observed_at_ms, ${msOf('received_
   boot_id, reason, uptime_before_seconds, task_id, toString(evidence) AS evidence`
 
 export const bootHistory = ({ warehouse, tenant }: Scope, query: HistoryQuery): Promise<BootRow[]> =>
-  warehouse.query<BootRow>(`SELECT ${bootColumns} FROM boots AS t WHERE ${historyConditions(query)} ${historyOrder(query)}`, historyParams(tenant, query))
+  warehouse.query<BootRow>(
+    `SELECT ${bootColumns} FROM boots AS t WHERE ${historyConditions(query)} ${historyOrder(query)}`,
+    historyParams(tenant, query),
+  )
 
 /** The newest boot at that time; none when the device never told of one. */
-export const bootAt = async ({ warehouse, tenant }: Scope, subject: string, atMs: number): Promise<(BootRow & { boots: number }) | undefined> => {
+export const bootAt = async (
+  { warehouse, tenant }: Scope,
+  subject: string,
+  atMs: number,
+): Promise<(BootRow & { boots: number }) | undefined> => {
   const rows = await warehouse.query<BootRow & { boots: number }>(
     `SELECT ${bootColumns}, toFloat64(count() OVER ()) AS boots FROM boots AS t
 WHERE tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')}

@@ -41,7 +41,10 @@ const columns = `${msOf('observed_at')} AS observed_at_ms, ${msOf('received_at')
   rat, mode, plmn, tac, toFloat64(cell_id) AS cell_id, enb_id, pci, band, earfcn, rsrp_dbm, rsrq_db, sinr_db, rssi_dbm, cqi, carriers`
 
 export const radioHistory = ({ warehouse, tenant }: Scope, query: HistoryQuery): Promise<RadioRow[]> =>
-  warehouse.query<RadioRow>(`SELECT ${columns} FROM radio AS t WHERE ${historyConditions(query)} ${historyOrder(query)}`, historyParams(tenant, query))
+  warehouse.query<RadioRow>(
+    `SELECT ${columns} FROM radio AS t WHERE ${historyConditions(query)} ${historyOrder(query)}`,
+    historyParams(tenant, query),
+  )
 
 export const radioAt = async ({ warehouse, tenant }: Scope, subject: string, atMs: number): Promise<RadioRow | undefined> => {
   const rows = await warehouse.query<RadioRow>(

@@ -16,6 +16,7 @@ export const msOf = (expression: string): string => `toFloat64(toUnixTimestamp64
 export const timeParam = (name: string): string => `fromUnixTimestamp64Milli({${name}:Int64}, 'UTC')`
 
 /** Believed device times lie at most 5 minutes ahead of arrival, so rows observed from T on arrived after T - 5 min. */
-export const observedFrom = (name: string): string => `observed_at >= ${timeParam(name)} AND received_at >= ${timeParam(name)} - INTERVAL 5 MINUTE`
+export const observedFrom = (name: string): string =>
+  `observed_at >= ${timeParam(name)} AND received_at >= ${timeParam(name)} - INTERVAL 5 MINUTE`
 
 export const observedRange = `${observedFrom('from_ms')} AND observed_at < ${timeParam('to_ms')}`

@@ -66,7 +66,15 @@ GROUP BY attributes, at_ms ORDER BY attributes, at_ms LIMIT {limit:UInt32}`,
         seriesParams(scope.tenant, query),
       )
 
-export type CounterPointRow = { attributes: string; at_ms: number; delta: number | null; rate: number | null; seconds: number; samples: number; flags: string[] }
+export type CounterPointRow = {
+  attributes: string
+  at_ms: number
+  delta: number | null
+  rate: number | null
+  seconds: number
+  samples: number
+  flags: string[]
+}
 
 /**
  * Deltas are made once, by the processor; here they are summed. A sample whose delta is unknown (first, gap) adds neither

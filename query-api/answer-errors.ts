@@ -1,0 +1,51 @@
+/** The one place where whatever was thrown becomes a problem (RFC 9457). Nothing of a stack, a query or a token goes out. */
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply } from 'fastify'
+import { AppError } from '../runtime/errors.ts'
+import { type Problem, ProblemError, problem } from './domain/problems.ts'
+
+export const answerErrors = (app: FastifyInstance): void => {
+  app.setErrorHandler((error: FastifyError, request, reply) => send(reply, problemOf(error, request.log)))
+}
+
+export const send = (reply: FastifyReply, answer: Problem): FastifyReply =>
+  reply
+    .code(answer.status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .header('cache-control', 'no-store')
+    .serializer((body: unknown) => JSON.stringify(body))
+    .send(answer)
+
+const problemOf = (error: FastifyError, log: FastifyBaseLogger): Problem => {
+  if (error instanceof ProblemError) return error.problem
+  if (error instanceof AppError) return problemOfAppError(error, log)
+  if (error.validation !== undefined) return problemOfValidation(error)
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return problem('BODY_TOO_LARGE', error.message)
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return problem('MEDIA_TYPE_UNSUPPORTED', error.message)
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return problem('REQUEST_INVALID', error.message)
+  log.error({ err: error }, 'a request failed')
+  return problem('INTERNAL', 'The request failed; the log of the recorder says why.')
+}
+
+const problemOfAppError = (error: AppError, log: FastifyBaseLogger): Problem => {
+  switch (error.code) {
+    case 'WAREHOUSE_UNAVAILABLE':
+      return problem('WAREHOUSE_UNAVAILABLE', 'The warehouse does not answer. Messages are still recorded; ask again in a moment.')
+    case 'LOG_DISK_FULL':
+    case 'LOG_CLOSED':
+      return problem('LOG_UNAVAILABLE', 'The event log takes nothing now, so that nothing was changed; ask again in a moment.')
+    default:
+      log.error({ err: error }, 'a request failed')
+      return problem('INTERNAL', 'The request failed; the log of the recorder says why.')
+  }
+}
+
+const problemOfValidation = (error: FastifyError): Problem => {
+  const where = { querystring: 'Query', params: 'Path', body: 'Body', headers: 'Headers' }[error.validationContext ?? 'body']
+  const details = (error.validation ?? []).map(({ instancePath, message, params }) => {
+    const name = instancePath.slice(1)
+    if (typeof params['additionalProperty'] === 'string') return `${params['additionalProperty']} is not known here`
+    const allowed: unknown = params['allowedValues']
+    return `${name === '' ? '' : `${name} `}${message ?? 'is not valid'}${Array.isArray(allowed) ? ` (${allowed.join(', ')})` : ''}`
+  })
+  return problem('REQUEST_INVALID', `${where}: ${[...new Set(details)].join('; ').slice(0, 1000)}.`)
+}

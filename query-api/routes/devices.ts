@@ -1,0 +1,279 @@
+/** /devices: the list with search, one device, and its retirement. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type Static, Type } from 'typebox'
+import { pageOf } from '../domain/cursor.ts'
+import { parseDeviceId } from '../domain/device-id.ts'
+import { ledgerSums, ledgerVerdict } from '../domain/ledger-words.ts'
+import { clockAheadMaxMs, toTime, toTimeOrNull } from '../domain/time.ts'
+import { type DeviceRow, deviceSorts, listDevices, oneDevice } from '../queries/devices.ts'
+import { ledgerBySubject } from '../queries/ledger.ts'
+import { bootAt, type PresenceNowRow, presenceAt } from '../queries/presence.ts'
+import { lastFacts } from '../queries/state.ts'
+import { completeThrough, completenessOf, cursorOf, deviceUnknown, type RouteContext } from './context.ts'
+import { LedgerEntry } from './ledger.ts'
+import {
+  answers,
+  choice,
+  CompleteThrough,
+  completeness,
+  DeviceParams,
+  list,
+  NumberOrNull,
+  nullable,
+  pagingQuery,
+  query,
+  TextOrNull,
+  Time,
+  TimeOrNull,
+} from './schemas.ts'
+
+const Device = Type.Object({
+  deviceId: Type.String(),
+  name: TextOrNull,
+  site: nullable(Type.Object({ id: Type.String(), name: TextOrNull })),
+  region: TextOrNull,
+  customer: TextOrNull,
+  class: TextOrNull,
+  plan: TextOrNull,
+  timeZone: TextOrNull,
+  serial: TextOrNull,
+  aliases: Type.Array(Type.String()),
+  latitude: NumberOrNull,
+  longitude: NumberOrNull,
+  expectedIntervalSeconds: NumberOrNull,
+  model: TextOrNull,
+  firmware: TextOrNull,
+  presence: Type.Object({
+    state: choice(['online', 'offline', 'unknown']),
+    since: TimeOrNull,
+    reason: TextOrNull,
+  }),
+  firstSeenAt: TimeOrNull,
+  lastSeenAt: Type.Union([Time, Type.Null()], { description: 'Arrival of the newest accepted message; null: never heard.' }),
+  lastObservedAt: Type.Union([Time, Type.Null()], { description: 'Newest time that its data stand for.' }),
+  messages: Type.Integer({ description: 'Accepted messages, without duplicates.' }),
+  registered: Type.Boolean({ description: 'In the inventory. A device that only speaks is not.' }),
+  retired: Type.Boolean(),
+})
+
+const DeviceList = list(Device, completeness)
+
+const Fact = Type.Object({ name: Type.String(), value: TextOrNull, observedAt: Time, masked: Type.Boolean() })
+export const Boot = Type.Object({
+  bootId: Type.String(),
+  observedAt: Time,
+  receivedAt: Time,
+  reason: TextOrNull,
+  uptimeBeforeSeconds: NumberOrNull,
+  taskId: TextOrNull,
+  evidence: Type.String({ description: 'told: the device said so; new-boot-id, uptime-fell: seen from its messages.' }),
+})
+
+const OneDevice = Type.Intersect([
+  Device,
+  Type.Object({
+    facts: Type.Array(Fact),
+    boot: nullable(Boot),
+    boots: Type.Integer(),
+    ledger: nullable(LedgerEntry),
+    completeThrough: CompleteThrough,
+  }),
+])
+
+export const deviceRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
+  const { deps, scope } = context
+
+  app.get(
+    '/devices',
+    {
+      schema: {
+        tags: ['devices'],
+        summary: 'Devices, searched, filtered and sorted',
+        querystring: query({
+          q: Type.String({
+            default: '',
+            maxLength: 200,
+            description: 'Any part of name, MAC in any writing, serial, site, customer or alias.',
+          }),
+          site: Type.Optional(Type.String({ maxLength: 200, description: 'Site id, exactly.' })),
+          presence: Type.Optional(choice(['online', 'offline', 'unknown'])),
+          registered: Type.Optional(Type.Boolean()),
+          retired: Type.Boolean({ default: false, description: 'true lists the retired ones instead.' }),
+          sort: choice(deviceSorts, { default: 'name' }),
+          order: choice(['asc', 'desc'], { default: 'asc' }),
+          ...pagingQuery,
+        }),
+        response: answers(DeviceList),
+      },
+    },
+    async (request) => {
+      const { q, site, presence, registered, retired, sort, order, limit, cursor } = request.query
+      const [rows, complete] = await Promise.all([
+        listDevices(scope, {
+          q: q.trim(),
+          site: site ?? null,
+          presence: presence ?? null,
+          registered: registered ?? null,
+          retired,
+          sort,
+          descending: order === 'desc',
+          limit,
+          after: cursorOf(cursor, ['string', 'string']),
+        }),
+        completenessOf(context),
+      ])
+      const page = pageOf(rows, limit, (last) => [last.sort_key, last.device_id])
+      const presences = await presenceOf(context, page.rows, deps.clock.nowMs())
+      return { items: page.rows.map((row) => toDevice(row, presences.get(row.device_id))), nextCursor: page.nextCursor, ...complete }
+    },
+  )
+
+  app.get(
+    '/devices/:mac',
+    {
+      schema: {
+        tags: ['devices'],
+        summary: 'One device: inventory, facts, boots, counts',
+        params: DeviceParams,
+        querystring: query({}),
+        response: answers(OneDevice),
+      },
+    },
+    async (request) => {
+      const deviceId = parseDeviceId(request.params.mac)
+      const nowMs = deps.clock.nowMs()
+      const [row, facts, boot, ledger] = await Promise.all([
+        oneDevice(scope, deviceId),
+        lastFacts(scope, deviceId, nowMs + clockAheadMaxMs),
+        bootAt(scope, deviceId, nowMs + clockAheadMaxMs),
+        ledgerBySubject(scope, { fromMs: 0, toMs: nowMs + 3_600_000, limit: 1, after: null, subject: deviceId }),
+      ])
+      // A device all of whose messages became dead letters has a ledger and nothing else; it is known.
+      if (row === undefined && ledger[0] === undefined) throw deviceUnknown(deviceId)
+      const presences = await presenceOf(context, [{ device_id: deviceId }], nowMs)
+      return {
+        ...toDevice(row ?? neverAccepted(deviceId), presences.get(deviceId)),
+        facts: facts.map(({ name, value, observed_at_ms, sealed }) => ({
+          name,
+          value,
+          observedAt: toTime(observed_at_ms),
+          masked: sealed === 1,
+        })),
+        boot: boot === undefined ? null : toBoot(boot),
+        boots: boot?.boots ?? 0,
+        ledger: ledger[0] === undefined ? null : { subject: deviceId, ...ledgerVerdict(ledgerSums(ledger[0])) },
+        completeThrough: completeThrough(context),
+      }
+    },
+  )
+
+  app.post(
+    '/devices/:mac/retire',
+    {
+      schema: {
+        tags: ['devices'],
+        summary: 'Retire a device: out of the lists and of what is expected; its data stay',
+        params: DeviceParams,
+        querystring: query({}),
+        response: answers(Type.Object({ deviceId: Type.String(), retired: Type.Boolean() })),
+      },
+    },
+    async (request) => {
+      const deviceId = parseDeviceId(request.params.mac)
+      if (!(await deps.retire(deviceId, request.actor))) throw deviceUnknown(deviceId)
+      return { deviceId, retired: true }
+    },
+  )
+}
+
+const presenceOf = async (
+  { scope }: RouteContext,
+  rows: readonly { device_id: string }[],
+  nowMs: number,
+): Promise<Map<string, PresenceNowRow>> => {
+  const states = await presenceAt(
+    scope,
+    rows.map((row) => row.device_id),
+    nowMs + clockAheadMaxMs,
+  )
+  return new Map(states.map((row) => [row.subject, row]))
+}
+
+const textOrNull = (text: string): string | null => (text === '' ? null : text)
+
+const toDevice = (row: DeviceRow, presence: PresenceNowRow | undefined): Static<typeof Device> => {
+  const heard = row.messages > 0
+  return {
+    deviceId: row.device_id,
+    name: textOrNull(row.name),
+    site: row.site === '' ? null : { id: row.site, name: textOrNull(row.site_name) },
+    region: textOrNull(row.region),
+    customer: textOrNull(row.customer),
+    class: textOrNull(row.class),
+    plan: textOrNull(row.plan),
+    timeZone: textOrNull(row.time_zone),
+    serial: textOrNull(row.serial),
+    aliases: row.aliases,
+    latitude: row.latitude,
+    longitude: row.longitude,
+    expectedIntervalSeconds: row.expected_interval_seconds,
+    model: textOrNull(row.model),
+    firmware: textOrNull(row.firmware),
+    presence: {
+      state: presence?.state ?? row.presence,
+      since: toTimeOrNull(presence?.since_ms ?? null),
+      reason: presence?.reason ?? null,
+    },
+    firstSeenAt: heard ? toTime(row.first_seen_ms) : null,
+    lastSeenAt: heard ? toTime(row.last_seen_ms) : null,
+    lastObservedAt: heard ? toTime(row.last_observed_ms) : null,
+    messages: row.messages,
+    registered: row.registered === 1,
+    retired: row.retired === 1,
+  }
+}
+
+export const toBoot = (row: {
+  boot_id: string
+  observed_at_ms: number
+  received_at_ms: number
+  reason: string | null
+  uptime_before_seconds: number | null
+  task_id: string | null
+  evidence: string
+}): Static<typeof Boot> => ({
+  bootId: row.boot_id,
+  observedAt: toTime(row.observed_at_ms),
+  receivedAt: toTime(row.received_at_ms),
+  reason: row.reason,
+  uptimeBeforeSeconds: row.uptime_before_seconds,
+  taskId: row.task_id,
+  evidence: row.evidence,
+})
+
+const neverAccepted = (deviceId: string): DeviceRow => ({
+  device_id: deviceId,
+  registered: 0,
+  retired: 0,
+  name: '',
+  site: '',
+  site_name: '',
+  region: '',
+  customer: '',
+  class: '',
+  plan: '',
+  time_zone: '',
+  serial: '',
+  aliases: [],
+  latitude: null,
+  longitude: null,
+  expected_interval_seconds: null,
+  model: '',
+  firmware: '',
+  presence: 'unknown',
+  messages: 0,
+  first_seen_ms: 0,
+  last_seen_ms: 0,
+  last_observed_ms: 0,
+  sort_key: '',
+})

@@ -1,0 +1,249 @@
+/** Series of measurements and of counters, for devices and for places: /metrics, /metrics/names, /counters. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type Static, Type } from 'typebox'
+import { unitOf } from '../domain/units.ts'
+import { attributesObject, canonicalAttributes } from '../domain/attributes.ts'
+import { ProblemError } from '../domain/problems.ts'
+import { type Aggregate, aggregates, checkPoints, parseStep, rangeFor, sourceFor, stepFor } from '../domain/step.ts'
+import { parseRange, parseTimeZone, toTime } from '../domain/time.ts'
+import { counterSeries, measurementSeries, metricNames, pointRowsMax, type SeriesQuery } from '../queries/series.ts'
+import { completeThrough, knownDevice, knownPlace, type RouteContext } from './context.ts'
+import {
+  answers,
+  choice,
+  CompleteThrough,
+  DeviceParams,
+  NumberOrNull,
+  PlaceParams,
+  query,
+  rangeQuery,
+  TextOrNull,
+  Time,
+} from './schemas.ts'
+
+const hourMs = 3_600_000
+
+const seriesQuery = {
+  metric: Type.String({
+    minLength: 1,
+    maxLength: 200,
+    description: 'A name from metrics/names.',
+    examples: ['system.cpu.load_average.1m'],
+  }),
+  attributes: Type.Optional(
+    Type.String({
+      maxLength: 1000,
+      description: 'JSON object of one series, or empty for the one without; all series when absent.',
+      examples: ['{"cpu.mode":"user"}'],
+    }),
+  ),
+  ...rangeQuery,
+  step: Type.Optional(Type.String({ maxLength: 20, description: 'Like 30s, 15m, 6h, 1d; default some 300 points.', examples: ['15m'] })),
+  tz: Type.String({ default: 'UTC', maxLength: 64, description: 'IANA time zone in which hours and days are cut.' }),
+}
+
+const frame = {
+  metric: Type.String(),
+  unit: TextOrNull,
+  step: Type.String(),
+  tz: Type.String(),
+  from: Time,
+  to: Time,
+  completeThrough: CompleteThrough,
+}
+const Attributes = Type.Record(Type.String(), Type.String())
+
+const MetricSeries = Type.Object({
+  ...frame,
+  aggregate: Type.String(),
+  source: Type.String({
+    description: 'raw, or the rollup that it was read from: 15m, 1h, 1d. A long range is then widened to whole buckets.',
+  }),
+  series: Type.Array(
+    Type.Object({
+      attributes: Attributes,
+      points: Type.Array(
+        Type.Object({
+          at: Time,
+          value: Type.Union([Type.Number(), Type.Null()], {
+            description: 'Null: the device reported that it had no reading. A step without any report is absent.',
+          }),
+          samples: Type.Integer(),
+          missing: Type.Integer({ description: 'Reports without a reading.' }),
+        }),
+      ),
+    }),
+  ),
+})
+
+const CounterSeries = Type.Object({
+  ...frame,
+  series: Type.Array(
+    Type.Object({
+      attributes: Attributes,
+      points: Type.Array(
+        Type.Object({
+          at: Time,
+          delta: Type.Union([Type.Number(), Type.Null()], { description: 'Sum of the known increases; null when none is known.' }),
+          ratePerSecond: NumberOrNull,
+          seconds: Type.Number({ description: 'Time that the known increases cover.' }),
+          samples: Type.Integer(),
+          flags: Type.Array(Type.String({ description: 'Besides ok: first, reset, wrap, gap, suspect, amendment.' })),
+        }),
+      ),
+    }),
+  ),
+})
+
+const MetricNames = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      metric: Type.String(),
+      kind: choice(['measurement', 'counter']),
+      unit: TextOrNull,
+      attributes: Type.Array(Attributes, { description: 'Its series; an empty object is the one without attributes.' }),
+    }),
+  ),
+  completeThrough: CompleteThrough,
+})
+
+type SeriesRequest = { metric: string; attributes?: string; from?: string; to?: string; step?: string; tz: string }
+
+export const metricRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
+  const metricsSchema = (tag: string) => ({
+    tags: [tag],
+    summary: 'One metric by step; default the last 6 hours',
+    querystring: query({ ...seriesQuery, aggregate: choice(aggregates, { default: 'avg' }) }),
+    response: answers(MetricSeries),
+  })
+  const countersSchema = (tag: string) => ({
+    tags: [tag],
+    summary: 'One counter by step: increases and rates; default the last 6 hours',
+    querystring: query(seriesQuery),
+    response: answers(CounterSeries),
+  })
+  const namesSchema = (tag: string) => ({
+    tags: [tag],
+    summary: 'Which metrics there are, with their series',
+    querystring: query({}),
+    response: answers(MetricNames),
+  })
+
+  app.get('/devices/:mac/metrics', { schema: { ...metricsSchema('devices'), params: DeviceParams } }, async (request) =>
+    metrics(context, await knownDevice(context, request.params.mac), request.query, request.query.aggregate),
+  )
+  app.get('/devices/:mac/counters', { schema: { ...countersSchema('devices'), params: DeviceParams } }, async (request) =>
+    counters(context, await knownDevice(context, request.params.mac), request.query),
+  )
+  app.get('/devices/:mac/metrics/names', { schema: { ...namesSchema('devices'), params: DeviceParams } }, async (request) =>
+    names(context, await knownDevice(context, request.params.mac)),
+  )
+  app.get('/places/:place/metrics', { schema: { ...metricsSchema('places'), params: PlaceParams } }, async (request) =>
+    metrics(context, await knownPlace(context, request.params.place), request.query, request.query.aggregate),
+  )
+  app.get('/places/:place/metrics/names', { schema: { ...namesSchema('places'), params: PlaceParams } }, async (request) =>
+    names(context, await knownPlace(context, request.params.place)),
+  )
+}
+
+const metrics = async (
+  context: RouteContext,
+  subject: string,
+  asked: SeriesRequest,
+  aggregate: Aggregate,
+): Promise<Static<typeof MetricSeries>> => {
+  const wanted = seriesQueryOf(context, subject, asked)
+  const source = sourceFor(wanted, wanted.step, aggregate, wanted.tz)
+  const read = { ...wanted, ...rangeFor(wanted, source) }
+  const rows = await measurementSeries(context.scope, read, aggregate, source)
+  if (rows.length === 0) await checkMetric(context, subject, asked.metric, 'measurement')
+  return {
+    ...frameOf(context, read),
+    aggregate,
+    source,
+    series: bySeries(rows, ({ at_ms, value, samples, missing }) => ({ at: toTime(at_ms), value, samples, missing })),
+  }
+}
+
+const counters = async (context: RouteContext, subject: string, asked: SeriesRequest): Promise<Static<typeof CounterSeries>> => {
+  const wanted = seriesQueryOf(context, subject, asked)
+  const rows = await counterSeries(context.scope, wanted)
+  if (rows.length === 0) await checkMetric(context, subject, asked.metric, 'counter')
+  return {
+    ...frameOf(context, wanted),
+    series: bySeries(rows, ({ at_ms, delta, rate, seconds, samples, flags }) => ({
+      at: toTime(at_ms),
+      delta,
+      ratePerSecond: rate,
+      seconds,
+      samples,
+      flags,
+    })),
+  }
+}
+
+const names = async (context: RouteContext, subject: string): Promise<Static<typeof MetricNames>> => {
+  const rows = await metricNames(context.scope, subject)
+  return {
+    items: rows
+      .sort((a, b) => (a.metric < b.metric ? -1 : 1))
+      .map(({ metric, kind, attributes }) => ({ metric, kind, unit: unitOf(metric), attributes: attributes.map(attributesObject) })),
+    completeThrough: completeThrough(context),
+  }
+}
+
+const seriesQueryOf = ({ deps }: RouteContext, subject: string, asked: SeriesRequest): SeriesQuery => {
+  const range = parseRange(asked, deps.clock.nowMs(), 6 * hourMs)
+  const step = asked.step === undefined ? stepFor(range) : parseStep(asked.step)
+  checkPoints(range, step)
+  return {
+    ...range,
+    subject,
+    metric: asked.metric,
+    attributes: asked.attributes === undefined ? null : canonicalAttributes(asked.attributes),
+    step,
+    tz: parseTimeZone(asked.tz),
+  }
+}
+
+/** An empty answer for a name that the subject never had is a typing error, and is told as one. */
+const checkMetric = async ({ scope }: RouteContext, subject: string, metric: string, kind: 'measurement' | 'counter'): Promise<void> => {
+  const known = await metricNames(scope, subject)
+  if (known.some((row) => row.metric === metric && row.kind === kind)) return
+  if (kind === 'measurement' && known.some((row) => row.metric === metric)) {
+    throw new ProblemError('METRIC_IS_COUNTER', `${metric} is a counter: ask for its increases and rates at counters?metric=${metric}.`)
+  }
+  throw new ProblemError(
+    'METRIC_UNKNOWN',
+    `${subject} has never reported the ${kind} ${JSON.stringify(metric)}; metrics/names lists what it has.`,
+  )
+}
+
+const frameOf = (context: RouteContext, { metric, step, tz, fromMs, toMs }: SeriesQuery) => ({
+  metric,
+  unit: unitOf(metric),
+  step: step.text,
+  tz,
+  from: toTime(fromMs),
+  to: toTime(toMs),
+  completeThrough: completeThrough(context),
+})
+
+const bySeries = <R extends { attributes: string }, P>(
+  rows: readonly R[],
+  toPoint: (row: R) => P,
+): { attributes: Record<string, string>; points: P[] }[] => {
+  if (rows.length > pointRowsMax) {
+    throw new ProblemError(
+      'TOO_MANY_POINTS',
+      `Expected at most ${String(pointRowsMax)} points over all series; name one series by attributes, or ask for a longer step.`,
+    )
+  }
+  const series = new Map<string, P[]>()
+  for (const row of rows) {
+    const points = series.get(row.attributes)
+    if (points === undefined) series.set(row.attributes, [toPoint(row)])
+    else points.push(toPoint(row))
+  }
+  return [...series].map(([attributes, points]) => ({ attributes: attributesObject(attributes), points }))
+}

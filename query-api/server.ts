@@ -1,0 +1,101 @@
+/**
+ * The Fastify application without its listener: guards, routes, OpenAPI, page. Before: `routes/*.ts` are called by it.
+ * Tests drive it with `app.inject`.
+ */
+import { randomUUID } from 'node:crypto'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { answerErrors, send } from './answer-errors.ts'
+import type { QueryApiDeps } from './deps.ts'
+import { problem } from './domain/problems.ts'
+import { openApi } from './open-api.ts'
+import type { RouteContext } from './routes/context.ts'
+import { deadLetterRoutes } from './routes/dead-letters.ts'
+import { deviceRoutes } from './routes/devices.ts'
+import { historyRoutes } from './routes/histories.ts'
+import { inventoryRoutes } from './routes/inventory.ts'
+import { ledgerRoutes } from './routes/ledger.ts'
+import { metricRoutes } from './routes/metrics.ts'
+import { type PageFile, pageRoutes } from './routes/page.ts'
+import { parseRoutes } from './routes/parse.ts'
+import { publicRoutes } from './routes/public.ts'
+import { radioRoutes } from './routes/radio.ts'
+import { stateRoutes } from './routes/state.ts'
+import { docsPath, guardRequests, requireToken } from './security.ts'
+
+/** An inventory of 100,000 devices as CSV has some 15 MB. */
+const bodyBytesMax = 32 * 1024 * 1024
+/** A place's id, URL-encoded. */
+const pathParamCharsMax = 4096
+/** A client that never ends its request must not hold a socket for ever. */
+const requestWithinMs = 60_000
+
+export const createServer = async (
+  deps: QueryApiDeps,
+  pageFiles: readonly PageFile[],
+  log?: FastifyBaseLogger,
+): Promise<FastifyInstance> => {
+  const app = fastify({
+    ...(log === undefined ? { logger: false } : { loggerInstance: log }),
+    // Silent when healthy: failures are logged where they are answered.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: bodyBytesMax,
+    requestTimeout: requestWithinMs,
+    genReqId: () => randomUUID(),
+    routerOptions: { maxParamLength: pathParamCharsMax },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true, useDefaults: true, allErrors: false } },
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  const context: RouteContext = { deps, scope: { warehouse: deps.warehouse, tenant: deps.tenant } }
+  const authenticate = requireToken(deps.authenticate)
+  app.decorateRequest('actor', '')
+  answerErrors(app)
+  guardRequests(app, deps.listen)
+  for (const type of ['text/csv', 'text/plain']) {
+    app.addContentTypeParser(type, { parseAs: 'string' }, (_request, body, done) => {
+      done(null, body)
+    })
+  }
+  app.setNotFoundHandler(async (request, reply) => {
+    // Which routes exist is told only to those with a token.
+    if (request.url.startsWith('/api/v1')) await authenticate(request, reply)
+    return send(
+      reply,
+      problem('ROUTE_UNKNOWN', `${request.method} ${request.url.split('?')[0]?.slice(0, 200) ?? ''} is no route; /api/docs lists them.`),
+    )
+  })
+
+  await app.register(swagger, openApi)
+  await app.register(swaggerUi, { routePrefix: docsPath, staticCSP: false, uiConfig: { docExpansion: 'list', deepLinking: true } })
+  app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger())
+
+  await app.register(publicRoutes, { context })
+  await app.register(pageRoutes, { files: pageFiles })
+  await app.register(
+    async (api) => {
+      api.addHook('onRequest', authenticate)
+      // What a token may see is not for a shared cache.
+      api.addHook('onRequest', async (_request, reply) => {
+        reply.header('cache-control', 'no-store')
+      })
+      for (const routes of [
+        deviceRoutes,
+        stateRoutes,
+        metricRoutes,
+        radioRoutes,
+        historyRoutes,
+        inventoryRoutes,
+        ledgerRoutes,
+        deadLetterRoutes,
+        parseRoutes,
+      ]) {
+        await api.register(routes, { context })
+      }
+    },
+    { prefix: '/api/v1' },
+  )
+  await app.ready()
+  return app
+}
