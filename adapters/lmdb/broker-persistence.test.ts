@@ -30,7 +30,11 @@ type Suite = (options: {
 describe("aedes' own persistence suite", () => {
   const suite = createRequire(import.meta.url)('aedes-persistence/abstract.js') as Suite
   const context: SuiteContext = { assert, plan: () => undefined, diagnostic: () => undefined }
-  suite({ test: (title, run) => it(title, () => run(context)), persistence: () => make(), testAsync: true })
+  suite({
+    test: (title, run) => it(title, () => run(context)),
+    persistence: () => new BrokerPersistence({ path: folder(), limits: limitsWith(), keepIncomingPayloads: true }),
+    testAsync: true,
+  })
 })
 
 const packet = (topic: string, text: string, brokerCounter = 1): StoredPacket => ({

@@ -66,11 +66,12 @@ type SessionRecord = {
 type Session = Omit<SessionRecord, 'subscriptions'> & {
   key: string
   subscriptions: Map<string, StoredSubscription>
-  queue: { seq: number; packet: StoredPacket }[]
+  queue: Queued[]
   nextSeq: number
   incoming: Map<number, StoredPacket>
 }
 
+export type Queued = { seq: number; packet: StoredPacket }
 type ClientRef = { id: string }
 type BrokerRef = { id: string }
 
@@ -87,8 +88,10 @@ export type BrokerPersistenceOptions = {
   path: string
   limits: BrokerStoreLimits
   nowMs?: () => number
-  /** Filters that may not be kept (those the broker refused). */
+  /** False for filters that the broker refused: they are not kept. */
   maySubscribe?: (clientId: string, filter: string) => boolean
+  /** Payloads of received QoS 2 messages, too: aedes' suite looks at them, the broker never does. */
+  keepIncomingPayloads?: boolean
 }
 
 const packetOverheadBytes = 200
@@ -97,6 +100,7 @@ export class BrokerPersistence {
   readonly #limits: BrokerStoreLimits
   readonly #nowMs: () => number
   readonly #maySubscribe: (clientId: string, filter: string) => boolean
+  readonly #keepIncomingPayloads: boolean
   readonly #root: RootDatabase
   readonly #sessionDb: Database<SessionRecord, string>
   readonly #queueDb: Database<StoredPacket, [string, number]>
@@ -112,10 +116,11 @@ export class BrokerPersistence {
   #broker: BrokerRef = { id: '' }
   #closed = false
 
-  constructor({ path, limits, nowMs = Date.now, maySubscribe = () => true }: BrokerPersistenceOptions) {
+  constructor({ path, limits, nowMs = Date.now, maySubscribe = () => true, keepIncomingPayloads = false }: BrokerPersistenceOptions) {
     this.#limits = limits
     this.#nowMs = nowMs
     this.#maySubscribe = maySubscribe
+    this.#keepIncomingPayloads = keepIncomingPayloads
     this.#root = open({ path, maxDbs: 4, encoding: 'msgpack' })
     this.#sessionDb = this.#root.openDB({ name: 'sessions' })
     this.#queueDb = this.#root.openDB({ name: 'queue' })
@@ -349,8 +354,14 @@ export class BrokerPersistence {
     await this.outgoingEnqueueCombi([subscription], packet)
   }
 
-  /** Puts the message into the queue of each session, once per session, at the lesser of both QoS. Resolves when synced. */
+  /** Resolves when synced. */
   async outgoingEnqueueCombi(subscriptions: readonly { clientId: string; qos?: number }[], packet: StoredPacket): Promise<void> {
+    await this.enqueue(subscriptions, packet).synced
+  }
+
+  /** Puts the message into the queue of each session, once per session, at the lesser of both QoS. */
+  enqueue(subscriptions: readonly { clientId: string; qos?: number }[], packet: StoredPacket): { queued: Queued[]; synced: Promise<void> } {
+    const queued: Queued[] = []
     const puts: Promise<boolean>[] = []
     const done = new Set<string>()
     for (const { clientId, qos } of subscriptions) {
@@ -361,12 +372,14 @@ export class BrokerPersistence {
         this.#counts.queueDropped++
         continue
       }
-      const queued = { seq: session.nextSeq++, packet: copyOf(packet, Math.min(packet.qos, qos ?? packet.qos)) }
-      session.queue.push(queued)
+      const entry: Queued = { seq: session.nextSeq++, packet: copyOf(packet, Math.min(packet.qos, qos ?? packet.qos)) }
+      if (entry.packet.brokerId === undefined) Object.assign(entry.packet, { brokerId: 'queued', brokerCounter: entry.seq + 1 })
+      session.queue.push(entry)
       this.#queuedBytes += sizeOf(packet)
-      puts.push(this.#queueDb.put([session.key, queued.seq], queued.packet))
+      queued.push(entry)
+      puts.push(this.#queueDb.put([session.key, entry.seq], entry.packet))
     }
-    if (puts.length > 0) await this.#synced(puts)
+    return { queued, synced: puts.length > 0 ? this.#synced(puts) : Promise.resolve() }
   }
 
   /** Notes the packet id that a queued message was sent with, or that it is now a PUBREL. */
@@ -378,7 +391,8 @@ export class BrokerPersistence {
       if (known.brokerId === packet.brokerId) known.messageId = packet.messageId
       else if (known.messageId === packet.messageId) this.#replace(queued, packet)
       else continue
-      if (session) await this.#queueDb.put([session.key, queued.seq], queued.packet)
+      // Not awaited: memory decides, and deliveries keep their order.
+      if (session) void this.#queueDb.put([session.key, queued.seq], queued.packet)
       return
     }
     throw new Error('no such packet')
@@ -433,10 +447,11 @@ export class BrokerPersistence {
   async incomingStorePacket(client: ClientRef, packet: StoredPacket): Promise<void> {
     const messageId = packet.messageId ?? 0
     const kept = { ...copyOf(packet, packet.qos), messageId }
+    if (!this.#keepIncomingPayloads) kept.payload = Buffer.alloc(0)
     const session = this.#sessions.get(client.id)
     if (session) {
       session.incoming.set(messageId, kept)
-      await this.#incomingDb.put([session.key, messageId], { ...kept, payload: Buffer.alloc(0) })
+      await this.#incomingDb.put([session.key, messageId], kept)
       return
     }
     const ids = this.#cleanIncoming.get(client.id) ?? new Map<number, StoredPacket>()
@@ -489,6 +504,7 @@ export class BrokerPersistence {
   // ---------------------------------------------------------------------------------------------------------- files
 
   async #synced(writes: readonly Promise<boolean>[]): Promise<void> {
+    if (this.#closed) throw new Error('the store is closed')
     await Promise.all(writes)
     await this.#root.flushed
   }

@@ -1,0 +1,255 @@
+/**
+ * What happens to one message: rights, hand-over, acknowledgement in arrival order, then live subscribers. The port's
+ * `onMessage` and `send` are here. aedes asks `authorizePublish` (before the acknowledgement, also for wills) and then calls
+ * `publish`, which we replace: what aedes would store after the PUBACK is already stored, and publishers do not wait for
+ * subscribers.
+ */
+import type { Aedes } from 'aedes'
+import type { DeviceLink, DeviceMessage } from '../../model/ports.ts'
+import type { BrokerPersistence, StoredPacket } from '../lmdb/broker-persistence.ts'
+import { type Connection, isPublishable } from './admission.ts'
+import type { Accepted, ArrivingPacket, Done, ForwardedPacket, SeamBroker, SeamClient } from './aedes-seam.ts'
+import { type BrokerLimits, isLogTopic } from './limits.ts'
+
+export type Acceptance = {
+  hooks: Pick<Aedes, 'authorizePublish' | 'authorizeForward'>
+  attach: (broker: SeamBroker) => void
+  onMessage: DeviceLink['onMessage']
+  send: DeviceLink['send']
+  lastMessageAtMs: () => number | null
+  counts: () => { accepted: AcceptedCounts; droppedForSlowSubscribers: number; handlerRejections: number }
+  stopWills: () => void
+  /** Resolves when nothing is being handed over. */
+  settled: () => Promise<void>
+}
+export type AcceptedCounts = { qos0: number; qos1: number; qos2: number; wills: number; cut: number }
+
+export type AcceptanceDeps = {
+  limits: BrokerLimits
+  store: BrokerPersistence
+  nowMs: () => number
+  refuse: (reason: string) => void
+  connectionOf: (client: unknown) => Connection | undefined
+}
+
+type Handler = (message: DeviceMessage) => Promise<void>
+const qosNames = ['qos0', 'qos1', 'qos2'] as const
+const alreadyHandedOver = Promise.resolve()
+
+export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }: AcceptanceDeps): Acceptance => {
+  const accepted: AcceptedCounts = { qos0: 0, qos1: 0, qos2: 0, wills: 0, cut: 0 }
+  let handler: Handler | null = null
+  let broker: SeamBroker | null = null
+  let lastMessageAtMs: number | null = null
+  let dropped = 0
+  let handlerRejections = 0
+  let inHand = 0
+  let stopped = false
+  const idle: (() => void)[] = []
+
+  const countInHand = (change: 1 | -1): void => {
+    inHand += change
+    if (inHand === 0) for (const tell of idle.splice(0)) tell()
+  }
+
+  /** Null when it may go on. */
+  const refusalOf = (connection: Connection, packet: ArrivingPacket, isWill: boolean): string | null => {
+    if (isWill && stopped) return 'stopping'
+    if (handler === null) return 'noHandler'
+    if (!isPublishable(packet.topic, limits)) return 'topicInvalid'
+    if (!connection.rights.mayPublish(packet.topic)) return 'topicForbidden'
+    return null
+  }
+
+  const authorizePublish = (client: SeamClient | null, packet: ArrivingPacket, callback: Done): void => {
+    const connection = connectionOf(client)
+    const isWill = (packet.cmd as string | undefined) !== 'publish'
+    const refusal = connection ? refusalOf(connection, packet, isWill) : 'unknownConnection'
+    if (!connection || refusal !== null) {
+      refuse(refusal ?? 'unknownConnection')
+      callback(new Error(refusal ?? 'unknownConnection'))
+      return
+    }
+    if (isWill) cutWill(packet, limits)
+    const { messageId } = packet
+    const isQos2 = packet.qos === 2 && messageId !== undefined && !isWill
+    if (isQos2 && !roomForQos2(connection, messageId)) {
+      refuse('inFlightMax')
+      connection.client.conn.destroy()
+      return
+    }
+
+    connection.guard.countInFlight(1)
+    countInHand(1)
+    const gate = isQos2 ? handOverOnce(connection, packet, messageId) : handOver(connection, packet, isWill)
+    const settle = (): void => {
+      connection.guard.countInFlight(-1)
+      countInHand(-1)
+    }
+    gate.then(settle, () => {
+      handlerRejections++
+      settle()
+    })
+    if (isWill) acceptWill(gate, callback)
+    else {
+      connection.order.add(gate, () => {
+        accepted[qosNames[packet.qos]]++
+        callback(null)
+      })
+    }
+  }
+
+  /** Its connection is gone, so nobody sends it again: when the handler rejects, the device's silence must tell. */
+  const acceptWill = (gate: Promise<unknown>, callback: Done): void => {
+    gate.then(
+      () => {
+        accepted.wills++
+        callback(null)
+      },
+      (error: unknown) => {
+        refuse('willLost')
+        callback(error as Error)
+      },
+    )
+  }
+
+  const roomForQos2 = ({ client, handingOver }: Connection, messageId: number): boolean =>
+    store.hasIncoming(client.id, messageId) ||
+    handingOver.has(messageId) ||
+    store.incomingCount(client.id) + handingOver.size < limits.inFlightMax
+
+  /** [MQTT-4.3.3-2]: between PUBREC and PUBREL the same packet id is the same message. */
+  const handOverOnce = (connection: Connection, packet: ArrivingPacket, messageId: number): Promise<unknown> => {
+    const running = connection.handingOver.get(messageId)
+    if (running || store.hasIncoming(connection.client.id, messageId)) {
+      packet.accepted = { qos: 2, forward: false, queued: [] }
+      return running ?? alreadyHandedOver
+    }
+    const gate = handOver(connection, packet, false)
+    connection.handingOver.set(messageId, gate) // Until aedes has stored the id and publishes.
+    return gate
+  }
+
+  const handOver = (connection: Connection, packet: ArrivingPacket, isWill: boolean): Promise<unknown> => {
+    const receivedAtMs = nowMs()
+    lastMessageAtMs = receivedAtMs
+    const cutFromBytes = packet.cutFromBytes ?? null
+    if (cutFromBytes !== null) accepted.cut++
+    const handled = (handler as Handler)({
+      topic: packet.topic,
+      payload: packet.payload as Buffer,
+      cutFromBytes,
+      qos: packet.qos,
+      dup: packet.dup === true, // A will has none.
+      retain: packet.retain,
+      storedCopy: false,
+      packetId: isWill ? null : (packet.messageId ?? null),
+      clientId: connection.client.id,
+      sessionId: connection.sessionId,
+      connection: connection.connection,
+      receivedAtMs,
+    })
+    // Cut messages and topics that MQTT does not allow are for the dead letters only.
+    const forward = cutFromBytes === null && !packet.topic.includes('\0') && !packet.topic.includes('\uFFFD')
+    const kept = forward ? keep(packet, receivedAtMs) : null
+    packet.accepted = { qos: packet.qos, forward, queued: kept?.queued ?? [] }
+    return kept === null ? handled : Promise.all([handled, kept.synced])
+  }
+
+  /** Retained copy and queues of persistent sessions; null (hot path) when there is nothing to keep. */
+  const keep = (packet: ArrivingPacket, receivedAtMs: number): { queued: Accepted['queued']; synced: Promise<unknown> } | null => {
+    const found = packet.qos > 0 ? store.matching(packet.topic) : []
+    if (!packet.retain && found.length === 0) return null
+    const expiresInSeconds = packet.properties?.messageExpiryInterval ?? 0
+    if (expiresInSeconds > 0) packet.messageExpiry = receivedAtMs + expiresInSeconds * 1_000
+    const { queued, synced } = store.enqueue(found, { ...(packet as unknown as StoredPacket), retain: false, dup: false })
+    return { queued, synced: packet.retain ? Promise.all([synced, store.storeRetained(storedForm(packet))]) : synced }
+  }
+
+  /** To the subscribers that are connected. Does not wait for them. */
+  const forward = (target: SeamBroker, packet: ArrivingPacket, { qos, queued }: Accepted, clientId: string | undefined): void => {
+    const brokerCounter = ++target.counter
+    for (const { packet: waiting } of queued) Object.assign(waiting, { brokerId: target.id, brokerCounter })
+    target.mq.emit(
+      { ...storedForm(packet), qos, brokerId: target.id, brokerCounter, ...(clientId === undefined ? {} : { clientId }) },
+      ignore,
+    )
+  }
+
+  return {
+    hooks: {
+      authorizePublish: authorizePublish as unknown as Aedes['authorizePublish'],
+      authorizeForward: (client, packet) => {
+        const connection = connectionOf(client)
+        if (!connection?.rights.mayReceive(packet.topic)) return null
+        if (client.conn.writableLength < limits.outgoingBytesMax) return packet
+        dropped++
+        if (packet.qos === 0) return null
+        client.conn.destroy() // Its session keeps the message, if it has one.
+        return packet as ForwardedPacket
+      },
+    },
+
+    attach: (target) => {
+      broker = target
+      const publish = target.publish.bind(target)
+      target.publish = (packet, client, done) => {
+        if (typeof client === 'function' || client === null || packet.accepted === undefined) publish(packet, client, done)
+        else {
+          if (packet.qos === 2 && packet.messageId !== undefined) connectionOf(client)?.handingOver.delete(packet.messageId)
+          if (packet.accepted.forward) forward(target, packet, packet.accepted, client.id)
+          done?.()
+        }
+      }
+    },
+
+    onMessage: (next) => {
+      handler = next
+    },
+
+    send: async (topic, payload, qos) => {
+      if (broker === null || stopped) throw new Error('the broker is stopped')
+      const packet = {
+        cmd: 'publish',
+        topic,
+        payload: Buffer.from(payload),
+        qos,
+        retain: false,
+        dup: false,
+      } as ArrivingPacket
+      const kept = keep(packet, nowMs())
+      await kept?.synced
+      forward(broker, packet, { qos, forward: true, queued: kept?.queued ?? [] }, undefined)
+    },
+
+    lastMessageAtMs: () => lastMessageAtMs,
+    counts: () => ({ accepted: { ...accepted }, droppedForSlowSubscribers: dropped, handlerRejections }),
+    stopWills: () => {
+      stopped = true
+    },
+    settled: () => (inHand === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
+  }
+}
+
+const storedForm = ({ topic, payload, qos, retain, properties, messageExpiry }: ArrivingPacket): StoredPacket => ({
+  cmd: 'publish',
+  topic,
+  payload: payload as Buffer,
+  qos,
+  retain,
+  dup: false, // [MQTT-3.3.1-3]
+  messageId: undefined,
+  ...(properties === undefined ? {} : { properties: properties as Record<string, unknown> }),
+  ...(messageExpiry === undefined ? {} : { messageExpiry }),
+})
+
+/** A will comes inside the CONNECT, past the frame guard. */
+const cutWill = (will: ArrivingPacket, limits: BrokerLimits): void => {
+  const payload = Buffer.from(will.payload)
+  will.payload = payload
+  if (payload.length <= (isLogTopic(will.topic) ? limits.logPayloadBytesMax : limits.payloadBytesMax)) return
+  will.cutFromBytes = payload.length
+  will.payload = payload.subarray(0, limits.cutPayloadBytesKept)
+}
+
+const ignore = (): void => undefined

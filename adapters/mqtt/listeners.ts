@@ -1,0 +1,203 @@
+/**
+ * The broker's sockets: TCP, WebSocket at `/mqtt` and TLS, each counted, bounded and rated before anything is read.
+ * A WebSocket client must offer the subprotocol `mqtt` [MQTT-6.0.0-3]. On loopback any web page's Origin may connect (a page
+ * you open can then publish to your own recorder); off loopback the Origin must be that of the host it connects to.
+ */
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { createWebSocketStream, WebSocketServer } from 'ws'
+import { AppError } from '../../runtime/errors.ts'
+import type { BrokerLimits } from './limits.ts'
+import { readTlsFiles, type TlsFiles } from './tls-files.ts'
+import { type FilesWatch, watchFiles } from './watched-files.ts'
+
+export type ListenAt = { host: string; port: number }
+export type ClientCertificates = 'none' | 'optional' | 'required'
+export type ListenOptions = {
+  tcp: ListenAt | null
+  webSocket: ListenAt | null
+  tls: (ListenAt & TlsFiles & { clientCertificates: ClientCertificates }) | null
+}
+/** What is known of a connection before it says CONNECT. */
+export type Arrival = { transport: 'tcp' | 'ws' | 'tls'; loopback: boolean; certificateName: string | null }
+export type RefusedArrival = 'connectionsMax' | 'webSocketConnectionsMax' | 'connectsPerSecond' | 'webSocketHandshake' | 'tlsHandshake'
+
+export type Listeners = {
+  /** Where they listen now; the port is the real one when 0 was asked. */
+  addresses: { tcp: ListenAt | null; webSocket: ListenAt | null; tls: ListenAt | null }
+  connections: () => number
+  tlsNotAfterMs: () => number | null
+  /** Takes no more connections; those that are open stay with the broker. */
+  stop: () => Promise<void>
+}
+
+export type ListenerHooks = {
+  onConnection: (stream: Duplex, arrival: Arrival, request?: IncomingMessage) => void
+  onRefused: (reason: RefusedArrival) => void
+  /** New TLS files were taken (null), or refused and the old ones go on. */
+  onTlsReload: (error: AppError | null) => void
+}
+
+export const startListeners = async (options: ListenOptions, limits: BrokerLimits, hooks: ListenerHooks): Promise<Listeners> => {
+  const open = new Set<Socket>()
+  const servers: Server[] = []
+  const gate = createGate(limits, open, hooks.onRefused)
+  let watching: FilesWatch | undefined
+  let notAfterMs: number | null = null
+
+  const stop = async (): Promise<void> => {
+    watching?.stop()
+    await Promise.all(servers.map((server) => new Promise((resolve) => (server.listening ? server.close(resolve) : resolve(undefined)))))
+  }
+  const listen = async (server: Server, at: ListenAt, name: string): Promise<ListenAt> => {
+    servers.push(server)
+    await listenOrFail(server, at, name)
+    return { host: at.host, port: (server.address() as AddressInfo).port }
+  }
+
+  try {
+    let tcp: ListenAt | null = null
+    if (options.tcp) {
+      const loopback = isLoopbackHost(options.tcp.host)
+      const server = createServer({ noDelay: true }, (socket) => {
+        if (gate(socket)) hooks.onConnection(socket, { transport: 'tcp', loopback, certificateName: null })
+      })
+      tcp = await listen(server, options.tcp, 'MQTT_LISTEN')
+    }
+    let webSocket: ListenAt | null = null
+    if (options.webSocket)
+      webSocket = await listen(webSocketServer(options.webSocket, limits, gate, hooks), options.webSocket, 'MQTT_WS_LISTEN')
+    let tls: ListenAt | null = null
+    if (options.tls) {
+      const settings = options.tls
+      const { notAfterMs: until, ...material } = readTlsFiles(settings)
+      notAfterMs = until
+      const server = createTlsServer({
+        ...material,
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: limits.connectWithinMs,
+        requestCert: settings.clientCertificates !== 'none',
+        rejectUnauthorized: settings.clientCertificates === 'required',
+        noDelay: true,
+      })
+      const loopback = isLoopbackHost(settings.host)
+      server.on('connection', gate)
+      server.on('tlsClientError', () => hooks.onRefused('tlsHandshake'))
+      server.on('secureConnection', (socket: TLSSocket) => {
+        hooks.onConnection(socket, { transport: 'tls', loopback, certificateName: nameIn(socket) })
+      })
+      tls = await listen(server, settings, 'MQTTS_LISTEN')
+      const files = [settings.certFile, settings.keyFile, ...(settings.caFile === null ? [] : [settings.caFile])]
+      watching = watchFiles(files, () => {
+        try {
+          const { notAfterMs: newUntil, ...newMaterial } = readTlsFiles(settings)
+          server.setSecureContext({ ...newMaterial, minVersion: 'TLSv1.2' })
+          notAfterMs = newUntil
+          hooks.onTlsReload(null)
+        } catch (error) {
+          hooks.onTlsReload(error as AppError)
+        }
+      })
+    }
+    return { addresses: { tcp, webSocket, tls }, connections: () => open.size, tlsNotAfterMs: () => notAfterMs, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+type Gate = (socket: Socket) => boolean
+
+/** Counts every socket; false when it was closed because there are too many, or too many a second. */
+const createGate = (limits: BrokerLimits, open: Set<Socket>, onRefused: (reason: RefusedArrival) => void): Gate => {
+  let second = 0
+  let inSecond = 0
+  return (socket) => {
+    socket.on('error', () => undefined) // A reset before anybody listens must not end the program.
+    const nowSecond = Math.floor(Date.now() / 1_000)
+    if (nowSecond !== second) {
+      second = nowSecond
+      inSecond = 0
+    }
+    inSecond++
+    const reason =
+      open.size >= limits.connectionsMax ? 'connectionsMax' : inSecond > limits.connectsPerSecondMax ? 'connectsPerSecond' : null
+    if (reason !== null) {
+      onRefused(reason)
+      socket.destroy()
+      return false
+    }
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+    return true
+  }
+}
+
+const webSocketServer = (at: ListenAt, limits: BrokerLimits, gate: Gate, hooks: ListenerHooks): Server => {
+  const loopback = isLoopbackHost(at.host)
+  const http = createHttpServer({
+    headersTimeout: limits.connectWithinMs,
+    requestTimeout: limits.connectWithinMs,
+    connectionsCheckingInterval: 1_000,
+    maxHeaderSize: 16_384,
+    noDelay: true,
+  })
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: limits.webSocketMessageBytesMax,
+    perMessageDeflate: false, // A few bytes could unpack into gigabytes.
+    handleProtocols: (offered) => ['mqtt', 'mqttv3.1'].find((name) => offered.has(name)) ?? false,
+  })
+  http.on('connection', gate)
+  http.on('request', (_request, response) => response.writeHead(426, { upgrade: 'websocket' }).end('MQTT over WebSocket is at /mqtt\n'))
+  http.on('upgrade', (request, socket, firstBytes) => {
+    const refusal = handshakeRefusal(request, loopback)
+    if (refusal !== null || sockets.clients.size >= limits.webSocketConnectionsMax) {
+      hooks.onRefused(refusal === null ? 'webSocketConnectionsMax' : 'webSocketHandshake')
+      socket.end(`HTTP/1.1 ${refusal ?? '503 Service Unavailable'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
+      return
+    }
+    sockets.handleUpgrade(request, socket, firstBytes, (client) => {
+      const stream = createWebSocketStream(client)
+      stream.on('error', () => undefined)
+      hooks.onConnection(stream, { transport: 'ws', loopback, certificateName: null }, request)
+    })
+  })
+  return http
+}
+
+const handshakeRefusal = ({ url = '', headers }: IncomingMessage, loopback: boolean): string | null => {
+  if (url.split('?')[0] !== '/mqtt') return '404 Not Found'
+  const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
+  if (!offered.includes('mqtt') && !offered.includes('mqttv3.1')) return '400 Bad Request'
+  if (loopback || headers.origin === undefined) return null
+  return URL.canParse(headers.origin) && new URL(headers.origin).host === headers.host ? null : '403 Forbidden'
+}
+
+/** Common name of a client certificate that our CA has signed; several names are none. */
+const nameIn = (socket: TLSSocket): string | null => {
+  if (!socket.authorized) return null
+  const name: unknown = socket.getPeerCertificate().subject?.CN
+  return typeof name === 'string' && name !== '' ? name : null
+}
+
+const listenOrFail = (server: Server, { host, port }: ListenAt, setting: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const message =
+        cause.code === 'EADDRINUSE'
+          ? `${setting}: another program listens on ${host}:${port}`
+          : `${setting}: cannot listen on ${host}:${port}: ${cause.message}`
+      reject(new AppError(cause.code === 'EADDRINUSE' ? 'PORT_IN_USE' : 'CONFIG_INVALID', message, { cause }))
+    })
+    server.listen({ host, port, backlog: 4_096 }, () => {
+      server.removeAllListeners('error')
+      server.on('error', () => undefined) // EMFILE while accepting: the next accept may work.
+      resolve()
+    })
+  })
+
+/** 127.0.0.0/8, ::1 and localhost. */
+export const isLoopbackHost = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.')
