@@ -1,0 +1,98 @@
+/**
+ * Keeps the processors' worker thread alive: started with what it needs, restarted with back-off when it ends, stopped in
+ * order. The thread reports lag and counts once a second; a restart loses nothing, because progress lies in the store.
+ */
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import type { Config } from '../runtime/config.ts'
+import { describeError, type Logger } from '../runtime/logger.ts'
+import type { Metrics } from '../runtime/metrics.ts'
+
+export type ProcessorsData = { config: Config; warehouse: { url: string; username: string; password: string } }
+
+/** Thread to main. */
+export type ProcessorsReport =
+  | { kind: 'started' }
+  | { kind: 'progress'; lagRecords: number; completeThroughMs: number | null; counts: Record<string, Record<string, number>> }
+  | { kind: 'failed-batch'; stage: string; partition: number; error: Record<string, unknown> }
+  | { kind: 'refused-start'; code: string; message: string }
+
+export type ProcessorsThread = {
+  lagRecords: () => number | null
+  completeThroughMs: () => number | null
+  stop: () => Promise<void>
+}
+
+const restartAfterMsMin = 500
+const restartAfterMsMax = 10_000
+
+type Options = {
+  data: ProcessorsData
+  logger: Logger
+  metrics: Metrics
+  onRefusedStart: (report: { code: string; message: string }) => void
+}
+
+export const startProcessorsThread = ({ data, logger, metrics, onRefusedStart }: Options): ProcessorsThread => {
+  let worker: Worker | undefined
+  let latest: { lagRecords: number; completeThroughMs: number | null } | undefined
+  let restartAfterMs = restartAfterMsMin
+  let timer: NodeJS.Timeout | undefined
+  let stopping = false
+
+  const hear = (report: ProcessorsReport): void => {
+    switch (report.kind) {
+      case 'started':
+        restartAfterMs = restartAfterMsMin
+        return
+      case 'progress':
+        latest = report
+        count(metrics, report)
+        return
+      case 'failed-batch':
+        metrics.stageFailures.inc({ stage: report.stage })
+        logger.warn({ stage: report.stage, partition: report.partition, ...report.error }, 'a batch failed and comes again')
+        return
+      case 'refused-start':
+        stopping = true
+        onRefusedStart(report)
+    }
+  }
+
+  const launch = (): void => {
+    worker = new Worker(new URL('./processors-worker.ts', import.meta.url), { workerData: data, name: 'processors' })
+    worker.on('message', hear)
+    worker.on('error', (error) => logger.error(describeError(error), 'the processors failed'))
+    worker.on('exit', () => {
+      worker = undefined
+      latest = undefined
+      if (stopping) return
+      metrics.processorsRestarts.inc()
+      timer = setTimeout(launch, restartAfterMs)
+      restartAfterMs = Math.min(restartAfterMs * 2, restartAfterMsMax)
+    })
+  }
+  launch()
+
+  return {
+    lagRecords: () => latest?.lagRecords ?? null,
+    completeThroughMs: () => latest?.completeThroughMs ?? null,
+    stop: async () => {
+      stopping = true
+      clearTimeout(timer)
+      if (worker === undefined) return
+      const ended = once(worker, 'exit')
+      worker.postMessage('stop')
+      await ended
+    },
+  }
+}
+
+const count = (metrics: Metrics, report: Extract<ProcessorsReport, { kind: 'progress' }>): void => {
+  metrics.stageLag.set(report.lagRecords)
+  if (report.completeThroughMs !== null) metrics.completeThrough.set(report.completeThroughMs / 1000)
+  for (const [table, rows] of Object.entries(report.counts['rows'] ?? {})) metrics.rows.inc({ table }, rows)
+  for (const [stage, batches] of Object.entries(report.counts['batches'] ?? {})) metrics.stageBatches.inc({ stage }, batches)
+  metrics.duplicates.inc(report.counts['outcomes']?.['duplicate'] ?? 0)
+  metrics.ambiguous.inc(report.counts['outcomes']?.['ambiguous'] ?? 0)
+}

@@ -1,0 +1,84 @@
+/**
+ * The worker thread of the processors: the same log and warehouse as the main thread, opened anew, and nothing else shared
+ * (decision 0002). Reports once a second; ends when told, or when an error leaves it (the main thread starts it again).
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
+import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
+import { openEnvironment } from '../adapters/lmdb/environment.ts'
+import { openEventLog } from '../adapters/lmdb/event-log.ts'
+import { createStageStore } from '../adapters/lmdb/stage-store.ts'
+import { md5, systemClock } from '../adapters/system/clock-ids-digest.ts'
+import { startProcessors } from '../processors/main.ts'
+import { AppError } from '../runtime/errors.ts'
+import { describeError } from '../runtime/logger.ts'
+import type { ProcessorsData, ProcessorsReport } from './processors-thread.ts'
+
+const { config, warehouse: access } = workerData as ProcessorsData
+const report = (message: ProcessorsReport): void => parentPort?.postMessage(message)
+
+const reportEveryMs = 250
+
+const run = async (): Promise<void> => {
+  const environment = openEnvironment(config.DATA_DIR)
+  const log = openEventLog({ environment, clock: systemClock, diskFreeBytesMin: config.DISK_FREE_BYTES_MIN })
+  const warehouse = openWarehouse({ ...access, database: 'fleet' })
+  const counts = createCounts()
+  const processors = await startProcessors({
+    log,
+    warehouse,
+    createStore: (group) => createStageStore({ environment, group, clock: systemClock }),
+    codec: createEventCodec(),
+    decodeDeadLetter: createDeadLetterCodec().decode,
+    digest: md5,
+    tenant: config.TENANT,
+    limits: { batchRecordsMax: config.STAGE_BATCH_RECORDS_MAX, batchAfterMs: config.STAGE_BATCH_AFTER_MS },
+    onError: (error, where) => report({ kind: 'failed-batch', ...where, error: describeError(error) }),
+    onCount: counts.add,
+  })
+  report({ kind: 'started' })
+  const progress = (): void =>
+    report({
+      kind: 'progress',
+      lagRecords: processors.lagRecords(),
+      completeThroughMs: processors.completeThroughMs(),
+      counts: counts.take(),
+    })
+  progress()
+  const timer = setInterval(progress, reportEveryMs)
+
+  parentPort?.once('message', () => {
+    clearInterval(timer)
+    const stop = async (): Promise<void> => {
+      await processors.stop()
+      await log.close()
+      await warehouse.close()
+      await environment.close()
+    }
+    stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    )
+  })
+}
+
+/** Counts since the last report, by what and label. */
+const createCounts = () => {
+  let counts: Record<string, Record<string, number>> = {}
+  return {
+    add: (what: string, label: string, by: number): void => {
+      const of = (counts[what] ??= {})
+      of[label] = (of[label] ?? 0) + by
+    },
+    take: (): typeof counts => {
+      const taken = counts
+      counts = {}
+      return taken
+    },
+  }
+}
+
+run().catch((error: unknown) => {
+  if (error instanceof AppError && !error.retryable) report({ kind: 'refused-start', code: error.code, message: error.message })
+  else throw error
+})

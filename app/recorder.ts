@@ -1,0 +1,242 @@
+/**
+ * The whole recorder on its embedded parts: which adapter fills which port, and in which order they start. Stops newest
+ * first: no more requests, no more messages, the processors finish their batch, then the warehouse and the log close.
+ */
+import { randomUUID } from 'node:crypto'
+import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
+import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
+import { migrate } from '../adapters/clickhouse/migrations.ts'
+import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
+import { lockDataDir } from '../adapters/lmdb/data-dir-lock.ts'
+import { openEnvironment } from '../adapters/lmdb/environment.ts'
+import { openEventLog } from '../adapters/lmdb/event-log.ts'
+import { startRetention } from '../adapters/lmdb/retention.ts'
+import { createKeepFrom } from '../adapters/lmdb/stage-store.ts'
+import { openSubjectKeys } from '../adapters/lmdb/subject-keys.ts'
+import { startEmbeddedBroker } from '../adapters/mqtt/embedded-broker.ts'
+import { limitsFromSettings } from '../adapters/mqtt/limits.ts'
+import { randomIds, systemClock } from '../adapters/system/clock-ids-digest.ts'
+import { inflateBounded } from '../adapters/system/inflate.ts'
+import { readTextFile } from '../adapters/system/text-file.ts'
+import { rightsOf } from '../ingest/domain/access.ts'
+import { startIngest } from '../ingest/main.ts'
+import { consumerGroups } from '../processors/main.ts'
+import { startQueryApi } from '../query-api/main.ts'
+import { type Config, splitListen } from '../runtime/config.ts'
+import { startInOrder, type Stop } from '../runtime/lifecycle.ts'
+import { describeError, type Logger } from '../runtime/logger.ts'
+import { createMetrics } from '../runtime/metrics.ts'
+import { adminToken, isSameToken } from './admin-token.ts'
+import { currentInventory } from './current-inventory.ts'
+import { startProcessorsThread } from './processors-thread.ts'
+
+export type Recorder = {
+  urls: { page: string; mqtt: string; mqttWs: string; mqtts: string | null; warehouse: string }
+  token: ReturnType<typeof adminToken>
+  stop: Stop
+}
+
+const groups = consumerGroups
+const retentionEveryMs = 60_000
+const brokerObservedEveryMs = 5_000
+
+/** Resolves when everything listens; rejects, with what had started rolled back, when a part cannot start. */
+export const startRecorder = async (config: Config, logger: Logger, onFatal: (error: unknown) => void): Promise<Recorder> => {
+  const metrics = createMetrics()
+  const topicMap = loadTopicMap(config.TOPICS_FILE)
+  const schemas = loadSchemaTexts()
+  const urls = { page: '', mqtt: '', mqttWs: '', mqtts: null, warehouse: '' } as Recorder['urls']
+  const clock = systemClock
+  const warn = (what: string) => (error: unknown) => logger.warn(describeError(error), what)
+
+  // Filled by the parts as they start; each is used only by parts that start later.
+  const made = {} as {
+    token: ReturnType<typeof adminToken>
+    environment: ReturnType<typeof openEnvironment>
+    log: ReturnType<typeof openEventLog>
+    keys: ReturnType<typeof openSubjectKeys>
+    warehouseAccess: { url: string; username: string; password: string }
+    warehouse: ReturnType<typeof openWarehouse>
+    processors: ReturnType<typeof startProcessorsThread>
+    link: Awaited<ReturnType<typeof startEmbeddedBroker>>
+    ingest: Awaited<ReturnType<typeof startIngest>>
+  }
+
+  const stop = await startInOrder(
+    [
+      {
+        name: 'data folder',
+        start: async () => {
+          const unlock = lockDataDir(config.DATA_DIR, clock.nowMs())
+          made.token = adminToken(config.ADMIN_TOKEN, config.DATA_DIR)
+          return async () => unlock()
+        },
+      },
+      {
+        name: 'log',
+        start: async () => {
+          made.environment = openEnvironment(config.DATA_DIR)
+          made.log = openEventLog({
+            environment: made.environment,
+            clock,
+            partitions: config.LOG_PARTITIONS,
+            diskFreeBytesMin: config.DISK_FREE_BYTES_MIN,
+          })
+          made.keys = openSubjectKeys(config.DATA_DIR)
+          const stopRetention = startRetention({
+            environment: made.environment,
+            clock,
+            ageMsMax: config.LOG_RETENTION_HOURS * 3_600_000,
+            bytesMax: config.LOG_RETENTION_BYTES_MAX,
+            keepFrom: createKeepFrom(made.environment, groups),
+            everyMs: retentionEveryMs,
+            onError: warn('retention failed and tries again'),
+          })
+          return async () => {
+            await stopRetention()
+            await made.log.close()
+            await made.keys.close()
+            await made.environment.close()
+          }
+        },
+      },
+      {
+        name: 'warehouse',
+        start: async () => {
+          const child = await startWarehouseChild({
+            dataDir: config.DATA_DIR,
+            listen: splitListen(config.WAREHOUSE_LISTEN),
+            adminToken: made.token.token,
+            memoryBytesMax: config.WAREHOUSE_MEMORY_BYTES_MAX,
+            onRestart: (reason) => {
+              metrics.warehouseRestarts.inc()
+              logger.warn({ reason }, 'the warehouse ended and is started again')
+            },
+          })
+          urls.warehouse = child.publicUrl
+          made.warehouseAccess = child.access
+          made.warehouse = openWarehouse({ ...child.access, database: 'fleet' })
+          await migrate(made.warehouse)
+          return async () => {
+            await made.warehouse.close()
+            await child.stop()
+          }
+        },
+      },
+      {
+        name: 'processors',
+        start: async () => {
+          made.processors = startProcessorsThread({
+            data: { config, warehouse: made.warehouseAccess },
+            logger,
+            metrics,
+            onRefusedStart: onFatal,
+          })
+          return made.processors.stop
+        },
+      },
+      {
+        name: 'front door',
+        start: async () => {
+          made.link = await startEmbeddedBroker({
+            dataDir: config.DATA_DIR,
+            listen: listenersOf(config),
+            usersFile: config.MQTT_USERS_FILE === '' ? null : config.MQTT_USERS_FILE,
+            rightsOf,
+            limits: limitsFromSettings(config),
+            onProblem: warn('the broker has a problem'),
+          })
+          made.ingest = await startIngest({
+            link: made.link,
+            log: made.log,
+            codec: createEventCodec(),
+            encodeDeadLetter: deadLetters.encode,
+            decodeDeadLetter: deadLetters.decode,
+            keys: made.keys,
+            ids: randomIds,
+            clock,
+            tenant: config.TENANT,
+            topicMap,
+            inflate: inflateBounded,
+            instance: randomUUID(),
+            currentInventory: currentInventory(made.warehouse, config.TENANT),
+            counters: {
+              accepted: () => metrics.messages.inc({ outcome: 'accepted' }),
+              deadLettered: (reason) => {
+                metrics.messages.inc({ outcome: 'dead_letter' })
+                metrics.deadLetters.inc({ reason })
+              },
+              ignored: () => metrics.messages.inc({ outcome: 'ignored' }),
+            },
+            onAppendFailed: (error) => {
+              metrics.acceptFailures.inc()
+              appendFailures.tell(error)
+            },
+            onAccepted: (tookMs) => metrics.acceptSeconds.observe(tookMs / 1000),
+          })
+          const observing = setInterval(() => observe(metrics, made.link.stats()), brokerObservedEveryMs)
+          urls.mqtt = url('mqtt', made.link.addresses.tcp)
+          urls.mqttWs = `${url('ws', made.link.addresses.webSocket)}/mqtt`
+          urls.mqtts = made.link.addresses.tls === null ? null : url('mqtts', made.link.addresses.tls)
+          return async () => {
+            clearInterval(observing)
+            await made.link.stop()
+            await made.ingest.stop()
+          }
+        },
+      },
+      {
+        name: 'query API',
+        start: async () => {
+          const api = await startQueryApi({
+            warehouse: made.warehouse,
+            clock,
+            tenant: config.TENANT,
+            listen: splitListen(config.HTTP_LISTEN),
+            authenticate: async (bearer) => (isSameToken(bearer, made.token.token) ? { actor: 'admin' } : null),
+            parse: made.ingest.parse,
+            importInventory: made.ingest.importInventory,
+            retire: made.ingest.retire,
+            redrive: made.ingest.redrive,
+            openSealed: made.keys.open,
+            completeThroughMs: made.processors.completeThroughMs,
+            readiness: async () => {
+              const waitingFor: string[] = []
+              if (!made.link.health().connected) waitingFor.push('front door')
+              if (made.processors.lagRecords() === null) waitingFor.push('processors')
+              if (!(await made.warehouse.ping())) waitingFor.push('warehouse')
+              return { ready: waitingFor.length === 0, waitingFor }
+            },
+            metricsText: () => metrics.registry.metrics(),
+            schemaText: (id) => schemas.get(id),
+          })
+          urls.page = api.url
+          return api.stop
+        },
+      },
+    ],
+    (part, error) => logger.error({ part, ...describeError(error) }, 'a part did not stop in order'),
+  )
+  const appendFailures = oncePerMinute(clock.nowMs, warn('the log did not take a message; it was not acknowledged and comes again'))
+  return { urls, token: made.token, stop }
+}
+
+const deadLetters = createDeadLetterCodec()
+
+const url = (scheme: string, address: { host: string; port: number } | null): string =>
+  address === null ? '' : `${scheme}://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
+
+const listenersOf = (config: Config) => ({
+  tcp: splitListen(config.MQTT_LISTEN),
+  webSocket: splitListen(config.MQTT_WS_LISTEN),
+  tls:
+    config.MQTTS_LISTEN === ''
+      ? null
+      : {
+          ...splitListen(config.MQTTS_LISTEN),
+          certFile: config.MQTTS_CERT_FILE,
+          keyFile: config.MQTTS_KEY_FILE,
+          caFile: config.MQTTS_CA_FILE === '' ? null : config.MQTTS_CA_FILE,
+          clientCertificates: config.MQTTS_CLIENT_CERT,
+        },
+})
