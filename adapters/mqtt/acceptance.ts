@@ -94,9 +94,18 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
     else {
       connection.order.add(gate, () => {
         accepted[qosNames[packet.qos]]++
-        callback(null)
+        if (packet.qos === 1 && messageId !== undefined) acknowledge(connection, packet, messageId, callback)
+        else callback(null)
       })
     }
+  }
+
+  /** The PUBACK is ours; for aedes the message then is one of QoS 0, which it publishes without writing another. */
+  const acknowledge = (connection: Connection, packet: ArrivingPacket, messageId: number, callback: Done): void => {
+    connection.acks.add(messageId, () => {
+      packet.qos = 0
+      callback(null)
+    })
   }
 
   /** Its connection is gone, so nobody sends it again: when the handler rejects, the device's silence must tell. */

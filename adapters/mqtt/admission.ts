@@ -4,6 +4,7 @@
  */
 import type { Aedes } from 'aedes'
 import type { BrokerPersistence } from '../lmdb/broker-persistence.ts'
+import { type AckWriter, createAckWriter } from './ack-writer.ts'
 import type { SeamClient } from './aedes-seam.ts'
 import { type ArrivalOrder, createArrivalOrder } from './arrival-order.ts'
 import type { FrameGuard } from './frame-guard.ts'
@@ -19,6 +20,7 @@ export type Connection = {
   arrival: Arrival
   guard: FrameGuard
   order: ArrivalOrder
+  acks: AckWriter
   /** Login name; '' without one. */
   identity: string
   rights: Rights
@@ -118,6 +120,7 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
           connection.handlerRejected++
           client.conn.destroy()
         }),
+        acks: createAckWriter(client, limits.outgoingBytesMax),
         identity: '',
         rights: noRights,
         sessionId: null,
