@@ -23,4 +23,6 @@ export const loadTopicMap = (configured: string): TopicMap => {
 
 /** Schema text by its id in the Confluent frame, as `GET /schemas/ids/{id}` answers it. */
 export const loadSchemaTexts = (): ReadonlyMap<number, string> =>
-  new Map(Object.entries(schemaIds).map(([name, id]) => [id, readTextFile(new URL(`../schemas/avro/${name}.avsc`, import.meta.url).pathname)]))
+  new Map(
+    Object.entries(schemaIds).map(([name, id]) => [id, readTextFile(new URL(`../schemas/avro/${name}.avsc`, import.meta.url).pathname)]),
+  )

@@ -13,7 +13,7 @@ import { openEventLog } from '../adapters/lmdb/event-log.ts'
 import { startRetention } from '../adapters/lmdb/retention.ts'
 import { createKeepFrom } from '../adapters/lmdb/stage-store.ts'
 import { openSubjectKeys } from '../adapters/lmdb/subject-keys.ts'
-import { startEmbeddedBroker } from '../adapters/mqtt/embedded-broker.ts'
+import { type BrokerStats, startEmbeddedBroker } from '../adapters/mqtt/embedded-broker.ts'
 import { limitsFromSettings } from '../adapters/mqtt/limits.ts'
 import { randomIds, systemClock } from '../adapters/system/clock-ids-digest.ts'
 import { inflateBounded } from '../adapters/system/inflate.ts'
@@ -25,10 +25,12 @@ import { startQueryApi } from '../query-api/main.ts'
 import { type Config, splitListen } from '../runtime/config.ts'
 import { startInOrder, type Stop } from '../runtime/lifecycle.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
-import { createMetrics } from '../runtime/metrics.ts'
+import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { adminToken, isSameToken } from './admin-token.ts'
 import { currentInventory } from './current-inventory.ts'
 import { startProcessorsThread } from './processors-thread.ts'
+import { loadSchemaTexts, loadTopicMap } from './project-files.ts'
+import { oncePerMinute } from './quiet-warnings.ts'
 
 export type Recorder = {
   urls: { page: string; mqtt: string; mqttWs: string; mqtts: string | null; warehouse: string }
@@ -48,6 +50,10 @@ export const startRecorder = async (config: Config, logger: Logger, onFatal: (er
   const urls = { page: '', mqtt: '', mqttWs: '', mqtts: null, warehouse: '' } as Recorder['urls']
   const clock = systemClock
   const warn = (what: string) => (error: unknown) => logger.warn(describeError(error), what)
+
+  const appendFailures = oncePerMinute(clock.nowMs, (error, times) =>
+    logger.warn({ times, ...describeError(error) }, 'the log did not take messages; they were not acknowledged and come again'),
+  )
 
   // Filled by the parts as they start; each is used only by parts that start later.
   const made = {} as {
@@ -217,7 +223,6 @@ export const startRecorder = async (config: Config, logger: Logger, onFatal: (er
     ],
     (part, error) => logger.error({ part, ...describeError(error) }, 'a part did not stop in order'),
   )
-  const appendFailures = oncePerMinute(clock.nowMs, warn('the log did not take a message; it was not acknowledged and comes again'))
   return { urls, token: made.token, stop }
 }
 
@@ -240,3 +245,10 @@ const listenersOf = (config: Config) => ({
           clientCertificates: config.MQTTS_CLIENT_CERT,
         },
 })
+
+/** The broker counts for itself; its totals are copied, not added. */
+const observe = (metrics: Metrics, stats: BrokerStats): void => {
+  metrics.connections.set(stats.connections)
+  metrics.refused.reset()
+  for (const [reason, times] of Object.entries(stats.refused)) metrics.refused.inc({ reason }, times)
+}
