@@ -1,0 +1,41 @@
+/** `npm run test:ledger`: the long form of the ledger test, by hand. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArguments, runProgram } from '../../agent/arguments.ts'
+import { reportLines, runLedger } from './ledger-run.ts'
+
+const intro = `Kills the recorder with -9 while a simulated fleet publishes, and proves that nothing acknowledged is lost or counted twice.`
+
+const flags = {
+  minutes: { kind: 'number', default: '5', help: 'How long the fleet publishes' },
+  devices: { kind: 'integer', default: '500', help: 'Simulated devices' },
+  rate: { kind: 'number', default: '500', help: 'Messages a second, all devices together' },
+  'kills-every': { kind: 'duration', default: '60s', help: 'Mean time between kills' },
+  seed: { kind: 'integer', default: '1', help: 'Seed of the fleet' },
+  keep: { kind: 'switch', help: 'Leave data and acknowledgements for a look' },
+} as const
+
+await runProgram(intro, flags, async (argv) => {
+  const given = parseArguments(flags, argv)
+  const folder = mkdtempSync(join(tmpdir(), 'ledger-'))
+  const say = (line: string): void => {
+    process.stdout.write(`${line}\n`)
+  }
+  try {
+    const report = await runLedger({
+      folder,
+      devices: given.devices,
+      ratePerSecond: given.rate,
+      seconds: given.minutes * 60,
+      killEverySeconds: given['kills-every'] / 1000,
+      seed: given.seed,
+      say,
+    })
+    for (const line of reportLines(report)) say(line)
+    return report.findings.length === 0 ? 0 : 1
+  } finally {
+    if (given.keep) say(`kept: ${folder}`)
+    else rmSync(folder, { recursive: true, force: true })
+  }
+})

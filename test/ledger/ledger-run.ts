@@ -1,0 +1,187 @@
+/**
+ * One ledger test: a simulated fleet publishes and writes down every acknowledgement while the recorder, or its warehouse
+ * alone, is killed with -9 at random moments; then everything is drained and compared (delivery: section 9).
+ */
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { compareLedger, compareMessages, compareProjections, compareRollup, compareTables, type MessageRow } from './compare.ts'
+import { createRecorder, type Recorder, waitFor } from './recorder-process.ts'
+import { createWarehouseReader, type WarehouseReader } from './warehouse-reader.ts'
+
+export type LedgerRunOptions = {
+  /** Empty folder for data and acknowledgements. */
+  folder: string
+  devices: number
+  ratePerSecond: number
+  seconds: number
+  /** Mean time between kills; each comes at 0.5 to 1.5 of it. */
+  killEverySeconds: number
+  seed: number
+  say: (line: string) => void
+}
+
+export type Kill = { what: 'program' | 'warehouse'; atSeconds: number; recoverySeconds: number }
+export type LedgerRunReport = {
+  acknowledged: number
+  kept: number
+  duplicates: number
+  kills: Kill[]
+  drainSeconds: number
+  drainRowsPerSecond: number
+  findings: string[]
+}
+
+const project = resolve(import.meta.dirname, '../..')
+const drainWithinMs = 300_000
+const rollups = ['measurements_15m', 'measurements_1h', 'measurements_1d']
+
+export const runLedger = async (options: LedgerRunOptions): Promise<LedgerRunReport> => {
+  const { folder, say } = options
+  const ackFile = join(folder, 'acknowledged.txt')
+  const recorder = await createRecorder(join(folder, 'data'))
+  say(
+    `recorder ready in ${(await recorder.start()).toFixed(1)} s: MQTT ${recorder.ports.mqtt}, HTTP ${recorder.ports.http}, warehouse ${recorder.ports.warehouse}`,
+  )
+  try {
+    const publisher = startPublisher(options, recorder.ports.mqtt, ackFile)
+    const kills = await killAtRandom(options, recorder, publisher.running)
+    const publisherCode = await publisher.exited
+    const reader = createWarehouseReader(recorder.ports.warehouse, recorder.adminToken)
+    const acknowledged = existsSync(ackFile) ? readFileSync(ackFile, 'utf8').split('\n').filter(Boolean) : []
+    const drained = await drain(reader, new Set(acknowledged).size, recorder)
+    const { findings, ...counts } = await compare(reader, acknowledged, publisherCode === 0)
+    if (publisherCode !== 0) findings.push(`the publisher ended with ${publisherCode ?? 'a signal'}: ${publisher.output()}`)
+    if (acknowledged.length === 0) findings.push('nothing was acknowledged: the test proves nothing')
+    return { ...counts, kills, ...drained, findings }
+  } finally {
+    await recorder.stop()
+  }
+}
+
+type Publisher = { exited: Promise<number | null>; running: () => boolean; output: () => string }
+
+const startPublisher = ({ devices, ratePerSecond, seconds, seed }: LedgerRunOptions, mqttPort: number, ackFile: string): Publisher => {
+  const flags = {
+    url: `mqtt://127.0.0.1:${mqttPort}`,
+    devices,
+    rate: ratePerSecond,
+    seconds,
+    seed,
+    'ack-file': ackFile,
+    'drain-within': '120s',
+  }
+  const child = spawn(
+    process.execPath,
+    ['agent/simulate-main.ts', ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])],
+    {
+      cwd: project,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
+  let text = ''
+  let running = true
+  child.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()))
+  child.stderr.on('data', (bytes: Buffer) => (text += bytes.toString()))
+  const exited = new Promise<number | null>((done) => {
+    child.once('exit', (code) => {
+      running = false
+      done(code)
+    })
+  })
+  return { exited, running: () => running, output: () => text.trim() }
+}
+
+/** Kills while the publisher publishes; at least one of each kind, whatever chance says. */
+const killAtRandom = async (options: LedgerRunOptions, recorder: Recorder, publishing: () => boolean): Promise<Kill[]> => {
+  const startedAt = performance.now()
+  const elapsed = (): number => (performance.now() - startedAt) / 1000
+  const kills: Kill[] = []
+  const lastAtSeconds = options.seconds * 0.9 // The rest belongs to an ordinary end.
+  for (;;) {
+    const dueSeconds = elapsed() + options.killEverySeconds * (0.5 + Math.random())
+    if (dueSeconds > lastAtSeconds) break
+    await waitFor('time for a kill', async () => elapsed() >= dueSeconds || !publishing(), (dueSeconds - elapsed() + 10) * 1000)
+    if (!publishing()) break
+    const what =
+      kills.length < 2 ? ((['program', 'warehouse'] as const)[kills.length] ?? 'program') : Math.random() < 0.6 ? 'program' : 'warehouse'
+    const atSeconds = elapsed()
+    const recoverySeconds = what === 'program' ? await killAndStart(recorder) : await recorder.killWarehouse()
+    kills.push({ what, atSeconds, recoverySeconds })
+    options.say(`kill ${kills.length}: ${what} at ${atSeconds.toFixed(1)} s, back in ${recoverySeconds.toFixed(1)} s`)
+  }
+  return kills
+}
+
+const killAndStart = async (recorder: Recorder): Promise<number> => {
+  const startedAt = performance.now()
+  await recorder.killProgram()
+  await recorder.start()
+  return (performance.now() - startedAt) / 1000
+}
+
+/** Waits until everything acknowledged has its row, or nothing has come for a while. */
+const drain = async (
+  reader: WarehouseReader,
+  wanted: number,
+  recorder: Recorder,
+): Promise<{ drainSeconds: number; drainRowsPerSecond: number }> => {
+  const startedAt = performance.now()
+  const before = await reader.keptCount()
+  let count = before
+  let lastGrowthMs = performance.now()
+  const quietMs = 20_000
+  await waitFor('the backlog is drained', async () => {
+    const now = await reader.keptCount()
+    if (now > count) lastGrowthMs = performance.now()
+    count = now
+    return count >= wanted || performance.now() - lastGrowthMs > quietMs
+  }, drainWithinMs, recorder.output) // biome-ignore format: one call
+  const drainSeconds = (performance.now() - startedAt) / 1000
+  await settled(reader)
+  return { drainSeconds, drainRowsPerSecond: (count - before) / drainSeconds }
+}
+
+/** Redeliveries at the end, wills, and accounts come a batch later: wait until nothing moves between two looks. */
+const settled = async (reader: WarehouseReader): Promise<void> => {
+  let before = ''
+  await waitFor('the tables are settled', async () => {
+    const now = JSON.stringify([await reader.seenTotals(), await reader.accounts()])
+    const same = now === before
+    before = now
+    if (!same) await new Promise((done) => setTimeout(done, 1000))
+    return same
+  }, drainWithinMs) // biome-ignore format: one call
+}
+
+const compare = async (reader: WarehouseReader, acknowledged: string[], everythingAcknowledged: boolean) => {
+  const rows: MessageRow[] = []
+  for await (const row of reader.messageRows()) rows.push(row)
+  const { findings, ...counts } = compareMessages(acknowledged, rows)
+  const base = await reader.baseTotals()
+  for (const table of rollups) findings.push(...compareRollup(table, base, await reader.rollupTotals(table)))
+  const { seen, messages } = await reader.seenTotals()
+  if (seen !== messages) findings.push(`subjects_seen counts ${seen} messages, the table messages holds ${messages}`)
+  findings.push(...compareLedger(await reader.accounts(), await reader.countedMessages(), { missingAllowed: !everythingAcknowledged }))
+  findings.push(...compareTables(await reader.tableCounts()))
+  findings.push(...compareProjections(await reader.projectionCounts()))
+  return { ...counts, findings }
+}
+
+/** The lines that a person reads at the end. */
+export const reportLines = (report: LedgerRunReport): string[] => {
+  const by = (what: Kill['what']): string => {
+    const times = report.kills.filter((kill) => kill.what === what).map(({ recoverySeconds }) => recoverySeconds)
+    return times.length === 0
+      ? `0 of ${what}`
+      : `${times.length} of ${what} (back in ${Math.min(...times).toFixed(1)} to ${Math.max(...times).toFixed(1)} s)`
+  }
+  return [
+    `kills: ${by('program')}, ${by('warehouse')}`,
+    `acknowledged ${report.acknowledged}, kept ${report.kept}, redelivered and recognised ${report.duplicates}`,
+    `backlog drained in ${report.drainSeconds.toFixed(1)} s at ${Math.round(report.drainRowsPerSecond)} messages/s`,
+    ...(report.findings.length === 0
+      ? ['everything agrees: nothing acknowledged is missing, nothing is there twice']
+      : report.findings.map((text) => `FAULT: ${text}`)),
+  ]
+}
