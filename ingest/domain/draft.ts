@@ -1,0 +1,245 @@
+/**
+ * What a payload profile fills: one draft per message, turned into a ParsedMessage by `parse-message.ts`. The functions here
+ * are the only way in, so that ranges, missing readings, exactness, limits and personal identifiers are judged in one place.
+ */
+import type { Body, CounterItem, FactItem, MeasurementItem } from '../../model/event.ts'
+import { type MetricDefinition, type MetricName, measurementCatalogue } from '../../model/measurement-catalogue.ts'
+import { mergeAttributes } from './attributes.ts'
+import { canonicalKey, snakeKey } from './keys.ts'
+import { factCharsMax, itemsInMessageMax, nameCharsMax } from './limits.ts'
+import type { ReasonCode } from './reasons.ts'
+import type { Route } from './topic-map.ts'
+import { masked, toNumber, toWord } from './values.ts'
+
+export type PersonalFact = { name: string; value: string; masked: string }
+
+export type Draft = {
+  readonly route: Route
+  readonly receivedAtMs: number
+  /** The payload as text, for what is kept as it came. */
+  text: string
+  observedAtMs: number | null
+  bootId: string | null
+  seq: number | null
+  uptimeSeconds: number | null
+  /** Attributes that every measurement from here on has; begins with the topic's. */
+  attributes: string
+  /** Factor of sizes without a unit of their own: 1024 where the payload counts in kB. */
+  unitScale: number
+  /** Time of the array element being read; null outside of one. */
+  itemAtMs: number | null
+  measurements: MeasurementItem[]
+  counters: CounterItem[]
+  facts: FactItem[]
+  personalFacts: PersonalFact[]
+  /** Bodies other than the three above: radio, log lines, presence, boot, task event. */
+  bodies: Body[]
+  notes: string[]
+  /** The first refusal; the message becomes a dead letter. */
+  refusal: { reason: ReasonCode; detail: string } | null
+}
+
+export const createDraft = (route: Route, receivedAtMs: number): Draft => ({
+  route,
+  receivedAtMs,
+  text: '',
+  observedAtMs: null,
+  bootId: null,
+  seq: null,
+  uptimeSeconds: null,
+  attributes: route.attributes,
+  unitScale: 1,
+  itemAtMs: null,
+  measurements: [],
+  counters: [],
+  facts: [],
+  personalFacts: [],
+  bodies: [],
+  notes: [],
+  refusal: null,
+})
+
+export const refuse = (draft: Draft, reason: ReasonCode, detail: string): void => {
+  draft.refusal ??= { reason, detail }
+}
+
+/** Values that firmwares send for "no reading"; only looked at outside the physical range. */
+const sentinels = new Set([
+  99, 255, 999, 9999, 32767, 65535, 2079167, 2147483647, 4294967295, -127, -128, -255, -999, -9999, -32768, -2147483648,
+])
+
+/** A reading of a catalogued metric. A word is kept as a fact under the payload's own path. */
+export const addMeasurement = (
+  draft: Draft,
+  metric: MetricName,
+  attributes: string,
+  value: unknown,
+  scale = 1,
+  key: string = metric,
+): void => {
+  const number = typeof value === 'number' ? value : toNumber(value)
+  if (number === undefined) return addUnknown(draft, key, value)
+  const definition = measurementCatalogue[metric]
+  if (number !== null && !Number.isFinite(number))
+    return refuse(draft, 'NUMBER_NOT_FINITE', `expected ${metric} within the range of a double`)
+  const read = number === null ? null : inRange(definition, scaled(number, scale))
+  if (read === null && number !== null) noteOutOfRange(draft, metric, definition, number)
+  pushMeasurement(
+    draft,
+    metric,
+    attributes,
+    read,
+    read !== null ? 'ok' : number === null || sentinels.has(number) ? 'missing' : 'out_of_range',
+  )
+}
+
+/** A reading without catalogue entry: any finite number is one. */
+export const addGeneric = (draft: Draft, metric: string, number: number | null): void => {
+  if (number !== null && !Number.isFinite(number))
+    return refuse(draft, 'NUMBER_NOT_FINITE', `expected ${metric} within the range of a double`)
+  pushMeasurement(draft, metric, '', number, number === null ? 'missing' : 'ok')
+}
+
+const pushMeasurement = (
+  draft: Draft,
+  metric: string,
+  attributes: string,
+  value: number | null,
+  quality: MeasurementItem['quality'],
+): void => {
+  const shared = draft.attributes
+  draft.measurements.push({
+    metric,
+    attributes: shared === '' ? attributes : mergeAttributes(shared, attributes),
+    value,
+    quality,
+    observedAtMs: draft.itemAtMs,
+  })
+}
+
+/** 12.3 % becomes 0.123, not 0.12300000000000001. */
+const scaled = (value: number, scale: number): number => (scale === 1 ? value : scale < 1 ? value / Math.round(1 / scale) : value * scale)
+
+export const inRange = (definition: MetricDefinition, value: number): number | null =>
+  value >= definition.min && value <= definition.max ? value : null
+
+export const noteOutOfRange = (draft: Draft, metric: string, { min, max, unit }: MetricDefinition, value: number): void => {
+  if (draft.notes.length < notesMax) draft.notes.push(`${metric} ${value} is outside ${min}..${max} ${unit}: no reading`)
+}
+const notesMax = 20
+
+export type CounterHints = { widthBits: number | null; linkBitsPerSecond: number | null }
+const noHints: CounterHints = { widthBits: null, linkBitsPerSecond: null }
+
+/** A cumulative reading. A missing or negative one says nothing; one past 2^53 is refused, because it was rounded. */
+export const addCounter = (draft: Draft, metric: MetricName, attributes: string, value: unknown, hints: CounterHints = noHints): void => {
+  const number = typeof value === 'number' ? value : exactNumber(draft, metric, value)
+  if (number === null || number === undefined) return
+  if (number > Number.MAX_SAFE_INTEGER) {
+    return refuse(draft, 'INTEGER_NOT_EXACT', `expected ${metric} below 2^53, got ${number}`)
+  }
+  if (number < 0) {
+    if (draft.notes.length < notesMax) draft.notes.push(`${metric} ${number} is below 0: no reading`)
+    return
+  }
+  draft.counters.push({
+    metric,
+    attributes: draft.attributes === '' ? attributes : mergeAttributes(draft.attributes, attributes),
+    value: Math.round(number),
+    widthBits: hints.widthBits,
+    linkBitsPerSecond: hints.linkBitsPerSecond,
+  })
+}
+
+const exactNumber = (draft: Draft, metric: string, value: unknown): number | null | undefined => {
+  const number = toNumber(value)
+  if (number === undefined && draft.notes.length < notesMax)
+    draft.notes.push(`${metric}: expected a count, got ${JSON.stringify(value).slice(0, 60)}`)
+  return number
+}
+
+/** `value` null: the device said that there is none. */
+export const addFact = (draft: Draft, name: string, value: unknown): void => {
+  if (typeof value === 'number' && !Number.isSafeInteger(value) && Number.isInteger(value)) {
+    return refuse(draft, 'INTEGER_NOT_EXACT', `expected ${name} as text, got an integer past 2^53`)
+  }
+  const word = toWord(value)
+  if (word === undefined) return addUnknown(draft, name, value)
+  draft.facts.push({ name: factName(draft, name), value: word === null ? null : cut(word), sealed: null })
+}
+
+/** IMEI, IMSI, ICCID, numbers, positions: sealed with the subject's key before the append, shown masked. */
+export const addPersonal = (draft: Draft, name: string, value: unknown): void => {
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    return refuse(draft, 'INTEGER_NOT_EXACT', `expected ${name} as text, got an integer past 2^53`)
+  }
+  const word = typeof value === 'object' && value !== null ? JSON.stringify(value) : toWord(value)
+  if (word === null || word === undefined) return
+  const kept = cut(word)
+  draft.personalFacts.push({ name: factName(draft, name), value: kept, masked: masked(kept) })
+}
+
+const factName = (draft: Draft, name: string): string => (draft.route.factPrefix === '' ? name : draft.route.factPrefix + name)
+
+const cut = (text: string): string => (text.length <= factCharsMax ? text : text.slice(0, factCharsMax).toWellFormed())
+
+/**
+ * A key that the profile does not know: numbers become measurements `<path>`, true and false 1 and 0 (so that they can be
+ * counted and drawn), words facts, objects and arrays their parts. Never dropped.
+ */
+export const addUnknown = (draft: Draft, path: string, value: unknown): void => {
+  if (draft.measurements.length + draft.facts.length > itemsInMessageMax) return
+  if (path.length > nameCharsMax)
+    return refuse(draft, 'NAME_TOO_LONG', `expected names of at most ${nameCharsMax} characters, got ${path.slice(0, 80)}...`)
+  switch (typeof value) {
+    case 'number':
+      return addGeneric(draft, path, value)
+    case 'boolean':
+      return addGeneric(draft, path, value ? 1 : 0)
+    case 'string': {
+      const number = toNumber(value)
+      if (number === undefined) return addFact(draft, path, value)
+      return number === null ? addFact(draft, path, null) : addText(draft, path, value, number)
+    }
+    case 'object':
+      if (value === null) return addFact(draft, path, null)
+      for (const key in value) {
+        const part = (value as Record<string, unknown>)[key]
+        const personal = personalName(key)
+        if (personal === undefined) addUnknown(draft, `${path}.${snakeKey(key)}`, part)
+        else addPersonal(draft, personal, part)
+      }
+  }
+}
+
+/** Numbers in texts: `"00101"` and long digit strings are identifiers and stay texts. */
+const addText = (draft: Draft, path: string, text: string, number: number): void =>
+  /^\s*[+-]?0\d/.test(text) || (Number.isInteger(number) && !Number.isSafeInteger(number))
+    ? addFact(draft, path, text)
+    : addGeneric(draft, path, number)
+
+/** Keys that hold personal identifiers wherever they stand, by canonical spelling. */
+const personalKeys = new Map([
+  ['imei', 'modem.imei'],
+  ['imeisv', 'modem.imeisv'],
+  ['equipmentidentifier', 'modem.imei'],
+  ['meid', 'modem.meid'],
+  ['imsi', 'modem.imsi'],
+  ['iccid', 'modem.iccid'],
+  ['eid', 'modem.eid'],
+  ['msisdn', 'modem.msisdn'],
+  ['phonenumber', 'modem.msisdn'],
+  ['ownnumber', 'modem.msisdn'],
+  ['ownnumbers', 'modem.msisdn'],
+  ['lat', 'position.latitude'],
+  ['latitude', 'position.latitude'],
+  ['lon', 'position.longitude'],
+  ['lng', 'position.longitude'],
+  ['longitude', 'position.longitude'],
+  ['position', 'position'],
+  ['gps', 'position'],
+  ['gnss', 'position'],
+  ['location', 'position'],
+])
+
+export const personalName = (key: string): string | undefined => personalKeys.get(canonicalKey(key))

@@ -1,0 +1,155 @@
+/**
+ * One topic and payload -> what the device said, or why not. Pure: the same bytes give the same answer, on arrival, in
+ * `POST /api/v1/parse` and in a re-drive.
+ * Before: `ingest/accept.ts`.  After: `adapters/avro`, the log.
+ */
+import type { Body, Subject } from '../../model/event.ts'
+import { createDraft, type Draft, type PersonalFact } from './draft.ts'
+import { itemsInMessageMax } from './limits.ts'
+import { profiles } from './payloads/profiles.ts'
+import { isSenml, readSenml } from './payloads/senml.ts'
+import type { Profile } from './profile.ts'
+import type { ReasonCode } from './reasons.ts'
+import { parseStrictJson } from './strict-json.ts'
+import { placeRouteOf, type Route, type TopicMap, type TopicRefusal } from './topic-map.ts'
+import { printable } from './topic-shape.ts'
+
+export type ParseContext = {
+  topicMap: TopicMap
+  receivedAtMs: number
+  /** Keyed HMAC of a household's clear path. */
+  pseudonym: (text: string) => string
+}
+
+export type ParsedMessage = {
+  /** Household places already `<country>/<region>/<town>/~<pseudonym>`. */
+  subject: Subject
+  /** The topic, household levels (postcode, house) replaced by `~<pseudonym>`. */
+  storedTopic: string
+  observedAtMs: number | null
+  bootId: string | null
+  seq: number | null
+  uptimeSeconds: number | null
+  /** Facts items here are the ones that are not personal. */
+  bodies: Body[]
+  /** IMEI, IMSI, ICCID, positions, household names: sealed by `accept` before the append. */
+  personalFacts: PersonalFact[]
+  /** The raw payload must be sealed. */
+  personal: boolean
+  profile: string
+  /** For people: what was read as no reading, and why. */
+  notes: string[]
+}
+
+export type ParseOutcome =
+  | { kind: 'message'; message: ParsedMessage }
+  | { kind: 'ignored'; reason: string }
+  | { kind: 'refused'; reason: ReasonCode; detail: string; subject: Subject | null; storedTopic: string; topicShape: string }
+
+export const parseMessage = (topic: string, payload: Uint8Array, context: ParseContext): ParseOutcome => {
+  const route = context.topicMap.resolve(topic)
+  if (route.kind === 'ignored') return route
+  if (route.kind === 'refused') return refusedTopic(topic, route, context)
+  const { subject, storedTopic } = placeRouteOf(route, context.pseudonym)
+  const draft = createDraft(route, context.receivedAtMs)
+  readPayload(draft, payload)
+  const itemCount = draft.measurements.length + draft.counters.length + draft.facts.length + draft.personalFacts.length
+  if (itemCount > itemsInMessageMax && draft.refusal === null) {
+    draft.refusal = { reason: 'TOO_MANY_ITEMS', detail: `expected at most ${itemsInMessageMax} readings and facts, got more` }
+  }
+  if (draft.refusal !== null) return { kind: 'refused', ...draft.refusal, subject, storedTopic, topicShape: route.topicShape }
+  return { kind: 'message', message: toMessage(draft, route, subject, storedTopic) }
+}
+
+const toMessage = (draft: Draft, route: Route, subject: Subject, storedTopic: string): ParsedMessage => {
+  const { personalFacts } = draft
+  const { household } = route
+  if (household !== null && household.known === null) {
+    personalFacts.push({ name: 'place.name', value: `${household.town}/${household.house}`, masked: `${household.town}/*` })
+  }
+  return {
+    subject,
+    storedTopic,
+    observedAtMs: draft.observedAtMs,
+    bootId: draft.bootId,
+    seq: draft.seq,
+    uptimeSeconds: draft.uptimeSeconds,
+    bodies: bodiesOf(draft, route),
+    personalFacts,
+    personal: personalFacts.length > 0 || household !== null,
+    profile: route.profile,
+    notes: draft.notes,
+  }
+}
+
+const bodiesOf = (draft: Draft, route: Route): Body[] => {
+  const { bodies, measurements, counters, facts } = draft
+  if (measurements.length > 0) bodies.push({ kind: 'Measurements', items: measurements })
+  if (counters.length > 0) bodies.push({ kind: 'Counters', items: counters })
+  if (facts.length > 0) bodies.push({ kind: 'Facts', items: facts })
+  if (route.topicFacts !== null) bodies.push(route.topicFacts)
+  return bodies
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const lenientUtf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
+
+const readPayload = (draft: Draft, payload: Uint8Array): void => {
+  const profile = profiles[draft.route.profile]
+  if (payload.byteLength === 0) return refuseWith(draft, 'PAYLOAD_EMPTY', 'expected a payload, got no bytes')
+  let text: string
+  try {
+    text = strictUtf8.decode(payload)
+  } catch {
+    // The raw payload keeps the bytes; a line with U+FFFD in it says more than none.
+    if (profile.isLog !== true) return refuseWith(draft, 'PAYLOAD_NOT_UTF8', `expected UTF-8, got ${hexOf(payload)}`)
+    text = lenientUtf8.decode(payload)
+    if (text.startsWith('{')) return refuseWith(draft, 'PAYLOAD_NOT_UTF8', `expected JSON in UTF-8, got ${hexOf(payload)}`)
+  }
+  if (!looksLikeJson(text, profile)) return profile.text(draft, text)
+  draft.text = text
+  const json = parseStrictJson(text)
+  if (!json.ok) return refuseWith(draft, json.reason, json.detail)
+  if (isSenml(json.value) && profile.isLog !== true) readSenml(draft, json.value)
+  else profile.json(draft, json.value)
+}
+
+const refuseWith = (draft: Draft, reason: ReasonCode, detail: string): void => {
+  draft.refusal ??= { reason, detail }
+}
+
+const looksLikeJson = (text: string, profile: Profile): boolean => {
+  let at = 0
+  for (;;) {
+    switch (text.charCodeAt(at)) {
+      case 0x20:
+      case 0x09:
+      case 0x0a:
+      case 0x0d:
+        at++
+        continue
+      case 0xfeff: // Refused by the JSON reader; in front of other text it is part of the text.
+        return profile.isLog !== true && /^\ufeff\s*[{[]/.test(text)
+      case 0x7b: // {
+        return true
+      case 0x5b: // [ begins an array, or a kernel line's stamp.
+        return profile.isLog !== true || /^\s*\[\s*(?:["{\]]|$)/.test(text)
+      default:
+        return false
+    }
+  }
+}
+
+/** The first bytes, so that a dead letter can be told at sight. */
+const hexOf = (payload: Uint8Array): string =>
+  `${Array.from(payload.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join(' ')}${payload.length > 16 ? ' ...' : ''}`
+
+const refusedTopic = (topic: string, { reason, detail, topicShape, placeRoot }: TopicRefusal, context: ParseContext): ParseOutcome => ({
+  kind: 'refused',
+  reason,
+  detail,
+  subject: null,
+  // Which of the levels behind a country names a household is unknown here, so none of them stays readable.
+  storedTopic: placeRoot === null ? printable(topic) : `${placeRoot}/~${context.pseudonym(topic)}`,
+  topicShape,
+})

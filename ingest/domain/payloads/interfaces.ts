@@ -1,0 +1,182 @@
+/**
+ * `network/interfaces` and `network/ipv4`: addresses are facts, traffic counters are cumulative (differences are made downstream),
+ * link and speed are measurements. JSON `interfaces{<name>{...}}`, names at the top, an array with `name`, a bare address, or
+ * the text of /proc/net/dev.
+ */
+import type { MetricName } from '../../../model/measurement-catalogue.ts'
+import { attributesOf } from '../attributes.ts'
+import { addCounter, addFact, addMeasurement, addUnknown, type CounterHints, type Draft, refuse } from '../draft.ts'
+import { fieldTable, readUnknown } from '../fields.ts'
+import { canonicalKey, snakeKey } from '../keys.ts'
+import { keysInCacheMax } from '../limits.ts'
+import type { Profile } from '../profile.ts'
+import { isObject, toFlag, toNumber, toWord } from '../values.ts'
+import { scalarOf } from './scalar.ts'
+
+type Direction = 'receive' | 'transmit'
+type Counter = { metric: MetricName; direction: Direction }
+
+const counters = new Map<string, Counter>(
+  (
+    [
+      ['bytes octets', 'system.network.io'],
+      ['packets pkts', 'system.network.packet.count'],
+      ['errors errs', 'system.network.errors'],
+      ['dropped drop drops', 'system.network.packet.dropped'],
+    ] as const
+  ).flatMap(([words, metric]) =>
+    words.split(' ').flatMap((word): [string, Counter][] => [
+      [`rx${word}`, { metric, direction: 'receive' }],
+      [`in${word}`, { metric, direction: 'receive' }],
+      [`tx${word}`, { metric, direction: 'transmit' }],
+      [`out${word}`, { metric, direction: 'transmit' }],
+    ]),
+  ),
+)
+
+const known = new Map<string, string>()
+/** `{"network.interface.name":"wwan0","network.io.direction":"receive"}`; remembered, since every message has the same few. */
+const interfaceAttributes = (name: string, direction: Direction | ''): string => {
+  const key = `${direction}\n${name}`
+  const cached = known.get(key)
+  if (cached !== undefined) return cached
+  const made = attributesOf({ 'network.interface.name': name, ...(direction === '' ? {} : { 'network.io.direction': direction }) })
+  if (known.size < keysInCacheMax) known.set(key, made)
+  return made
+}
+
+const envelope = fieldTable({})
+const containers = new Set(['interfaces', 'interface', 'devices', 'links'])
+
+const readInterfaces = (draft: Draft, value: unknown): void => {
+  if (Array.isArray(value)) return readList(draft, value)
+  if (!isObject(value)) return
+  for (const key in value) {
+    const part = value[key]
+    const reader = envelope.readerOf(key)
+    if (typeof part === 'object' && part !== null && containers.has(canonicalKey(key))) {
+      if (Array.isArray(part)) readList(draft, part)
+      else for (const name in part) readInterface(draft, name, (part as Record<string, unknown>)[name])
+    } else if (reader !== readUnknown) reader(draft, part, key)
+    else if (canonicalKey(key) === 'value' || canonicalKey(key) === 'address' || canonicalKey(key) === 'ip')
+      addFact(draft, 'network.address', part)
+    else readInterface(draft, key, part)
+  }
+}
+
+const readList = (draft: Draft, list: readonly unknown[]): void => {
+  for (const [index, item] of list.entries()) {
+    const name = isObject(item)
+      ? (toWord(item['name'] ?? item['ifname'] ?? item['interface'] ?? item['device']) ?? String(index))
+      : String(index)
+    readInterface(draft, name, item)
+  }
+}
+
+const nameKeys = new Set(['name', 'ifname', 'interface', 'device'])
+
+const readInterface = (draft: Draft, name: string, value: unknown): void => {
+  if (typeof value === 'string' || value === null) return addFact(draft, `network.${name}.address`, value)
+  if (!isObject(value)) return addUnknown(draft, `${draft.route.prefix}.${snakeKey(name)}`, value)
+  const bytesPerSecond = speedOf(value)
+  const hints: CounterHints = { widthBits: widthOf(value), linkBitsPerSecond: bytesPerSecond === null ? null : bytesPerSecond * 8 }
+  if (bytesPerSecond !== null) addMeasurement(draft, 'hw.network.bandwidth.limit', interfaceAttributes(name, ''), bytesPerSecond)
+  for (const key in value) readInterfaceField(draft, name, key, value[key], hints)
+}
+
+const readInterfaceField = (draft: Draft, name: string, key: string, part: unknown, hints: CounterHints): void => {
+  const canonical = canonicalKey(key)
+  const counter = counters.get(canonical)
+  if (counter !== undefined) return addCounter(draft, counter.metric, interfaceAttributes(name, counter.direction), part, hints)
+  switch (canonical) {
+    case 'statistics':
+    case 'stats':
+    case 'counters':
+      if (isObject(part)) for (const inner in part) readInterfaceField(draft, name, inner, part[inner], hints)
+      return
+    case 'address':
+    case 'addr':
+    case 'ip':
+    case 'ipv4':
+    case 'ipaddress':
+      return addFact(draft, `network.${name}.address`, part)
+    case 'ipv6':
+    case 'address6':
+      return addFact(draft, `network.${name}.address6`, part)
+    case 'mac':
+    case 'macaddr':
+    case 'macaddress':
+    case 'type':
+    case 'mtu':
+    case 'gateway':
+    case 'netmask':
+      return addFact(draft, `network.${name}.${canonical.startsWith('mac') ? 'mac' : canonical}`, part)
+    case 'up':
+    case 'carrier':
+    case 'state':
+    case 'operstate': {
+      const up = toFlag(part)
+      if (up !== null && canonical !== 'carrier') addMeasurement(draft, 'hw.network.up', interfaceAttributes(name, ''), up ? 1 : 0)
+      return addFact(draft, `network.${name}.${canonical === 'operstate' ? 'state' : canonical}`, part)
+    }
+    case 'speed':
+    case 'speedmbps':
+    case 'speedbps':
+    case 'counterbits':
+      return
+    default:
+      if (!nameKeys.has(canonical)) addUnknown(draft, `${draft.route.prefix}.${snakeKey(name)}.${snakeKey(key)}`, part)
+  }
+}
+
+/** Bytes per second from Mbit/s (`speedMbps`, `speed` 1000 or netifd's "1000F"), bit/s (`speedBps`); -1 is no link. */
+const speedOf = (value: Record<string, unknown>): number | null => {
+  for (const key in value) {
+    const canonical = canonicalKey(key)
+    if (canonical !== 'speed' && canonical !== 'speedmbps' && canonical !== 'speedbps') continue
+    const part = value[key]
+    const number = toNumber(typeof part === 'string' ? part.replace(/[FH]$/, '') : part)
+    if (typeof number === 'number' && number > 0 && number < 1e12) return canonical === 'speedbps' ? number / 8 : number * 125_000
+  }
+  return null
+}
+
+const widthOf = (value: Record<string, unknown>): number | null => {
+  const width = value['counterBits'] ?? value['counter_bits']
+  return width === 32 || width === 64 ? width : null
+}
+
+/** proc_net_dev: columns run together with the colon on long values. Receive has 8 columns, transmit follows. */
+const readProcNetDev = (draft: Draft, text: string): boolean => {
+  let found = false
+  for (const [, name, columns] of text.matchAll(/^\s*([^\s:]+):\s*(\d+(?:[ \t]+\d+){11,})[ \t\r]*$/gm)) {
+    if (name === undefined || columns === undefined) continue
+    found = true
+    const values = columns.split(/[ \t]+/)
+    for (const [direction, offset] of [
+      ['receive', 0],
+      ['transmit', 8],
+    ] as const) {
+      const attributes = interfaceAttributes(name, direction)
+      addCounter(draft, 'system.network.io', attributes, values[offset])
+      addCounter(draft, 'system.network.packet.count', attributes, values[offset + 1])
+      addCounter(draft, 'system.network.errors', attributes, values[offset + 2])
+      addCounter(draft, 'system.network.packet.dropped', attributes, values[offset + 3])
+    }
+  }
+  return found
+}
+
+const addressText = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]*)(?:\/\d{1,3})?$/i
+
+export const interfaces: Profile = {
+  json: readInterfaces,
+  text: (draft, text) => {
+    if (readProcNetDev(draft, text)) return
+    const word = toWord(scalarOf(text))
+    if (word !== null && word !== undefined && !addressText.test(word)) {
+      return refuse(draft, 'PAYLOAD_SHAPE', `expected an address, /proc/net/dev or JSON, got "${text.slice(0, 60)}"`)
+    }
+    addFact(draft, 'network.address', word)
+  },
+}
