@@ -41,8 +41,11 @@ describe('a batch', () => {
     expect(noise.flatMap(linesOf)).toHaveLength(120)
   })
 
-  it('one message that is larger than the limit still goes, alone', () => {
-    const parcels = batchesOf(['{"seq":1}', `{"x":"${randomBytes(60_000).toString('base64')}"}`, '{"seq":3}'])
+  it('one message that is larger than the limit goes to its own topic', () => {
+    const large = `{"x":"${randomBytes(80_000).toString('base64')}"}`
+    const parcels = batchesOf(['{"seq":1}', large, '{"seq":3}'])
     expect(parcels.flatMap(({ positions }) => positions)).toEqual([0, 1, 2])
+    expect(parcels.map(({ topic }) => topic.slice(device.length + 1))).toEqual(['batch/deflate', 'hardware/loadavg', 'batch/deflate'])
+    expect(parcels[1]?.payload === large).toBe(true)
   })
 })

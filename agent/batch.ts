@@ -36,6 +36,8 @@ export const createBatcher = (deviceTopic: string) => {
       payload = deflated(entries.slice(0, size))
     }
     leftOver = entries.slice(size)
+    const [first] = entries
+    if (size === 1 && first !== undefined && payload.length > batchBytesMax) return unpacked(first.kept) // Log topics may be larger.
     const positions = entries.slice(0, size).map(({ kept }) => kept.position)
     return { topic: `${deviceTopic}/batch/deflate`, payload, retain: false, positions }
   }
@@ -45,6 +47,8 @@ export const createBatcher = (deviceTopic: string) => {
   }
   return { pack, forget }
 }
+
+const unpacked = ({ topic, payload, position }: Kept): Parcel => ({ topic, payload, retain: false, positions: [position] })
 
 const lineOf = ({ topic, payload }: Kept, deviceTopic: string): string =>
   `{"topic":${JSON.stringify(topic.slice(deviceTopic.length + 1))},"payload":${payload}}\n`

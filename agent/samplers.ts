@@ -124,12 +124,18 @@ const readInterfaces = (root: string): Record<string, Record<string, unknown>> =
     const speedMbps = Number(readText(join(folder, 'speed'))?.trim() ?? '-1') // -1 or an error: no link, or a device without one.
     interfaces[name] = {
       ...(address === undefined ? {} : { address }),
-      up: readText(join(folder, 'operstate'))?.trim() === 'up',
+      up: isUp(folder),
       ...(speedMbps > 0 ? { speedMbps } : {}),
       ...values,
     }
   }
   return interfaces
+}
+
+/** Tunnels and many modems never leave the state `unknown`: there the administrative flag IFF_UP decides. */
+const isUp = (folder: string): boolean => {
+  const state = readText(join(folder, 'operstate'))?.trim()
+  return state === 'up' || (state === 'unknown' && (Number(readText(join(folder, 'flags'))?.trim() ?? '0') & 1) === 1)
 }
 
 /** What seldom changes: said at each start and when it changes. */

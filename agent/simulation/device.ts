@@ -152,7 +152,7 @@ export const createDevice = (index: number, seed: number, network: Network, star
   ]
   const logLine = (atMs: number): [string, Values] => [
     'log/syslog',
-    { line: `<${random.pick([30, 29, 28, 27])}>${syslogStamp(atMs)} ${random.pick(lines)(random.between(1000, 9999))}` },
+    { line: `<${random.pick([30, 29, 28, 27])}>${syslogStamp(atMs)} router ${random.pick(lines)(random.between(1000, 9999))}` },
   ]
 
   return {
