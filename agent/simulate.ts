@@ -40,7 +40,7 @@ const keptMessagesMax = 200_000 // Over all connections: a minute of the highest
 const tickMs = 10
 const connectionsPerTick = 20 // 2,000 a second: the recorder's limit on new connections.
 
-type Connection = { link: Link; outbox: Outbox; ids: Map<number, string> }
+type Connection = { link: Link; outbox: Outbox; ids: Map<number, string>; cut: () => void }
 
 export const simulate = async (options: SimulationOptions): Promise<SimulationSummary> => {
   const { fleet, say } = options
@@ -60,11 +60,12 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationSu
     if (options.ackFile !== undefined && ackLines.length > 0) appendFileSync(options.ackFile, ackLines.join(''))
     ackLines = []
   }
-  let stopping = false
+  let stopping = false // Connections that end now are no losses.
 
   const openConnection = (index: number): Connection => {
     const outbox = createMemoryOutbox({ messagesMax: Math.max(100, Math.floor(keptMessagesMax / options.connections)) })
     const ids = new Map<number, string>()
+    let cutByUs = false
     const device = ownConnections ? fleet.devices[index] : undefined
     const link = startLink({
       url: options.url,
@@ -83,12 +84,18 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationSu
         ids.delete(position)
       },
       onLost: (reason) => {
-        if (stopping) return
+        const wanted = cutByUs || stopping
+        cutByUs = false
+        if (wanted) return
         summary.lostConnections++
         if (summary.lostConnections === 1) say(`a connection was lost (${reason}); it comes back by itself`)
       },
     })
-    return { link, outbox, ids }
+    const cut = (): void => {
+      cutByUs = link.connected()
+      link.cut()
+    }
+    return { link, outbox, ids, cut }
   }
 
   const connections: Connection[] = []
@@ -108,7 +115,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationSu
       waiting = undefined
       const connection = connections[message.deviceIndex % connections.length]
       if (connection === undefined) break
-      if (message.rebooted && ownConnections) connection.link.cut() // As a device that restarts does: its will is published.
+      if (message.rebooted && ownConnections) connection.cut() // As a device that restarts does: its will is published.
       const position = connection.outbox.append(message)
       if (position === undefined) {
         waiting = { ...message, rebooted: false }
@@ -130,7 +137,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationSu
   writeAcks()
   summary.unacknowledged = connections.reduce((sum, { outbox }) => sum + outbox.counts().waiting, 0)
   // The devices vanish: with a connection each, the broker publishes their wills.
-  if (ownConnections) for (const { link } of connections) link.cut()
+  if (ownConnections) for (const { cut } of connections) cut()
   await Promise.all(connections.map(({ link }) => link.stop()))
   summary.seconds = (performance.now() - startedAt) / 1000
   return summary
