@@ -1,6 +1,6 @@
 /** The agent as a whole against a broker, on this machine's own /proc. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -91,6 +91,33 @@ describe('the agent', () => {
     expect(broker.received.filter(({ topic }) => topic.endsWith('log/syslog')).map((message) => parsed(message)['lines'])).toEqual([
       ['line after 1'],
     ])
+  })
+
+  it('after a reboot begins seq anew and says how long the boot before lasted', async () => {
+    const machine = join(stateFolder, 'machine')
+    const boot = (bootId: string, uptime: string): void => {
+      mkdirSync(join(machine, 'proc/sys/kernel/random'), { recursive: true })
+      writeFileSync(join(machine, 'proc/sys/kernel/random/boot_id'), bootId)
+      writeFileSync(join(machine, 'proc/uptime'), uptime)
+    }
+    boot('first', '7203.06 1.00')
+    const first = start({ root: machine })
+    await until('log lines', () => topics().includes('log/syslog'))
+    await first.stop(5000)
+    broker.received.length = 0
+    boot('second', '31.50 1.00')
+    const second = start({ root: machine })
+    await until('log lines again', () => topics().includes('log/syslog'))
+    await second.link.drained(5000)
+    const told = broker.received.find(({ topic }) => topic.endsWith('system/boot'))
+    expect(told === undefined ? undefined : { ...parsed(told), ts: 0 }).toEqual({
+      ts: 0,
+      seq: 1,
+      bootId: 'second',
+      uptime: 31.5,
+      reason: 'unknown',
+      uptimeBefore: 7203.06,
+    })
   })
 
   it('is online, retained, when it comes and offline, retained, when it is stopped', async () => {

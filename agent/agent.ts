@@ -61,7 +61,8 @@ export const startAgent = (options: AgentOptions): Agent => {
   const changesOnly = options.metered === undefined ? undefined : createChangesOnly(fullEveryMs)
   const batcher = options.metered === undefined ? undefined : createBatcher(deviceTopic)
   const meter = createTrafficMeter()
-  let seq = nextSeq(outbox.last()?.payload, bootId)
+  const newest = envelopeOf(outbox.last()?.payload)
+  let seq = newest?.bootId === bootId ? newest.seq + 1 : 1
   let batchDue = true // What is kept from before goes out at once.
   let stopping = false
 
@@ -133,7 +134,9 @@ export const startAgent = (options: AgentOptions): Agent => {
   }
 
   if (cursors.get('boot') !== bootId) {
-    keep('system/boot', { reason: 'unknown' })
+    // The last thing that the boot before said tells how long it lasted, at least.
+    const before = newest === undefined || newest.bootId === bootId ? {} : { uptimeBefore: newest.uptime }
+    keep('system/boot', { reason: 'unknown', ...before })
     cursors.set('boot', bootId)
   }
   keepSamples(readFacts(root))
@@ -181,12 +184,11 @@ export const startAgent = (options: AgentOptions): Agent => {
   }
 }
 
-/** The newest kept message holds the last seq of its boot. */
-const nextSeq = (newestPayload: string | undefined, bootId: string): number => {
-  if (newestPayload === undefined) return 1
-  const newest = JSON.parse(newestPayload) as { seq?: number; bootId?: string }
-  return newest.bootId === bootId && newest.seq !== undefined ? newest.seq + 1 : 1
-}
+type Envelope = { seq: number; bootId: string; uptime: number }
+
+/** What every payload begins with; undefined in a new folder. */
+const envelopeOf = (payload: string | undefined): Envelope | undefined =>
+  payload === undefined ? undefined : (JSON.parse(payload) as Envelope)
 
 /** How far each log source was read; written after its lines are kept, so a crash repeats lines rather than losing them. */
 const openCursors = (path: string) => {
