@@ -10,8 +10,7 @@ import type { DeadLetter, DeviceEvent, EventSource, FactItem, Subject } from '..
 import { partitionOf } from '../model/partition.ts'
 import type { DeviceMessage, EventCodec, EventLog, Ids, LogRecord, SubjectKeys } from '../model/ports.ts'
 import { isBatchTopic, splitBatch } from './domain/batch.ts'
-import { type ParsedMessage, type ParseOutcome, parseMessage } from './domain/parse-message.ts'
-import type { ReasonCode } from './domain/reasons.ts'
+import { type ParseContext, type ParsedMessage, type ParseOutcome, parseMessage, refuseUnread } from './domain/parse-message.ts'
 import type { TopicMap } from './domain/topic-map.ts'
 
 export type AcceptDeps = {
@@ -35,16 +34,23 @@ type Incoming = { topic: string; payload: Uint8Array; payloadBytes: number; cut:
 
 export const createAccept = (deps: AcceptDeps) => {
   const pseudonym = (clear: string): string => deps.keys.pseudonym(clear)
-  const parse = (topic: string, payload: Uint8Array, receivedAtMs: number): ParseOutcome =>
-    parseMessage(topic, payload, { topicMap: deps.topicMap, receivedAtMs, pseudonym })
 
   return async (message: DeviceMessage): Promise<void> => {
     const incoming = toIncoming(message)
-    if (incoming.cut) return quarantine(deps, incoming, tooLarge(parse(message.topic, message.payload, message.receivedAtMs), message))
-    if (isBatchTopic(message.topic)) return acceptBatch(deps, incoming, parse)
-    return acceptOne(deps, incoming, parse(message.topic, message.payload, message.receivedAtMs))
+    const context = { topicMap: deps.topicMap, receivedAtMs: message.receivedAtMs, pseudonym }
+    if (message.cutFromBytes !== null) return quarantine(deps, incoming, tooLarge(message, message.cutFromBytes, context))
+    if (isBatchTopic(message.topic)) return acceptBatch(deps, incoming, context)
+    return acceptOne(deps, incoming, parseMessage(message.topic, message.payload, context))
   }
 }
+
+const tooLarge = (message: DeviceMessage, bytes: number, context: ParseContext): Refusal =>
+  refuseUnread(
+    message.topic,
+    'PAYLOAD_TOO_LARGE',
+    `expected a payload within the limit of its topic, got ${bytes} bytes; the first ${message.payload.byteLength} are kept`,
+    context,
+  )
 
 /** One outcome to the log. Not async, so that the usual message costs one promise, the append's own. */
 export const acceptOne = (deps: AcceptDeps, incoming: Incoming, outcome: ParseOutcome): Promise<void> => {
@@ -62,29 +68,19 @@ export const acceptOne = (deps: AcceptDeps, incoming: Incoming, outcome: ParseOu
 }
 
 /** `.../batch/deflate`: several messages in one packet, kept as one event each. All are durable before the one PUBACK. */
-const acceptBatch = async (
-  deps: AcceptDeps,
-  incoming: Incoming,
-  parse: (topic: string, payload: Uint8Array, at: number) => ParseOutcome,
-): Promise<void> => {
+const acceptBatch = async (deps: AcceptDeps, incoming: Incoming, context: ParseContext): Promise<void> => {
   const inflated = deps.inflate(incoming.payload, batchBytesMax)
-  const split =
-    inflated === null
-      ? ({ ok: false, reason: `expected raw deflate of at most ${batchBytesMax} bytes` } as const)
-      : splitBatch(incoming.topic, inflated)
-  if (!split.ok) {
-    const whole = parse(incoming.topic, incoming.payload, incoming.receivedAtMs)
-    return quarantine(deps, incoming, refusalOf(whole, incoming.topic, 'BATCH_INVALID', split.reason))
+  if (inflated === null) {
+    const detail = `expected raw deflate of 1 to ${batchBytesMax} bytes, got ${incoming.payload.byteLength} bytes that are not`
+    return quarantine(deps, incoming, refuseUnread(incoming.topic, 'BATCH_INVALID', detail, context))
   }
-  await Promise.all(
-    split.value.map(({ topic, payload }) =>
-      acceptOne(
-        deps,
-        { ...incoming, topic, payload, payloadBytes: payload.byteLength, source: { ...incoming.source, topic } },
-        parse(topic, payload, incoming.receivedAtMs),
-      ),
-    ),
-  )
+  const split = splitBatch(incoming.topic, inflated)
+  if (!split.ok) return quarantine(deps, incoming, refuseUnread(incoming.topic, 'BATCH_INVALID', split.reason, context))
+  const parts = split.value.map(({ topic, payload }) => {
+    const part = { ...incoming, topic, payload, payloadBytes: payload.byteLength, source: { ...incoming.source, topic } }
+    return acceptOne(deps, part, parseMessage(topic, payload, context))
+  })
+  await Promise.all(parts)
 }
 
 /** What one packet may inflate to; a deflate bomb ends here (security: row 11). */
@@ -196,31 +192,4 @@ const quarantinedRecord = (deps: AcceptDeps, incoming: Incoming, refusal: Refusa
     payload: { encoding: 'none', bytes: new Uint8Array(0) },
   }
   return { partition: partitionOf(subject.id, deps.log.partitionCount('device-events')), key: subject.id, value: deps.codec.encode(event) }
-}
-
-const tooLarge = (outcome: ParseOutcome, message: DeviceMessage): Refusal =>
-  refusalOf(
-    outcome,
-    message.topic,
-    'PAYLOAD_TOO_LARGE',
-    `expected a payload within the limit of its topic, got ${message.cutFromBytes ?? 0} bytes; the first ${message.payload.byteLength} are kept`,
-  )
-
-/** A refusal for a reason that lies before the parsing; whatever the parser could tell about the topic is kept. */
-const refusalOf = (outcome: ParseOutcome, topic: string, reason: ReasonCode, detail: string): Refusal => {
-  switch (outcome.kind) {
-    case 'refused':
-      return { ...outcome, reason, detail }
-    case 'message':
-      return {
-        kind: 'refused',
-        reason,
-        detail,
-        subject: outcome.message.subject,
-        storedTopic: outcome.message.storedTopic,
-        topicShape: outcome.message.storedTopic,
-      }
-    case 'ignored':
-      return { kind: 'refused', reason, detail, subject: null, storedTopic: topic, topicShape: topic }
-  }
 }

@@ -7,12 +7,12 @@ import type { Body, Subject } from '../../model/event.ts'
 import { createDraft, type Draft, type PersonalFact } from './draft.ts'
 import { itemsInMessageMax } from './limits.ts'
 import { profiles } from './payloads/profiles.ts'
-import { isSenml, readSenml } from './payloads/senml.ts'
+import { isDraftSenml, isSenml, readSenml } from './payloads/senml.ts'
 import type { Profile } from './profile.ts'
 import type { ReasonCode } from './reasons.ts'
 import { parseStrictJson } from './strict-json.ts'
 import { placeRouteOf, type Route, type TopicMap, type TopicRefusal } from './topic-map.ts'
-import { printable } from './topic-shape.ts'
+import { guessedShape, printable } from './topic-shape.ts'
 
 export type ParseContext = {
   topicMap: TopicMap
@@ -61,6 +61,20 @@ export const parseMessage = (topic: string, payload: Uint8Array, context: ParseC
   return { kind: 'message', message: toMessage(draft, route, subject, storedTopic) }
 }
 
+/** A refusal whose reason lies before the payload (too large, a broken batch), with what the topic alone tells. */
+export const refuseUnread = (
+  topic: string,
+  reason: ReasonCode,
+  detail: string,
+  context: ParseContext,
+): Extract<ParseOutcome, { kind: 'refused' }> => {
+  const route = context.topicMap.resolve(topic)
+  if (route.kind === 'route')
+    return { kind: 'refused', reason, detail, ...placeRouteOf(route, context.pseudonym), topicShape: route.topicShape }
+  if (route.kind === 'refused') return { ...refusedTopic(topic, route, context), reason, detail }
+  return { kind: 'refused', reason, detail, subject: null, storedTopic: printable(topic), topicShape: guessedShape(topic) }
+}
+
 const toMessage = (draft: Draft, route: Route, subject: Subject, storedTopic: string): ParsedMessage => {
   const { personalFacts } = draft
   const { household } = route
@@ -96,21 +110,45 @@ const lenientUtf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 
 const readPayload = (draft: Draft, payload: Uint8Array): void => {
   const profile = profiles[draft.route.profile]
-  if (payload.byteLength === 0) return refuseWith(draft, 'PAYLOAD_EMPTY', 'expected a payload, got no bytes')
+  if (payload.byteLength === 0) {
+    refuseWith(draft, 'PAYLOAD_EMPTY', 'expected a payload, got no bytes')
+    return
+  }
   let text: string
   try {
     text = strictUtf8.decode(payload)
   } catch {
     // The raw payload keeps the bytes; a line with U+FFFD in it says more than none.
-    if (profile.isLog !== true) return refuseWith(draft, 'PAYLOAD_NOT_UTF8', `expected UTF-8, got ${hexOf(payload)}`)
+    if (profile.isLog !== true) {
+      refuseWith(draft, 'PAYLOAD_NOT_UTF8', `expected UTF-8, got ${hexOf(payload)}`)
+      return
+    }
     text = lenientUtf8.decode(payload)
-    if (text.startsWith('{')) return refuseWith(draft, 'PAYLOAD_NOT_UTF8', `expected JSON in UTF-8, got ${hexOf(payload)}`)
+    if (text.startsWith('{')) {
+      refuseWith(draft, 'PAYLOAD_NOT_UTF8', `expected JSON in UTF-8, got ${hexOf(payload)}`)
+      return
+    }
   }
-  if (!looksLikeJson(text, profile)) return profile.text(draft, text)
+  if (!looksLikeJson(text, profile)) {
+    profile.text(draft, text)
+    return
+  }
   draft.text = text
   const json = parseStrictJson(text)
-  if (!json.ok) return refuseWith(draft, json.reason, json.detail)
-  if (isSenml(json.value) && profile.isLog !== true) readSenml(draft, json.value)
+  if (!json.ok) {
+    refuseWith(draft, json.reason, json.detail)
+    return
+  }
+  if (profile.isLog === true) {
+    profile.json(draft, json.value)
+    return
+  }
+  if (isSenml(json.value)) {
+    readSenml(draft, json.value)
+    return
+  }
+  if (isDraftSenml(json.value))
+    refuseWith(draft, 'PAYLOAD_SHAPE', 'expected SenML as an array (RFC 8428), got an object with e, as drafts before it')
   else profile.json(draft, json.value)
 }
 
@@ -144,7 +182,11 @@ const looksLikeJson = (text: string, profile: Profile): boolean => {
 const hexOf = (payload: Uint8Array): string =>
   `${Array.from(payload.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join(' ')}${payload.length > 16 ? ' ...' : ''}`
 
-const refusedTopic = (topic: string, { reason, detail, topicShape, placeRoot }: TopicRefusal, context: ParseContext): ParseOutcome => ({
+const refusedTopic = (
+  topic: string,
+  { reason, detail, topicShape, placeRoot }: TopicRefusal,
+  context: ParseContext,
+): Extract<ParseOutcome, { kind: 'refused' }> => ({
   kind: 'refused',
   reason,
   detail,
