@@ -17,7 +17,6 @@ import { type BrokerStats, startEmbeddedBroker } from '../adapters/mqtt/embedded
 import { limitsFromSettings } from '../adapters/mqtt/limits.ts'
 import { randomIds, systemClock } from '../adapters/system/clock-ids-digest.ts'
 import { inflateBounded } from '../adapters/system/inflate.ts'
-import { readTextFile } from '../adapters/system/text-file.ts'
 import { rightsOf } from '../ingest/domain/access.ts'
 import { startIngest } from '../ingest/main.ts'
 import { consumerGroups } from '../processors/main.ts'

@@ -3,7 +3,7 @@ import { brokerLimits } from '../adapters/mqtt/limits.ts'
 import { configSchema } from '../runtime/config.ts'
 
 it("each of the broker's limits is a setting, with the same default", () => {
-  const settings: Record<string, { default?: unknown }> = configSchema.properties
+  const settings = configSchema.properties as unknown as Record<string, { default?: unknown }>
   const limits = Object.values(brokerLimits).map(({ env, default: value }) => [env, value])
   expect(limits).toEqual(Object.values(brokerLimits).map(({ env }) => [env, settings[env]?.default]))
 })
