@@ -10,6 +10,7 @@ import { factCharsMax, itemsInMessageMax, nameCharsMax } from './limits.ts'
 import type { ReasonCode } from './reasons.ts'
 import type { Route } from './topic-map.ts'
 import { masked, toNumber, toWord } from './values.ts'
+import { shown } from './shown.ts'
 
 export type PersonalFact = { name: string; value: string; masked: string }
 
@@ -78,10 +79,15 @@ export const addMeasurement = (
   key: string = metric,
 ): void => {
   const number = typeof value === 'number' ? value : toNumber(value)
-  if (number === undefined) return addUnknown(draft, key, value)
+  if (number === undefined) {
+    addUnknownKey(draft, draft.route.prefix, key, value)
+    return
+  }
   const definition = measurementCatalogue[metric]
-  if (number !== null && !Number.isFinite(number))
-    return refuse(draft, 'NUMBER_NOT_FINITE', `expected ${metric} within the range of a double`)
+  if (number !== null && !Number.isFinite(number)) {
+    refuse(draft, 'NUMBER_NOT_FINITE', `expected ${metric} within the range of a double`)
+    return
+  }
   const read = number === null ? null : inRange(definition, scaled(number, scale))
   if (read === null && number !== null) noteOutOfRange(draft, metric, definition, number)
   pushMeasurement(
@@ -95,8 +101,10 @@ export const addMeasurement = (
 
 /** A reading without catalogue entry: any finite number is one. */
 export const addGeneric = (draft: Draft, metric: string, number: number | null): void => {
-  if (number !== null && !Number.isFinite(number))
-    return refuse(draft, 'NUMBER_NOT_FINITE', `expected ${metric} within the range of a double`)
+  if (number !== null && !Number.isFinite(number)) {
+    refuse(draft, 'NUMBER_NOT_FINITE', `expected ${metric} within the range of a double`)
+    return
+  }
   pushMeasurement(draft, metric, '', number, number === null ? 'missing' : 'ok')
 }
 
@@ -136,7 +144,8 @@ export const addCounter = (draft: Draft, metric: MetricName, attributes: string,
   const number = typeof value === 'number' ? value : exactNumber(draft, metric, value)
   if (number === null || number === undefined) return
   if (number > Number.MAX_SAFE_INTEGER) {
-    return refuse(draft, 'INTEGER_NOT_EXACT', `expected ${metric} below 2^53, got ${number}`)
+    refuse(draft, 'INTEGER_NOT_EXACT', `expected ${metric} below 2^53, got ${number}`)
+    return
   }
   if (number < 0) {
     if (draft.notes.length < notesMax) draft.notes.push(`${metric} ${number} is below 0: no reading`)
@@ -153,30 +162,34 @@ export const addCounter = (draft: Draft, metric: MetricName, attributes: string,
 
 const exactNumber = (draft: Draft, metric: string, value: unknown): number | null | undefined => {
   const number = toNumber(value)
-  if (number === undefined && draft.notes.length < notesMax)
-    draft.notes.push(`${metric}: expected a count, got ${JSON.stringify(value).slice(0, 60)}`)
+  if (number === undefined && draft.notes.length < notesMax) draft.notes.push(`${metric}: expected a count, got ${shown(value)}`)
   return number
 }
 
 /** `value` null: the device said that there is none. */
 export const addFact = (draft: Draft, name: string, value: unknown): void => {
   if (typeof value === 'number' && !Number.isSafeInteger(value) && Number.isInteger(value)) {
-    return refuse(draft, 'INTEGER_NOT_EXACT', `expected ${name} as text, got an integer past 2^53`)
+    refuse(draft, 'INTEGER_NOT_EXACT', `expected ${name} as text, got an integer past 2^53`)
+    return
   }
   const word = toWord(value)
-  if (word === undefined) return addUnknown(draft, name, value)
+  if (word === undefined) {
+    addUnknown(draft, name, value)
+    return
+  }
   draft.facts.push({ name: factName(draft, name), value: word === null ? null : cut(word), sealed: null })
 }
 
 /** IMEI, IMSI, ICCID, numbers, positions: sealed with the subject's key before the append, shown masked. */
 export const addPersonal = (draft: Draft, name: string, value: unknown): void => {
   if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
-    return refuse(draft, 'INTEGER_NOT_EXACT', `expected ${name} as text, got an integer past 2^53`)
+    refuse(draft, 'INTEGER_NOT_EXACT', `expected ${name} as text, got an integer past 2^53`)
+    return
   }
   const word = typeof value === 'object' && value !== null ? JSON.stringify(value) : toWord(value)
   if (word === null || word === undefined) return
   const kept = cut(word)
-  draft.personalFacts.push({ name: factName(draft, name), value: kept, masked: masked(kept) })
+  draft.personalFacts.push({ name: factName(draft, name), value: kept, masked: name.startsWith('position') ? '***' : masked(kept) })
 }
 
 const factName = (draft: Draft, name: string): string => (draft.route.factPrefix === '' ? name : draft.route.factPrefix + name)
@@ -189,34 +202,45 @@ const cut = (text: string): string => (text.length <= factCharsMax ? text : text
  */
 export const addUnknown = (draft: Draft, path: string, value: unknown): void => {
   if (draft.measurements.length + draft.facts.length > itemsInMessageMax) return
-  if (path.length > nameCharsMax)
-    return refuse(draft, 'NAME_TOO_LONG', `expected names of at most ${nameCharsMax} characters, got ${path.slice(0, 80)}...`)
+  if (path.length > nameCharsMax) {
+    refuse(draft, 'NAME_TOO_LONG', `expected names of at most ${nameCharsMax} characters, got ${path.slice(0, 80)}...`)
+    return
+  }
   switch (typeof value) {
-    case 'number':
-      return addGeneric(draft, path, value)
-    case 'boolean':
-      return addGeneric(draft, path, value ? 1 : 0)
-    case 'string': {
-      const number = toNumber(value)
-      if (number === undefined) return addFact(draft, path, value)
-      return number === null ? addFact(draft, path, null) : addText(draft, path, value, number)
+    case 'number': {
+      addGeneric(draft, path, value)
+      return
     }
+    case 'boolean': {
+      addGeneric(draft, path, value ? 1 : 0)
+      return
+    }
+    case 'string':
+      addWordOrNumber(draft, path, value)
+      return
     case 'object':
-      if (value === null) return addFact(draft, path, null)
-      for (const key in value) {
-        const part = (value as Record<string, unknown>)[key]
-        const personal = personalName(key)
-        if (personal === undefined) addUnknown(draft, `${path}.${snakeKey(key)}`, part)
-        else addPersonal(draft, personal, part)
+      if (value === null) {
+        addFact(draft, path, null)
+        return
       }
+      for (const key in value) addUnknownKey(draft, path, key, (value as Record<string, unknown>)[key])
   }
 }
 
+/** One key below a path; a personal identifier is recognised wherever it stands. */
+export const addUnknownKey = (draft: Draft, path: string, key: string, value: unknown): void => {
+  const personal = personalName(key)
+  if (personal === undefined) addUnknown(draft, `${path}.${snakeKey(key)}`, value)
+  else addPersonal(draft, personal, value)
+}
+
 /** Numbers in texts: `"00101"` and long digit strings are identifiers and stay texts. */
-const addText = (draft: Draft, path: string, text: string, number: number): void =>
-  /^\s*[+-]?0\d/.test(text) || (Number.isInteger(number) && !Number.isSafeInteger(number))
-    ? addFact(draft, path, text)
-    : addGeneric(draft, path, number)
+const addWordOrNumber = (draft: Draft, path: string, text: string): void => {
+  const number = toNumber(text)
+  const isIdentifier = /^\s*[+-]?0\d/.test(text) || (Number.isInteger(number) && !Number.isSafeInteger(number))
+  if (number === undefined || number === null || isIdentifier) addFact(draft, path, text)
+  else addGeneric(draft, path, number)
+}
 
 /** Keys that hold personal identifiers wherever they stand, by canonical spelling. */
 const personalKeys = new Map([

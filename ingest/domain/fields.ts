@@ -3,11 +3,12 @@
  * time, boot and sequence and of personal identifiers belong to every table. Keys that no table knows are named by their path.
  */
 import type { MetricName } from '../../model/measurement-catalogue.ts'
-import { addFact, addMeasurement, addPersonal, addUnknown, type Draft, personalName, refuse } from './draft.ts'
-import { canonicalKey, snakeKey } from './keys.ts'
+import { addFact, addMeasurement, addPersonal, addUnknownKey, type Draft, personalName, refuse } from './draft.ts'
+import { canonicalKey } from './keys.ts'
 import { bootIdCharsMax, itemsInMessageMax, keysInCacheMax } from './limits.ts'
 import { parseTimeMs } from './time.ts'
 import { isObject, toNumber, toWord } from './values.ts'
+import { shown } from './shown.ts'
 
 export type FieldReader = (draft: Draft, value: unknown, key: string) => void
 export type FieldTable = { readerOf: (key: string) => FieldReader }
@@ -42,22 +43,35 @@ export const readObject = (draft: Draft, table: FieldTable, object: Record<strin
 
 /** An object, or an array of objects that each have their own `ts`. */
 export const readJson = (draft: Draft, table: FieldTable, value: unknown): void => {
-  if (isObject(value)) return readObject(draft, table, value)
-  if (!Array.isArray(value)) return
-  if (value.length > itemsInMessageMax)
-    return refuse(draft, 'TOO_MANY_ITEMS', `expected at most ${itemsInMessageMax} elements, got ${value.length}`)
-  for (const item of value) {
-    if (!isObject(item))
-      return refuse(draft, 'PAYLOAD_SHAPE', `expected an array of objects, got ${JSON.stringify(item).slice(0, 60)} in it`)
-    const { observedAtMs } = draft
-    draft.observedAtMs = null
-    for (const key in item) if (isTimeKey(key)) readTime(draft, item[key], key)
-    draft.itemAtMs = draft.observedAtMs
-    readObject(draft, table, item)
-    draft.observedAtMs = observedAtMs
-    draft.itemAtMs = null
+  if (isObject(value)) {
+    readObject(draft, table, value)
+    return
   }
+  if (!Array.isArray(value)) return
+  if (value.length > itemsInMessageMax) {
+    refuse(draft, 'TOO_MANY_ITEMS', `expected at most ${itemsInMessageMax} elements, got ${value.length}`)
+    return
+  }
+  for (const item of value) {
+    if (!isObject(item)) {
+      refuse(draft, 'PAYLOAD_SHAPE', `expected an array of objects, got ${shown(item)} in it`)
+      return
+    }
+    draft.itemAtMs = itemTimeMs(item)
+    const newest = newer(draft.observedAtMs, draft.itemAtMs)
+    readObject(draft, table, item)
+    // The newest element's time is the message's claim: it places what has no time of its own, and tells redeliveries.
+    draft.observedAtMs = newest
+  }
+  draft.itemAtMs = null
 }
+
+const itemTimeMs = (item: Record<string, unknown>): number | null => {
+  for (const key in item) if (isTimeKey(key)) return parseTimeMs(item[key])
+  return null
+}
+
+export const newer = (a: number | null, b: number | null): number | null => (a === null ? b : b === null ? a : Math.max(a, b))
 
 export const measure =
   (metric: MetricName, attributes = '', scale = 1): FieldReader =>
@@ -76,7 +90,7 @@ export const personal =
 
 export const ignoreField: FieldReader = () => undefined
 
-export const readUnknown: FieldReader = (draft, value, key) => addUnknown(draft, `${draft.route.prefix}.${snakeKey(key)}`, value)
+export const readUnknown: FieldReader = (draft, value, key) => addUnknownKey(draft, draft.route.prefix, key, value)
 
 const readTime: FieldReader = (draft, value, key) => {
   const ms = parseTimeMs(value)
@@ -87,7 +101,8 @@ const readTime: FieldReader = (draft, value, key) => {
 const readBootId: FieldReader = (draft, value, key) => {
   const word = toWord(value)
   if (word === undefined || (word !== null && word.length > bootIdCharsMax)) {
-    return refuse(draft, 'FIELD_INVALID', `expected ${key} as text of at most ${bootIdCharsMax} characters, got ${shown(value)}`)
+    refuse(draft, 'FIELD_INVALID', `expected ${key} as text of at most ${bootIdCharsMax} characters, got ${shown(value)}`)
+    return
   }
   draft.bootId = word
 }
@@ -96,9 +111,13 @@ const readSeq: FieldReader = (draft, value, key) => {
   const number = toNumber(value)
   if (number === null) return
   if (number === undefined || !Number.isInteger(number) || number < 0) {
-    return refuse(draft, 'FIELD_INVALID', `expected ${key} as an integer from 0, got ${shown(value)}`)
+    refuse(draft, 'FIELD_INVALID', `expected ${key} as an integer from 0, got ${shown(value)}`)
+    return
   }
-  if (!Number.isSafeInteger(number)) return refuse(draft, 'INTEGER_NOT_EXACT', `expected ${key} below 2^53, got ${number}`)
+  if (!Number.isSafeInteger(number)) {
+    refuse(draft, 'INTEGER_NOT_EXACT', `expected ${key} below 2^53, got ${number}`)
+    return
+  }
   draft.seq = number
 }
 
@@ -107,10 +126,8 @@ const uptime =
   (draft, value, key) => {
     const number = toNumber(value)
     if (typeof number === 'number' && number >= 0 && number * scale <= 1e10) draft.uptimeSeconds = number * scale
-    addMeasurement(draft, 'system.uptime', '', value, scale, `${draft.route.prefix}.${snakeKey(key)}`)
+    addMeasurement(draft, 'system.uptime', '', value, scale, key)
   }
-
-const shown = (value: unknown): string => JSON.stringify(value).slice(0, 60)
 
 const timeKeys = ['ts', 'timestamp', 'time', 'observedat', 'observedatms', 'timestampms', 'tsms']
 const isTimeKey = (key: string): boolean => timeKeys.includes(canonicalKey(key))

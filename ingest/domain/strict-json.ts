@@ -5,6 +5,7 @@
  */
 import { jsonDepthMax } from './limits.ts'
 import type { ReasonCode } from './reasons.ts'
+import { shown } from './shown.ts'
 
 export type JsonResult = { ok: true; value: unknown } | { ok: false; reason: ReasonCode; detail: string }
 
@@ -18,13 +19,12 @@ export const parseStrictJson = (text: string): JsonResult => {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    return refused('JSON_INVALID', error instanceof Error ? error.message.slice(0, 200) : 'unreadable')
+    return refused('JSON_INVALID', shown(error instanceof Error ? error.message : 'unreadable'))
   }
-  flaws.notFinite = false
-  flaws.loneSurrogate = false
+  flaws = 0
   const keysKept = walk(value, escapes)
-  if (flaws.notFinite) return refused('NUMBER_NOT_FINITE', 'expected numbers within the range of a double (1.8e308)')
-  if (flaws.loneSurrogate) return refused('JSON_LONE_SURROGATE', 'expected whole surrogate pairs in strings')
+  if (has(notFinite)) return refused('NUMBER_NOT_FINITE', 'expected numbers within the range of a double (1.8e308)')
+  if (has(loneSurrogate)) return refused('JSON_LONE_SURROGATE', 'expected whole surrogate pairs in strings')
   return keysKept === keysWritten
     ? { ok: true, value }
     : refused('JSON_DUPLICATE_KEY', `expected each key once, got "${firstDuplicate(text)}" twice`)
@@ -36,7 +36,10 @@ const refused = (reason: ReasonCode, detail: string): JsonResult => ({ ok: false
 let scannedKeys = 0
 let scannedDepth = 0
 let scannedEscapes = false
-const flaws = { notFinite: false, loneSurrogate: false }
+const notFinite = 1
+const loneSurrogate = 2
+let flaws = 0
+const has = (flaw: number): boolean => (flaws & flaw) !== 0
 
 /** A colon outside strings is one key of valid JSON. Ends early beyond the depth. */
 const scan = (text: string): void => {
@@ -80,11 +83,11 @@ const scan = (text: string): void => {
 /** Counts the keys that JSON.parse kept. `__proto__` is an own property here like any other. */
 const walk = (value: unknown, escapes: boolean): number => {
   if (typeof value === 'number') {
-    if (!Number.isFinite(value)) flaws.notFinite = true
+    if (!Number.isFinite(value)) flaws |= notFinite
     return 0
   }
   if (typeof value === 'string') {
-    if (escapes && !value.isWellFormed()) flaws.loneSurrogate = true
+    if (escapes && !value.isWellFormed()) flaws |= loneSurrogate
     return 0
   }
   if (typeof value !== 'object' || value === null) return 0
@@ -96,7 +99,7 @@ const walk = (value: unknown, escapes: boolean): number => {
   const object = value as Record<string, unknown>
   for (const key in object) {
     keys++
-    if (escapes && !key.isWellFormed()) flaws.loneSurrogate = true
+    if (escapes && !key.isWellFormed()) flaws |= loneSurrogate
     keys += walk(object[key], escapes)
   }
   return keys

@@ -79,8 +79,8 @@ const parseAliases = (value: unknown, problems: string[]): Map<string, string> =
   for (const [alias, text] of Object.entries(value)) {
     const mac = typeof text === 'string' ? parseMac(text) : null
     if (mac === null) problems.push(`aliases.${alias}: expected a MAC such as 00-11-22-33-44-55 in quotes, got ${shown(text)}`)
-    else if (!isLevel(alias)) problems.push(`aliases.${alias}: expected one topic level as identity`)
-    else aliases.set(alias, mac)
+    else if (isLevelText(alias)) aliases.set(alias, mac)
+    else problems.push(`aliases.${shown(alias)}: expected one topic level as identity`)
   }
   return aliases
 }
@@ -198,7 +198,8 @@ const parseLevel = (text: string): Level | undefined => {
 }
 
 const isProfile = (name: unknown): name is ProfileName => profileNames.includes(name as ProfileName)
-const isLevel = (text: unknown): text is string => typeof text === 'string' && text !== '' && !/[/+#\0]/.test(text)
+const isLevel = (text: unknown): text is string => typeof text === 'string' && isLevelText(text)
+const isLevelText = (text: string): boolean => text !== '' && !/[/+#\0]/.test(text)
 
 const unknownKeys = (object: Record<string, unknown>, known: readonly string[], path: string, problems: string[]): void => {
   for (const key of Object.keys(object))

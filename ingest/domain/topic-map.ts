@@ -12,6 +12,7 @@ import { parseMac } from './mac.ts'
 import type { ProfileName } from './profile-names.ts'
 import type { ReasonCode } from './reasons.ts'
 import { type Family, parseTopicConfig, type TopicConfig } from './topic-config.ts'
+import { shown } from './shown.ts'
 import { guessedShape } from './topic-shape.ts'
 
 export type Route = {
@@ -109,12 +110,14 @@ const resolveTopic = (config: TopicConfig, topic: string): Resolution => {
 const unmappedDetail = (config: TopicConfig, levels: readonly string[]): string =>
   `no family of topics.yaml matches ${levels.length} levels with "${levels[0] ?? ''}" first` +
   (levels.length >= 4 && !config.placeRoots.has(levels[0] ?? '')
-    ? `; level 3 "${(levels[2] ?? '').slice(0, 40)}" is no MAC and no alias, level 1 is no place root`
+    ? `; level 3 "${shown(levels[2])}" is no MAC and no alias, level 1 is no place root`
     : '')
 
 /** What the placeholders took. */
 type Captured = {
   mac: string
+  /** Level of an alias, which may be an IMEI; -1 none. */
+  aliasAt: number
   product: string | null
   model: string | null
   category: string | null
@@ -134,6 +137,7 @@ const pseudonymLevel = /^~[0-9a-f]{32}$/
 const match = (config: TopicConfig, family: Family, levels: readonly string[]): Captured | null => {
   const captured: Captured = {
     mac: '',
+    aliasAt: -1,
     product: null,
     model: null,
     category: null,
@@ -164,9 +168,11 @@ const match = (config: TopicConfig, family: Family, levels: readonly string[]): 
         if (text !== level.word) return null
         break
       case 'device': {
-        const mac = parseMac(text) ?? config.aliases.get(text)
-        if (mac === undefined) return null
-        captured.mac = mac
+        const mac = parseMac(text)
+        const aliased = mac ?? config.aliases.get(text)
+        if (aliased === undefined) return null
+        captured.mac = aliased
+        if (mac === null) captured.aliasAt = at - 1
         break
       }
       case 'placeRoot':
@@ -220,7 +226,7 @@ const deviceRoute = (config: TopicConfig, family: Family, captured: Captured, to
     profile,
     subject: { kind: 'device', id: captured.mac },
     household: null,
-    storedTopic: topic,
+    storedTopic: captured.aliasAt < 0 ? topic : topic.split('/').with(captured.aliasAt, captured.mac).join('/'),
     topicShape: captured.shape.join('/'),
     prefix: [category, ...own]
       .filter((level) => level !== '')

@@ -18,7 +18,6 @@ const missingMarkers = new Set([
   'unavailable',
   'not available',
   '?',
-  'u',
   'undefined',
 ])
 /** Of a fact, `none` and `unknown` are words that say something. */

@@ -4,6 +4,7 @@ import { fieldTable, ignoreField, readObject } from '../fields.ts'
 import { canonicalKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
 import { isObject, toNumber, toWord } from '../values.ts'
+import { shown } from '../shown.ts'
 
 const fields = fieldTable({ 'reason bootreason cause uptimebefore uptimebeforeseconds previousuptime taskid task': ignoreField })
 const at = (value: Record<string, unknown>, ...spellings: string[]): unknown => {
@@ -13,9 +14,15 @@ const at = (value: Record<string, unknown>, ...spellings: string[]): unknown => 
 
 export const boot: Profile = {
   json: (draft, value) => {
-    if (!isObject(value)) return refuse(draft, 'PAYLOAD_SHAPE', 'expected an object with bootId, got an array')
+    if (!isObject(value)) {
+      refuse(draft, 'PAYLOAD_SHAPE', 'expected an object with bootId, got an array')
+      return
+    }
     readObject(draft, fields, value)
-    if (draft.bootId === null) return refuse(draft, 'FIELD_INVALID', 'expected bootId, got none; which boot this is cannot be told')
+    if (draft.bootId === null) {
+      refuse(draft, 'FIELD_INVALID', 'expected bootId, got none; which boot this is cannot be told')
+      return
+    }
     const before = toNumber(at(value, 'uptimebefore', 'uptimebeforeseconds', 'previousuptime'))
     draft.bodies.push({
       kind: 'Boot',
@@ -25,5 +32,5 @@ export const boot: Profile = {
       taskId: toWord(at(value, 'taskid', 'task')) ?? null,
     })
   },
-  text: (draft, text) => refuse(draft, 'PAYLOAD_SHAPE', `expected JSON with bootId, got "${text.slice(0, 60)}"`),
+  text: (draft, text) => refuse(draft, 'PAYLOAD_SHAPE', `expected JSON with bootId, got "${shown(text)}"`),
 }

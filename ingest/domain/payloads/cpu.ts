@@ -2,12 +2,13 @@
  * `hardware/cpu`: JSON percentages (`utilization`, or a share per mode), or the text of /proc/stat. Stored as 0..1. Modes that
  * add up to far more than 100 are ticks since boot, like /proc/stat's, and become counters in milliseconds (a tick is 1/100 s).
  */
-import { addCounter, addMeasurement, addUnknown, type Draft, refuse } from '../draft.ts'
+import { addCounter, addMeasurement, addUnknownKey, type Draft, refuse } from '../draft.ts'
 import { type FieldReader, fieldTable, ignoreField, readJson } from '../fields.ts'
-import { canonicalKey, snakeKey } from '../keys.ts'
+import { canonicalKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
 import { isObject, toNumber } from '../values.ts'
 import { scalarOf } from './scalar.ts'
+import { shown } from '../shown.ts'
 
 /** Order of /proc/stat (proc(5)). guest and guest_nice are contained in user and nice. */
 const modes = ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal'] as const
@@ -60,10 +61,15 @@ export const cpu: Profile = {
   },
   text: (draft, text) => {
     const stat = /^cpu\s+(\d+(?:\s+\d+)*)/m.exec(text)?.[1]
-    if (stat !== undefined) return readTicks(draft, stat.split(/\s+/).map(Number))
+    if (stat !== undefined) {
+      readTicks(draft, stat.split(/\s+/).map(Number))
+      return
+    }
     const value = scalarOf(text)
-    if (toNumber(value) === undefined)
-      return refuse(draft, 'PAYLOAD_SHAPE', `expected /proc/stat, a percentage or JSON, got "${text.slice(0, 60)}"`)
+    if (toNumber(value) === undefined) {
+      refuse(draft, 'PAYLOAD_SHAPE', `expected /proc/stat, a percentage or JSON, got "${shown(text)}"`)
+      return
+    }
     percent(draft, '', value, 'value')
   },
 }
@@ -84,7 +90,7 @@ const readModes = (draft: Draft, object: Record<string, unknown>): void => {
     if (mode === undefined) continue
     const value = object[key]
     const number = toNumber(value)
-    if (number === undefined) addUnknown(draft, `${draft.route.prefix}.${snakeKey(key)}`, value)
+    if (number === undefined) addUnknownKey(draft, draft.route.prefix, key, value)
     else shares.push({ mode, key, value })
     if (typeof number !== 'number') continue
     sum += number

@@ -2,9 +2,10 @@
  * Slowly changing facts: `network/wan`, `modem/status`, `system/firmware`, `system/info`. Known words get one name whatever their
  * spelling; unknown ones are kept by their path. IMEI, IMSI, ICCID and positions are recognised in every payload (`draft.ts`).
  */
-import { addFact, addMeasurement, type Draft } from '../draft.ts'
+import { addFact, addMeasurement, type Draft, refuse } from '../draft.ts'
 import { fact, type FieldReader, fieldTable, measure, readObject } from '../fields.ts'
 import type { Profile } from '../profile.ts'
+import { shown } from '../shown.ts'
 import { isObject, toFlag } from '../values.ts'
 import { digitsOf } from './radio-words.ts'
 import { scalarOf } from './scalar.ts'
@@ -16,7 +17,7 @@ const factsProfile = (fields: Readonly<Record<string, FieldReader>>, main: Field
   return {
     json: (draft, value) => {
       if (isObject(value)) readObject(draft, table, value)
-      else if (Array.isArray(value)) draft.refusal ??= { reason: 'PAYLOAD_SHAPE', detail: 'expected one object, got an array' }
+      else if (Array.isArray(value)) refuse(draft, 'PAYLOAD_SHAPE', 'expected one object, got an array')
     },
     text: (draft, text) => main(draft, scalarOf(text), 'value'),
   }
@@ -63,7 +64,11 @@ export const modem = factsProfile(
     state: fact('modem.state'),
     rssi: measure('cellular.rssi'),
   },
-  fact('modem.state'),
+  // A bare text could be the answer of an AT command, identifiers and all.
+  (draft, value) =>
+    typeof value === 'string' && !/^\D{0,40}$/.test(value)
+      ? refuse(draft, 'PAYLOAD_SHAPE', `expected JSON or one word without digits, got "${shown(value)}"`)
+      : addFact(draft, 'modem.state', value),
 )
 
 export const firmware = factsProfile(

@@ -5,13 +5,14 @@
  */
 import type { MetricName } from '../../../model/measurement-catalogue.ts'
 import { attributesOf } from '../attributes.ts'
-import { addCounter, addFact, addMeasurement, addUnknown, type CounterHints, type Draft, refuse } from '../draft.ts'
+import { addCounter, addFact, addMeasurement, addUnknown, addUnknownKey, type CounterHints, type Draft, refuse } from '../draft.ts'
 import { fieldTable, readUnknown } from '../fields.ts'
 import { canonicalKey, snakeKey } from '../keys.ts'
 import { keysInCacheMax } from '../limits.ts'
 import type { Profile } from '../profile.ts'
 import { isObject, toFlag, toNumber, toWord } from '../values.ts'
 import { scalarOf } from './scalar.ts'
+import { shown } from '../shown.ts'
 
 type Direction = 'receive' | 'transmit'
 type Counter = { metric: MetricName; direction: Direction }
@@ -49,7 +50,10 @@ const envelope = fieldTable({})
 const containers = new Set(['interfaces', 'interface', 'devices', 'links'])
 
 const readInterfaces = (draft: Draft, value: unknown): void => {
-  if (Array.isArray(value)) return readList(draft, value)
+  if (Array.isArray(value)) {
+    readList(draft, value)
+    return
+  }
   if (!isObject(value)) return
   for (const key in value) {
     const part = value[key]
@@ -76,8 +80,14 @@ const readList = (draft: Draft, list: readonly unknown[]): void => {
 const nameKeys = new Set(['name', 'ifname', 'interface', 'device'])
 
 const readInterface = (draft: Draft, name: string, value: unknown): void => {
-  if (typeof value === 'string' || value === null) return addFact(draft, `network.${name}.address`, value)
-  if (!isObject(value)) return addUnknown(draft, `${draft.route.prefix}.${snakeKey(name)}`, value)
+  if (typeof value === 'string' || value === null) {
+    addFact(draft, `network.${name}.address`, value)
+    return
+  }
+  if (!isObject(value)) {
+    addUnknown(draft, `${draft.route.prefix}.${snakeKey(name)}`, value)
+    return
+  }
   const bytesPerSecond = speedOf(value)
   const hints: CounterHints = { widthBits: widthOf(value), linkBitsPerSecond: bytesPerSecond === null ? null : bytesPerSecond * 8 }
   if (bytesPerSecond !== null) addMeasurement(draft, 'hw.network.bandwidth.limit', interfaceAttributes(name, ''), bytesPerSecond)
@@ -87,7 +97,10 @@ const readInterface = (draft: Draft, name: string, value: unknown): void => {
 const readInterfaceField = (draft: Draft, name: string, key: string, part: unknown, hints: CounterHints): void => {
   const canonical = canonicalKey(key)
   const counter = counters.get(canonical)
-  if (counter !== undefined) return addCounter(draft, counter.metric, interfaceAttributes(name, counter.direction), part, hints)
+  if (counter !== undefined) {
+    addCounter(draft, counter.metric, interfaceAttributes(name, counter.direction), part, hints)
+    return
+  }
   switch (canonical) {
     case 'statistics':
     case 'stats':
@@ -98,26 +111,33 @@ const readInterfaceField = (draft: Draft, name: string, key: string, part: unkno
     case 'addr':
     case 'ip':
     case 'ipv4':
-    case 'ipaddress':
-      return addFact(draft, `network.${name}.address`, part)
+    case 'ipaddress': {
+      addFact(draft, `network.${name}.address`, part)
+      return
+    }
     case 'ipv6':
-    case 'address6':
-      return addFact(draft, `network.${name}.address6`, part)
+    case 'address6': {
+      addFact(draft, `network.${name}.address6`, part)
+      return
+    }
     case 'mac':
     case 'macaddr':
     case 'macaddress':
     case 'type':
     case 'mtu':
     case 'gateway':
-    case 'netmask':
-      return addFact(draft, `network.${name}.${canonical.startsWith('mac') ? 'mac' : canonical}`, part)
+    case 'netmask': {
+      addFact(draft, `network.${name}.${canonical.startsWith('mac') ? 'mac' : canonical}`, part)
+      return
+    }
     case 'up':
     case 'carrier':
     case 'state':
     case 'operstate': {
       const up = toFlag(part)
       if (up !== null && canonical !== 'carrier') addMeasurement(draft, 'hw.network.up', interfaceAttributes(name, ''), up ? 1 : 0)
-      return addFact(draft, `network.${name}.${canonical === 'operstate' ? 'state' : canonical}`, part)
+      addFact(draft, `network.${name}.${canonical === 'operstate' ? 'state' : canonical}`, part)
+      return
     }
     case 'speed':
     case 'speedmbps':
@@ -125,7 +145,7 @@ const readInterfaceField = (draft: Draft, name: string, key: string, part: unkno
     case 'counterbits':
       return
     default:
-      if (!nameKeys.has(canonical)) addUnknown(draft, `${draft.route.prefix}.${snakeKey(name)}.${snakeKey(key)}`, part)
+      if (!nameKeys.has(canonical)) addUnknownKey(draft, `${draft.route.prefix}.${snakeKey(name)}`, key, part)
   }
 }
 
@@ -175,7 +195,8 @@ export const interfaces: Profile = {
     if (readProcNetDev(draft, text)) return
     const word = toWord(scalarOf(text))
     if (word !== null && word !== undefined && !addressText.test(word)) {
-      return refuse(draft, 'PAYLOAD_SHAPE', `expected an address, /proc/net/dev or JSON, got "${text.slice(0, 60)}"`)
+      refuse(draft, 'PAYLOAD_SHAPE', `expected an address, /proc/net/dev or JSON, got "${shown(text)}"`)
+      return
     }
     addFact(draft, 'network.address', word)
   },

@@ -4,6 +4,7 @@ import { fieldTable, measure, readJson } from '../fields.ts'
 import type { Profile } from '../profile.ts'
 import { toNumber } from '../values.ts'
 import { scalarOf } from './scalar.ts'
+import { shown } from '../shown.ts'
 
 const running = '{"process.status":"running"}'
 
@@ -23,8 +24,12 @@ export const loadavg: Profile = {
     const [, one, five, fifteen, runningCount, count] = procLoadavg.exec(text) ?? []
     if (one === undefined || [one, five, fifteen].some((part) => toNumber(part) === undefined)) {
       const value = scalarOf(text)
-      if (toNumber(value) !== undefined) return addMeasurement(draft, 'system.cpu.load_average.1m', '', value)
-      return refuse(draft, 'PAYLOAD_SHAPE', `expected "0.34 0.28 0.19 1/78 2671" or JSON, got "${text.slice(0, 60)}"`)
+      if (toNumber(value) !== undefined) {
+        addMeasurement(draft, 'system.cpu.load_average.1m', '', value)
+        return
+      }
+      refuse(draft, 'PAYLOAD_SHAPE', `expected "0.34 0.28 0.19 1/78 2671" or JSON, got "${shown(text)}"`)
+      return
     }
     addMeasurement(draft, 'system.cpu.load_average.1m', '', one)
     addMeasurement(draft, 'system.cpu.load_average.5m', '', five)

@@ -4,9 +4,9 @@
  * characters and marked; what stands in it is escaped where it is shown. Its time is taken only where it is unambiguous.
  */
 import type { LogLineItem } from '../../../model/event.ts'
-import { addUnknown, type Draft, refuse } from '../draft.ts'
+import { addUnknownKey, type Draft, personalName, refuse } from '../draft.ts'
 import { fieldTable, ignoreField, readObject, readUnknown } from '../fields.ts'
-import { canonicalKey, snakeKey } from '../keys.ts'
+import { canonicalKey } from '../keys.ts'
 import { logLineCharsMax, logLinesInMessageMax } from '../limits.ts'
 import type { Profile } from '../profile.ts'
 import { parseTimeMs } from '../time.ts'
@@ -44,24 +44,33 @@ const wordKeys = ['severity', 'level', 'priority', 'facility', 'program', 'ident
 const fields = fieldTable({ [[...lineKeys, ...listKeys, ...wordKeys].join(' ')]: ignoreField })
 
 const readLog = (draft: Draft, value: unknown, source: string): void => {
-  if (Array.isArray(value))
-    return pushLines(
+  if (Array.isArray(value)) {
+    pushLines(
       draft,
       value.map((item) => readItem(draft, item, false)),
       source,
     )
+    return
+  }
   if (!isObject(value)) return
   for (const key in value) if (!isLogKey(key)) readObject(draft, fields, { [key]: value[key] })
   const list = first(value, listKeys)
-  if (Array.isArray(list))
-    return pushLines(
+  if (Array.isArray(list)) {
+    pushLines(
       draft,
       list.map((item) => readItem(draft, item, false)),
       source,
     )
-  if (typeof list === 'string') return pushLines(draft, list.split('\n').map(withoutCr).filter(Boolean).map(read), source)
-  if (first(value, lineKeys) === undefined)
-    return refuse(draft, 'FIELD_INVALID', `expected line, lines or message, got ${Object.keys(value).slice(0, 8).join(', ')}`)
+    return
+  }
+  if (typeof list === 'string') {
+    pushLines(draft, list.split('\n').map(withoutCr).filter(Boolean).map(read), source)
+    return
+  }
+  if (first(value, lineKeys) === undefined) {
+    refuse(draft, 'FIELD_INVALID', `expected line, lines or message, got ${Object.keys(value).slice(0, 8).join(', ')}`)
+    return
+  }
   pushLines(draft, [readItem(draft, value, true)], source)
 }
 
@@ -101,12 +110,14 @@ const readItem = (draft: Draft, item: unknown, whole: boolean): ReadLine => {
 }
 
 const keepUnknown = (draft: Draft, item: Record<string, unknown>): void => {
-  for (const key in item) if (fields.readerOf(key) === readUnknown) addUnknown(draft, `${draft.route.prefix}.${snakeKey(key)}`, item[key])
+  for (const key in item)
+    if (fields.readerOf(key) === readUnknown || personalName(key) !== undefined) addUnknownKey(draft, draft.route.prefix, key, item[key])
 }
 
 const pushLines = (draft: Draft, lines: readonly ReadLine[], source: string): void => {
   if (lines.length > logLinesInMessageMax) {
-    return refuse(draft, 'TOO_MANY_ITEMS', `expected at most ${logLinesInMessageMax} lines, got ${lines.length}`)
+    refuse(draft, 'TOO_MANY_ITEMS', `expected at most ${logLinesInMessageMax} lines, got ${lines.length}`)
+    return
   }
   // A stamp since boot is placed only where the payload says both when it was sent and how long the boot had lasted then.
   const { observedAtMs, uptimeSeconds } = draft

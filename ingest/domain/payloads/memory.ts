@@ -9,6 +9,7 @@ import type { Profile } from '../profile.ts'
 import { isObject } from '../values.ts'
 import { readScalar, scalarOf } from './scalar.ts'
 import { sized, unitFactor } from './sizes.ts'
+import { shown } from '../shown.ts'
 
 const state = (name: string) => () => `{"system.memory.state":"${name}"}`
 const swap = (name: string) => () => `{"system.paging.state":"${name}"}`
@@ -34,15 +35,20 @@ export const memory: Profile = {
   json: (draft, value) => {
     const unit = isObject(value) ? value['unit'] : undefined
     const factor = unit === undefined ? kilobyte : unitFactor(unit)
-    if (factor === undefined)
-      return refuse(draft, 'FIELD_INVALID', `expected unit as B, kB, MB or GB, got ${JSON.stringify(unit).slice(0, 40)}`)
+    if (factor === undefined) {
+      refuse(draft, 'FIELD_INVALID', `expected unit as B, kB, MB or GB, got ${shown(unit)}`)
+      return
+    }
     draft.unitScale = factor
     readJson(draft, fields, value)
     if (isObject(value)) derive(draft)
   },
   text: (draft, text) => {
     const lines = meminfo(text)
-    if (lines === undefined) return readScalar(draft, scalarOf(text), draft.route.prefix, draft.route.prefix)
+    if (lines === undefined) {
+      readScalar(draft, scalarOf(text), draft.route.prefix, draft.route.prefix)
+      return
+    }
     draft.unitScale = kilobyte
     readObject(draft, fields, lines)
     derive(draft)

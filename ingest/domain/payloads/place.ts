@@ -75,7 +75,10 @@ export const place: Profile = {
   text: (draft, text) => {
     const quantity = known.get(canonicalKey(draft.route.metric))
     const value = scalarOf(text)
-    if (quantity === undefined || toNumber(value) === undefined) return readScalar(draft, value, draft.route.prefix, factNameOf(draft))
+    if (quantity === undefined || toNumber(value) === undefined) {
+      readScalar(draft, value, draft.route.prefix, factNameOf(draft))
+      return
+    }
     addMeasurement(draft, quantity.metric, '', value)
   },
 }

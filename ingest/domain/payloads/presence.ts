@@ -5,13 +5,17 @@ import { canonicalKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
 import { isObject, toFlag, toWord } from '../values.ts'
 import { scalarOf } from './scalar.ts'
+import { shown } from '../shown.ts'
 
 const own = new Set(['state', 'status', 'value', 'online', 'sessionid', 'session', 'reason'])
 const fields = fieldTable({ [Array.from(own).join(' ')]: ignoreField })
 
 export const status: Profile = {
   json: (draft, value) => {
-    if (!isObject(value)) return refuse(draft, 'PAYLOAD_SHAPE', 'expected an object with state, got an array')
+    if (!isObject(value)) {
+      refuse(draft, 'PAYLOAD_SHAPE', 'expected an object with state, got an array')
+      return
+    }
     readObject(draft, fields, value)
     const told = new Map<string, unknown>()
     for (const key in value) if (own.has(canonicalKey(key))) told.set(canonicalKey(key), value[key])
@@ -24,7 +28,9 @@ export const status: Profile = {
 const addPresence = (draft: Draft, value: unknown, sessionId: string | null, reason: string | null): void => {
   const word = typeof value === 'string' ? value.trim().toLowerCase() : ''
   const online = word === 'online' ? true : word === 'offline' ? false : toFlag(value)
-  if (online === null)
-    return refuse(draft, 'FIELD_INVALID', `expected online or offline, got ${JSON.stringify(value ?? null).slice(0, 60)}`)
+  if (online === null) {
+    refuse(draft, 'FIELD_INVALID', `expected online or offline, got ${shown(value ?? null)}`)
+    return
+  }
   draft.bodies.push({ kind: 'Presence', state: online ? 'online' : 'offline', sessionId, reason })
 }

@@ -2,10 +2,10 @@
 import { attributesOf, mergeAttributes } from '../attributes.ts'
 import { addMeasurement, addUnknown, type Draft, refuse } from '../draft.ts'
 import { type FieldReader, fieldTable, ignoreField, measure, readObject } from '../fields.ts'
-import { snakeKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
 import { isObject, toNumber, toWord } from '../values.ts'
 import { scalarOf } from './scalar.ts'
+import { shown } from '../shown.ts'
 
 const rtt = fieldTable({
   min: measure('network.probe.rtt.min'),
@@ -17,7 +17,7 @@ const rtt = fieldTable({
 
 const readRtt: FieldReader = (draft, value, key) => {
   if (isObject(value)) readObject(draft, rtt, value)
-  else addMeasurement(draft, 'network.probe.rtt.avg', '', value, 1, `${draft.route.prefix}.${snakeKey(key)}`)
+  else addMeasurement(draft, 'network.probe.rtt.avg', '', value, 1, key)
 }
 
 const fields = fieldTable({
@@ -45,7 +45,10 @@ const readProbe = (draft: Draft, value: Record<string, unknown>): void => {
 export const probe: Profile = {
   json: (draft, value) => {
     const list = Array.isArray(value) ? value : isObject(value) && Array.isArray(value['probes']) ? value['probes'] : [value]
-    if (isObject(value) && list !== value['probes']) return readProbe(draft, value)
+    if (isObject(value) && list !== value['probes']) {
+      readProbe(draft, value)
+      return
+    }
     if (isObject(value)) for (const key in value) if (key !== 'probes') fields.readerOf(key)(draft, value[key], key)
     for (const [index, item] of list.entries()) {
       if (!isObject(item)) addUnknown(draft, `${draft.route.prefix}.${index}`, item)
@@ -54,8 +57,10 @@ export const probe: Profile = {
   },
   text: (draft, text) => {
     const value = scalarOf(text)
-    if (toNumber(value) === undefined)
-      return refuse(draft, 'PAYLOAD_SHAPE', `expected JSON or a round trip in ms, got "${text.slice(0, 60)}"`)
+    if (toNumber(value) === undefined) {
+      refuse(draft, 'PAYLOAD_SHAPE', `expected JSON or a round trip in ms, got "${shown(text)}"`)
+      return
+    }
     addMeasurement(draft, 'network.probe.rtt.avg', '', value)
   },
 }

@@ -4,26 +4,31 @@
  */
 import type { Carrier, RadioBody } from '../../../model/event.ts'
 import { type MetricName, measurementCatalogue } from '../../../model/measurement-catalogue.ts'
-import { addUnknown, type Draft, inRange, noteOutOfRange, refuse } from '../draft.ts'
+import { addUnknown, addUnknownKey, type Draft, inRange, noteOutOfRange, refuse } from '../draft.ts'
 import { type FieldReader, fieldTable, readObject } from '../fields.ts'
 import { canonicalKey, snakeKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
 import { isObject, toFlag, toNumber, toWord } from '../values.ts'
 import { bandOf, cellIdOf, digitsOf, enbIdOf, ratOf, roleOf } from './radio-words.ts'
 import { scalarOf } from './scalar.ts'
+import { shown } from '../shown.ts'
 
 /** LTE-A Pro knows 32 component carriers (3GPP TS 36.331 6.4, maxServCell-r13). */
 const carriersMax = 32
 
 export const radio: Profile = {
   json: (draft, value) => {
-    if (!isObject(value)) return refuse(draft, 'PAYLOAD_SHAPE', 'expected one object; a radio snapshot has one time')
+    if (!isObject(value)) {
+      refuse(draft, 'PAYLOAD_SHAPE', 'expected one object; a radio snapshot has one time')
+      return
+    }
     readRadio(draft, value)
   },
   text: (draft, text) => {
     const value = scalarOf(text)
     if (toNumber(value) === undefined) {
-      return refuse(draft, 'PAYLOAD_SHAPE', `expected JSON or a bare RSRP, got "${text.slice(0, 60)}"`)
+      refuse(draft, 'PAYLOAD_SHAPE', `expected JSON or a bare RSRP, got "${shown(text)}"`)
+      return
     }
     readRadio(draft, { rsrp: value })
   },
@@ -105,7 +110,7 @@ const keep =
   (slot: Slot): FieldReader =>
   (draft, value, key) => {
     if (slots[slot] === undefined) slots[slot] = value
-    else addUnknown(draft, `${draft.route.prefix}.${snakeKey(key)}`, value)
+    else addUnknownKey(draft, draft.route.prefix, key, value)
   }
 const servingSlots = Object.entries(spellings).filter(([slot]) => !['role', 'bandwidth', 'active'].includes(slot))
 const fields = fieldTable(Object.fromEntries(servingSlots.map(([slot, words]) => [words, keep(slot as Slot)])))
@@ -198,7 +203,7 @@ const carrierOf = (draft: Draft, name: string, item: Record<string, unknown>, in
   for (const key in item) {
     const slot = slotOf.get(canonicalKey(key))
     if (slot !== undefined && told[slot] === undefined) told[slot] = item[key]
-    else addUnknown(draft, `${draft.route.prefix}.carriers.${index}.${snakeKey(key)}`, item[key])
+    else addUnknownKey(draft, `${draft.route.prefix}.carriers.${index}`, key, item[key])
   }
   const role = roleOf(toWord(told.role) ?? name)
   const rat = ratOf(toWord(told.rat)) ?? ratOf(toWord(told.mode)) ?? servingRat

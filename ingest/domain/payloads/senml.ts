@@ -3,8 +3,10 @@
  * texts facts named by the topic and the record's name; each has its own time. A pack with a flaw is refused whole (section 4.4).
  */
 import { addFact, addGeneric, addPersonal, addUnknown, type Draft, refuse } from '../draft.ts'
+import { newer } from '../fields.ts'
 import { snakeKey } from '../keys.ts'
 import { isObject } from '../values.ts'
+import { shown } from '../shown.ts'
 
 const labels = new Set(['bn', 'bt', 'bu', 'bv', 'bs', 'bver', 'n', 'u', 'v', 'vs', 'vb', 'vd', 's', 't', 'ut'])
 const values = ['v', 'vs', 'vb', 'vd'] as const
@@ -23,12 +25,22 @@ type Base = { name: string; time: number; unit: string | null; value: number; su
 /** Times below 2^28 are relative to now (RFC 8428 4.5.3): the arrival. */
 const relativeBelowSeconds = 2 ** 28
 
+/** The form of the drafts before RFC 8428: `{"bn":"...","e":[...]}`. */
+export const isDraftSenml = (value: unknown): boolean =>
+  isObject(value) && Array.isArray(value['e']) && (typeof value['bn'] === 'string' || isSenml(value['e']))
+
 export const readSenml = (draft: Draft, pack: readonly unknown[]): void => {
   const base: Base = { name: '', time: 0, unit: null, value: 0, sum: 0 }
   for (const [index, record] of pack.entries()) {
-    if (!isObject(record)) return flaw(draft, index, 'expected an object')
+    if (!isObject(record)) {
+      flaw(draft, index, 'expected an object')
+      return
+    }
     const problem = readRecord(draft, base, record)
-    if (problem !== null) return flaw(draft, index, problem)
+    if (problem !== null) {
+      flaw(draft, index, problem)
+      return
+    }
   }
 }
 
@@ -47,6 +59,7 @@ const readRecord = (draft: Draft, base: Base, record: Record<string, unknown>): 
   draft.itemAtMs = Math.round(seconds < relativeBelowSeconds ? draft.receivedAtMs + seconds * 1000 : seconds * 1000)
   if (record['t'] === undefined && base.time === 0) draft.itemAtMs = null
   const problemOfValue = readValue(draft, base, record, present[0], pathOf(draft, name, unitOf(base, record)))
+  draft.observedAtMs = newer(draft.observedAtMs, draft.itemAtMs)
   draft.itemAtMs = null
   return problemOfValue
 }
@@ -56,9 +69,8 @@ const takeBase = (base: Base, record: Record<string, unknown>): string | null =>
     const value = record[key]
     if (!labels.has(key) && key.endsWith('_')) return `field ${key} must be understood`
     if (['bt', 'bv', 'bs', 'bver', 'v', 's', 't', 'ut'].includes(key) && typeof value !== 'number')
-      return `expected ${key} as a number, got ${JSON.stringify(value).slice(0, 40)}`
-    if (['bn', 'bu', 'n', 'u', 'vs', 'vd'].includes(key) && typeof value !== 'string')
-      return `expected ${key} as text, got ${JSON.stringify(value).slice(0, 40)}`
+      return `expected ${key} as a number, got ${shown(value)}`
+    if (['bn', 'bu', 'n', 'u', 'vs', 'vd'].includes(key) && typeof value !== 'string') return `expected ${key} as text, got ${shown(value)}`
     if (key === 'vb' && typeof value !== 'boolean') return 'expected vb as true or false'
     if (key === 'bver' && value !== 10 && !(typeof value === 'number' && value >= 1 && value < 10))
       return `expected version 10 at most, got ${String(value)}`

@@ -4,24 +4,30 @@
  * so that a squashfs root, which is always full, can be left out.
  */
 import { attributesOf, mergeAttributes } from '../attributes.ts'
-import { addMeasurement, addUnknown, type Draft, refuse } from '../draft.ts'
+import { addMeasurement, addUnknown, addUnknownKey, type Draft, refuse } from '../draft.ts'
 import { fieldTable, readObject, readUnknown } from '../fields.ts'
 import { canonicalKey, snakeKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
 import { isObject, toFlag, toNumber, toWord } from '../values.ts'
 import { scalarOf } from './scalar.ts'
 import { unitFactor } from './sizes.ts'
+import { shown } from '../shown.ts'
 
 const fields = fieldTable({})
 const containers = new Set(['filesystems', 'filesystem', 'mounts', 'disks', 'partitions', 'storage'])
 
 export const storage: Profile = {
   json: (draft, value) => {
-    if (Array.isArray(value)) return readList(draft, value, 1)
+    if (Array.isArray(value)) {
+      readList(draft, value, 1)
+      return
+    }
     if (!isObject(value)) return
     const factor = value['unit'] === undefined ? 1 : unitFactor(value['unit'])
-    if (factor === undefined)
-      return refuse(draft, 'FIELD_INVALID', `expected unit as B, kB, MB or GB, got ${JSON.stringify(value['unit']).slice(0, 40)}`)
+    if (factor === undefined) {
+      refuse(draft, 'FIELD_INVALID', `expected unit as B, kB, MB or GB, got ${shown(value['unit'])}`)
+      return
+    }
     const alone: Record<string, unknown> = {}
     for (const key in value) {
       const part = value[key]
@@ -36,8 +42,10 @@ export const storage: Profile = {
   },
   text: (draft, text) => {
     const value = scalarOf(text)
-    if (toNumber(value) === undefined)
-      return refuse(draft, 'PAYLOAD_SHAPE', `expected JSON or the percentage in use, got "${text.slice(0, 60)}"`)
+    if (toNumber(value) === undefined) {
+      refuse(draft, 'PAYLOAD_SHAPE', `expected JSON or the percentage in use, got "${shown(text)}"`)
+      return
+    }
     addMeasurement(draft, 'system.filesystem.utilization', '', value, 0.01)
   },
 }
@@ -50,7 +58,10 @@ const sizeKey = /^(total|size|limit|used|available|avail|free)(b|bytes|kb|kib|mb
 const percentKey = /^(?:utilization|utilisation|usedpercent|usepercent|percent|usage|value|use)$/
 
 const readFilesystem = (draft: Draft, value: unknown, name: string, factor: number): void => {
-  if (!isObject(value)) return addUnknown(draft, `${draft.route.prefix}.${snakeKey(name)}`, value)
+  if (!isObject(value)) {
+    addUnknown(draft, `${draft.route.prefix}.${snakeKey(name)}`, value)
+    return
+  }
   let mount = name
   let type: string | null = null
   let readOnly: boolean | null = null
@@ -71,7 +82,7 @@ const readFilesystem = (draft: Draft, value: unknown, name: string, factor: numb
     else if (canonical === 'writable' || canonical === 'rw') readOnly = toFlag(part) === null ? null : !toFlag(part)
     else if (canonical === 'mode') readOnly = part === 'ro' ? true : part === 'rw' ? false : null
     else if (canonical !== 'unit')
-      addUnknown(draft, `${draft.route.prefix}.${mount === '' ? '' : `${snakeKey(mount)}.`}${snakeKey(key)}`, part)
+      addUnknownKey(draft, mount === '' ? draft.route.prefix : `${draft.route.prefix}.${snakeKey(mount)}`, key, part)
   }
   const attributes = attributesOf({
     ...(readOnly === null ? {} : { 'system.filesystem.mode': readOnly ? 'ro' : 'rw' }),

@@ -3,15 +3,19 @@ import { refuse } from '../draft.ts'
 import { fieldTable } from '../fields.ts'
 import type { Profile } from '../profile.ts'
 import { isObject } from '../values.ts'
+import { shown } from '../shown.ts'
 
 const fields = fieldTable({})
 const envelopeKeys = /^(?:ts|timestamp|time|boot_?id|seq|uptime)$/i
 
 export const taskEvent: Profile = {
   json: (draft, value) => {
-    if (!isObject(value)) return refuse(draft, 'PAYLOAD_SHAPE', 'expected an object, got an array')
+    if (!isObject(value)) {
+      refuse(draft, 'PAYLOAD_SHAPE', 'expected an object, got an array')
+      return
+    }
     for (const key in value) if (envelopeKeys.test(key)) fields.readerOf(key)(draft, value[key], key)
     draft.bodies.push({ kind: 'TaskEvent', taskId: draft.route.taskId, detail: draft.text })
   },
-  text: (draft, text) => refuse(draft, 'PAYLOAD_SHAPE', `expected a JSON object, got "${text.slice(0, 60)}"`),
+  text: (draft, text) => refuse(draft, 'PAYLOAD_SHAPE', `expected a JSON object, got "${shown(text)}"`),
 }

@@ -2,13 +2,14 @@
  * `hardware/temperature`: `{"value":45.2}`, `{"cpu":51.2,"modem":40}`, `{"sensors":[{"name":"cpu","celsius":51.2}]}` or a bare
  * number. Degrees Celsius unless `unit` says F, mC (thousandths, as /sys/class/thermal) or dC (tenths).
  */
-import { addMeasurement, addUnknown, type Draft, refuse } from '../draft.ts'
+import { addMeasurement, addUnknownKey, type Draft, refuse } from '../draft.ts'
 import { type FieldReader, fieldTable, readUnknown } from '../fields.ts'
 import { snakeKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
 import { isObject, toNumber, toWord } from '../values.ts'
 import { attributesOf } from '../attributes.ts'
 import { scalarOf } from './scalar.ts'
+import { shown } from '../shown.ts'
 
 type Unit = 'C' | 'F' | 'mC' | 'dC'
 const units = new Map<string, Unit>([
@@ -34,19 +35,18 @@ const celsius = (value: unknown): unknown => {
 }
 
 const add = (draft: Draft, name: string, value: unknown, key: string): void =>
-  addMeasurement(
-    draft,
-    'hw.temperature',
-    name === '' ? '' : attributesOf({ 'hw.name': name }),
-    celsius(value),
-    1,
-    `${draft.route.prefix}.${snakeKey(key)}`,
-  )
+  addMeasurement(draft, 'hw.temperature', name === '' ? '' : attributesOf({ 'hw.name': name }), celsius(value), 1, key)
 
 /** A key that is no known word is a sensor's name. */
 const sensor: FieldReader = (draft, value, key) => {
-  if (isObject(value)) return readSensor(draft, value, key)
-  if (Array.isArray(value)) return readSensors(draft, value)
+  if (isObject(value)) {
+    readSensor(draft, value, key)
+    return
+  }
+  if (Array.isArray(value)) {
+    readSensors(draft, value)
+    return
+  }
   add(draft, key, value, key)
 }
 
@@ -59,7 +59,10 @@ const fields = fieldTable({
 
 export const temperature: Profile = {
   json: (draft, value) => {
-    if (Array.isArray(value)) return withUnit(draft, undefined, () => readSensors(draft, value))
+    if (Array.isArray(value)) {
+      withUnit(draft, undefined, () => readSensors(draft, value))
+      return
+    }
     if (!isObject(value)) return
     withUnit(draft, value['unit'], () => {
       for (const key in value) {
@@ -72,15 +75,20 @@ export const temperature: Profile = {
   },
   text: (draft, text) => {
     const value = scalarOf(text)
-    if (toNumber(value) === undefined) return refuse(draft, 'PAYLOAD_SHAPE', `expected a number or JSON, got "${text.slice(0, 60)}"`)
+    if (toNumber(value) === undefined) {
+      refuse(draft, 'PAYLOAD_SHAPE', `expected a number or JSON, got "${shown(text)}"`)
+      return
+    }
     withUnit(draft, undefined, () => add(draft, '', value, 'value'))
   },
 }
 
 const withUnit = (draft: Draft, told: unknown, read: () => void): void => {
   const known = told === undefined ? 'C' : units.get(typeof told === 'string' ? told.trim().toLowerCase() : '')
-  if (known === undefined)
-    return refuse(draft, 'FIELD_INVALID', `expected unit as C, F, mC or dC, got ${JSON.stringify(told).slice(0, 40)}`)
+  if (known === undefined) {
+    refuse(draft, 'FIELD_INVALID', `expected unit as C, F, mC or dC, got ${shown(told)}`)
+    return
+  }
   unit = known
   read()
 }
@@ -97,6 +105,6 @@ const readSensor = (draft: Draft, item: Record<string, unknown>, key: string): v
   for (const part in item) {
     if (part === 'name' || part === 'sensor' || part === 'label' || part === 'zone' || part === 'unit') continue
     if (/^(?:value|temp(?:erature)?(?:_?c(?:elsius)?)?|celsius)$/i.test(part)) add(draft, name, item[part], key)
-    else addUnknown(draft, `${draft.route.prefix}.${snakeKey(name)}.${snakeKey(part)}`, item[part])
+    else addUnknownKey(draft, `${draft.route.prefix}.${snakeKey(name)}`, part, item[part])
   }
 }
