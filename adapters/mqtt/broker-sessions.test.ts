@@ -1,0 +1,209 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { connect, connectAsync } from 'mqtt'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { makePlace, type Place, type Running } from './broker-harness.ts'
+
+let place: Place
+beforeEach(() => {
+  place = makePlace()
+})
+afterEach(() => place.clean())
+
+/** All that a new subscriber gets of a filter, once `count` messages have come. */
+const subscribed = async (
+  { client }: Running,
+  filter: string,
+  count: number,
+): Promise<{ topic: string; text: string; retain: boolean; qos: number }[]> => {
+  const got: { topic: string; text: string; retain: boolean; qos: number }[] = []
+  const reader = await client()
+  reader.on('message', (topic, payload, { retain, qos }) => got.push({ topic, text: payload.toString(), retain, qos }))
+  await reader.subscribeAsync(filter, { qos: 1 })
+  await vi.waitFor(() => expect(got.length).toBeGreaterThanOrEqual(count))
+  return got
+}
+
+describe('persistent sessions', () => {
+  it('have an id of their own and count their connections, also across a restart', async () => {
+    const first = await place.start()
+    const device = await first.client({ clientId: 'd', clean: false })
+    await device.publishAsync('a', '1', { qos: 1 })
+    await device.endAsync()
+    const again = await first.client({ clientId: 'd', clean: false })
+    await again.publishAsync('a', '2', { qos: 1 })
+    await first.broker.stop()
+    const second = await place.start()
+    const later = await second.client({ clientId: 'd', clean: false })
+    await later.publishAsync('a', '3', { qos: 1 })
+    const messages = [...first.messages, ...second.messages]
+    expect(messages.map((m) => m.connection)).toEqual([1, 2, 3])
+    expect(messages[0]?.sessionId).toMatch(/^[0-9a-f]{24}$/)
+    expect(new Set(messages.map((m) => m.sessionId)).size).toBe(1)
+  })
+
+  it('are gone after a clean connect, which has none itself', async () => {
+    const { client, messages } = await place.start()
+    for (const clean of [false, true, false]) {
+      const device = await client({ clientId: 'd', clean })
+      await device.publishAsync('a', 'x', { qos: 1 })
+      await device.endAsync()
+    }
+    expect(messages.map((m) => m.connection)).toEqual([1, 0, 1])
+    expect(messages[1]?.sessionId).toBeNull()
+    expect(messages[2]?.sessionId).not.toBe(messages[0]?.sessionId)
+  })
+
+  it('of MQTT 5 end with the connection unless an expiry is asked for', async () => {
+    const { client, messages } = await place.start()
+    const connect = async (sessionExpiryInterval: number) => {
+      const device = await client({ clientId: 'd', clean: false, protocolVersion: 5, properties: { sessionExpiryInterval } })
+      await device.publishAsync('a', 'x', { qos: 1 })
+      await device.endAsync()
+    }
+    for (const seconds of [0, 60, 60, 0, 60]) await connect(seconds)
+    expect(messages.map((m) => m.connection)).toEqual([0, 1, 2, 3, 1])
+  })
+
+  it('get what was sent while the client was away, also after a restart, in order and once', async () => {
+    const first = await place.start()
+    const device = await first.client({ clientId: 'd', clean: false })
+    await device.subscribeAsync('tasks/#', { qos: 1 })
+    await device.endAsync()
+    const publisher = await first.client()
+    await publisher.publishAsync('tasks/1', 'one', { qos: 1 })
+    await first.broker.send('tasks/2', Buffer.from('two'), 1)
+    await first.broker.stop()
+    const second = await place.start()
+    const got: string[] = []
+    const reader = connect(second.url, { clientId: 'd', clean: false })
+    reader.on('message', (_topic, payload) => got.push(payload.toString()))
+    await vi.waitFor(() => expect(got).toEqual(['one', 'two']))
+    await second.broker.send('tasks/3', Buffer.from('three'), 1)
+    await vi.waitFor(() => expect(got).toEqual(['one', 'two', 'three']))
+    await vi.waitFor(() => expect(second.broker.stats().store['queuedBytes']).toBe(0))
+    await reader.endAsync(true)
+  })
+})
+
+describe('retained messages', () => {
+  it('reach later subscribers, also after a restart, until they are removed', async () => {
+    const first = await place.start()
+    const device = await first.client()
+    await device.publishAsync('s/1', 'online', { qos: 1, retain: true })
+    await device.publishAsync('s/2', 'gone', { qos: 1, retain: true })
+    await device.publishAsync('s/2', '', { qos: 1, retain: true })
+    expect(first.messages.map((m) => [m.topic, m.retain, m.storedCopy])).toEqual([
+      ['s/1', true, false],
+      ['s/2', true, false],
+      ['s/2', true, false],
+    ])
+    await first.broker.stop()
+    const second = await place.start()
+    expect(await subscribed(second, 's/#', 1)).toEqual([{ topic: 's/1', text: 'online', retain: true, qos: 1 }])
+    expect(second.messages).toEqual([])
+  })
+
+  it('and queued ones that were acknowledged survive kill -9', async () => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'broker-child.ts'), place.dataDir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    const url = `mqtt://127.0.0.1:${line.toString().trim()}`
+    const reader = await connectAsync(url, { clientId: 'reader', clean: false, reconnectPeriod: 0 })
+    await reader.subscribeAsync('s/#', { qos: 1 })
+    await reader.endAsync()
+    const device = await connectAsync(url, { clientId: 'd', clean: false, reconnectPeriod: 0 })
+    device.on('error', () => undefined)
+    await Promise.all([1, 2, 3].map((n) => device.publishAsync(`s/${n}`, `text ${n}`, { qos: 1, retain: true })))
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    await device.endAsync(true)
+
+    const after = await place.start()
+    const retained = await subscribed(after, 's/#', 3)
+    expect(retained.map((m) => m.text).sort()).toEqual(['text 1', 'text 2', 'text 3'])
+    expect(after.broker.stats().store).toMatchObject({ retainedMessages: 3, sessions: 2, persistentSubscriptions: 1 })
+    expect(after.broker.stats().store['queuedBytes']).toBeGreaterThan(0)
+    const again = await after.client({ clientId: 'd', clean: false })
+    await again.publishAsync('x', 'x', { qos: 1 })
+    expect(after.messages.at(-1)?.connection).toBe(2)
+  })
+
+  it('are forgotten when their MQTT 5 expiry is over', async () => {
+    const { client, broker } = await place.start()
+    const device = await client({ protocolVersion: 5 })
+    await device.publishAsync('s/1', 'x', { qos: 1, retain: true, properties: { messageExpiryInterval: 1 } })
+    expect(broker.stats().store['retainedMessages']).toBe(1)
+    await vi.waitFor(
+      async () => {
+        const reader = await client({ protocolVersion: 5 })
+        await reader.subscribeAsync('s/#')
+        await reader.endAsync()
+        expect(broker.stats().store['retainedMessages']).toBe(0)
+      },
+      { timeout: 5_000, interval: 200 },
+    )
+  })
+})
+
+describe('wills', () => {
+  const will = { topic: 'dead', payload: Buffer.from('offline'), qos: 1 as const, retain: true }
+
+  it('go the way of other messages when a connection breaks, and are retained', async () => {
+    const running = await place.start()
+    const device = await running.client({ clientId: 'd', will, reconnectPeriod: 0 })
+    device.stream.destroy()
+    await vi.waitFor(() => expect(running.messages).toHaveLength(1))
+    expect(running.messages[0]).toMatchObject({ topic: 'dead', qos: 1, retain: true, dup: false, packetId: null, clientId: 'd' })
+    await vi.waitFor(() => expect(running.broker.stats().accepted.wills).toBe(1))
+    expect(await subscribed(running, 'dead', 1)).toEqual([{ topic: 'dead', text: 'offline', retain: true, qos: 1 }])
+  })
+
+  it('are not sent after a DISCONNECT, nor when the recorder itself stops', async () => {
+    const { client, broker, messages } = await place.start()
+    const polite = await client({ clientId: 'p', will })
+    await polite.endAsync()
+    await client({ clientId: 'd', will, reconnectPeriod: 0 })
+    await broker.stop()
+    expect(messages).toEqual([])
+  })
+
+  it('with a topic that nobody may publish refuse the connection', async () => {
+    const { raw, broker } = await place.start()
+    const device = await raw()
+    await device.connect({ will: { topic: 'a/#', payload: 'x', qos: 0, retain: false } })
+    expect(device.packets).toMatchObject([{ cmd: 'connack', returnCode: 5 }])
+    expect(broker.stats().refused['willTopic']).toBe(1)
+  })
+})
+
+describe('live subscribers', () => {
+  it('get messages by wildcards, with the retain flag cleared', async () => {
+    const { client } = await place.start()
+    const got: string[] = []
+    const reader = await client()
+    reader.on('message', (topic, _payload, { retain }) => got.push(`${topic} ${retain}`))
+    await reader.subscribeAsync(['a/+/c', 'x/#'])
+    const device = await client()
+    for (const topic of ['a/b/c', 'a/b/d', 'x', 'x/y/z', 'y']) await device.publishAsync(topic, '1', { qos: 1, retain: true })
+    await vi.waitFor(() => expect(got).toEqual(['a/b/c false', 'x false', 'x/y/z false']))
+  })
+
+  it('get messages of many publishers, none lost to the broker’s own numbering', async () => {
+    const { client } = await place.start()
+    let got = 0
+    const persistent = await client({ clientId: 'keeper', clean: false })
+    await persistent.subscribeAsync('k/#', { qos: 1 })
+    const reader = await client()
+    reader.on('message', () => got++)
+    await reader.subscribeAsync('#')
+    const devices = await Promise.all([1, 2, 3, 4].map(() => client()))
+    // Some are kept for a session (and synced first), others not: they overtake each other.
+    await Promise.all(
+      devices.flatMap((device) => Array.from({ length: 100 }, (_, n) => device.publishAsync(n % 2 ? 'k/1' : 'l/1', 'x', { qos: 1 }))),
+    )
+    await vi.waitFor(() => expect(got).toBe(400))
+  })
+})
