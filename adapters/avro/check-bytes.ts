@@ -25,6 +25,10 @@ export const depthMax = 64
 /** Decoded, an item takes far more memory than its byte: bounds what one message can make of the process. */
 export const itemsMax = 1_000_000
 
+/** What avsc reads exactly: it refuses 2^53 - 1 and misreads numbers under -2^52. */
+export const longMin = -(2 ** 52)
+export const longMax = 2 ** 53 - 2
+
 /** Undefined: sound, the value takes all bytes from `start` to the end. Else what was expected and what came. */
 export type BytesCheck = (bytes: Uint8Array, start: number) => string | undefined
 
@@ -175,8 +179,9 @@ const mapKey = (walk: Walk): boolean => {
 const asText = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
 /**
- * Zigzag varint: at most 10 bytes, canonical, within +-(2^53 - 1) since it becomes a number. NaN when it is not; the fault
- * is set then. The sign bit is split off first, so that the magnitude is exact.
+ * Zigzag varint: at most 10 bytes, canonical, and a number that avsc reads exactly: up to 2^53 - 2, down to -2^52 (it makes
+ * other numbers of lower ones, without a word). NaN when it is not; the fault is set then. The sign bit is split off first,
+ * so that the magnitude is exact.
  */
 const readLong = (walk: Walk): number => {
   const { bytes, end } = walk
@@ -197,7 +202,7 @@ const readLong = (walk: Walk): number => {
     if (byte === 0) return fault(walk, 'Expected an integer in its shortest form')
   }
   const n = negative ? -magnitude - 1 : magnitude
-  return Number.isSafeInteger(n) ? n : fault(walk, 'Expected an integer within 2^53')
+  return n <= longMax && n >= longMin ? n : fault(walk, 'Expected an integer from -2^52 to 2^53 - 2')
 }
 
 const fault = (walk: Walk, message: string): number => {
