@@ -126,7 +126,11 @@ const pushMeasurement = (
 }
 
 /** 12.3 % becomes 0.123, not 0.12300000000000001. */
-const scaled = (value: number, scale: number): number => (scale === 1 ? value : scale < 1 ? value / Math.round(1 / scale) : value * scale)
+const scaled = (value: number, scale: number): number => {
+  if (scale === 1) return value
+  const exact = value * scale
+  return scale < 1 && Math.abs(exact) < 1e6 ? Math.round(exact * 1e9) / 1e9 : exact
+}
 
 export const inRange = (definition: MetricDefinition, value: number): number | null =>
   value >= definition.min && value <= definition.max ? value : null
