@@ -5,36 +5,29 @@
 import { readTextFile } from '../adapters/system/text-file.ts'
 import { loadConfig } from '../runtime/config.ts'
 import { AppError } from '../runtime/errors.ts'
-import { createLogger, describeError, type Logger } from '../runtime/logger.ts'
+import { createLogger, describeError } from '../runtime/logger.ts'
 import { stopOnSignals } from '../runtime/signals.ts'
 import { loadTopicMap } from './project-files.ts'
 import { type Recorder, startRecorder } from './recorder.ts'
 
-const main = async (logger: Logger): Promise<void> => {
+const main = async (): Promise<void> => {
   const config = loadConfig(readTextFile)
   if (process.argv.includes('--check')) {
     loadTopicMap(config.TOPICS_FILE)
     console.log('The settings and the topic mapping are valid.')
     return
   }
-  const own = createLogger(config.LOG_LEVEL)
-  let recorder: Recorder | undefined
-  let starting: Promise<Recorder> | undefined
-  stopOnSignals(
-    async ({ reason, ...rest }) => {
-      if ('error' in rest) own.fatal(describeError(rest.error), `stopping: ${reason}`)
-      await (recorder ?? (await starting))?.stop()
-      own.info({ reason }, 'stopped')
+  const logger = createLogger(config.LOG_LEVEL)
+  const starting = startRecorder(config, logger, (error) => end({ reason: 'the processors refuse to start', error }))
+  const end = stopOnSignals(
+    async (ending) => {
+      if ('error' in ending) logger.fatal(describeError(ending.error), ending.reason)
+      await (await starting).stop()
+      logger.info({ reason: ending.reason }, 'stopped')
     },
-    () => own.error('the stop took too long and is given up; the next start goes on from the log'),
+    () => logger.error('the stop took too long and is given up; the next start goes on from the log'),
   )
-  starting = startRecorder(config, own, (error) => {
-    own.fatal(describeError(error), 'the processors refuse to start')
-    process.exitCode = 1
-    process.kill(process.pid, 'SIGTERM')
-  })
-  recorder = await starting
-  console.log(banner(recorder))
+  console.log(banner(await starting))
 }
 
 const banner = ({ urls, token }: Recorder): string =>
@@ -56,8 +49,7 @@ const banner = ({ urls, token }: Recorder): string =>
     '',
   ].join('\n')
 
-const logger = createLogger('info')
-main(logger).catch((error: unknown) => {
-  logger.fatal(describeError(error), error instanceof AppError ? 'the recorder cannot start' : 'the recorder failed')
+main().catch((error: unknown) => {
+  createLogger('info').fatal(describeError(error), error instanceof AppError ? 'the recorder cannot start' : 'the recorder failed')
   process.exit(1)
 })

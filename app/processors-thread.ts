@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Config } from '../runtime/config.ts'
+import type { ErrorCode } from '../runtime/errors.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 
@@ -15,7 +16,7 @@ export type ProcessorsReport =
   | { kind: 'started' }
   | { kind: 'progress'; lagRecords: number; completeThroughMs: number | null; counts: Record<string, Record<string, number>> }
   | { kind: 'failed-batch'; stage: string; partition: number; error: Record<string, unknown> }
-  | { kind: 'refused-start'; code: string; message: string }
+  | { kind: 'refused-start'; code: ErrorCode; message: string }
 
 export type ProcessorsThread = {
   lagRecords: () => number | null
@@ -30,7 +31,7 @@ type Options = {
   data: ProcessorsData
   logger: Logger
   metrics: Metrics
-  onRefusedStart: (report: { code: string; message: string }) => void
+  onRefusedStart: (report: { code: ErrorCode; message: string }) => void
 }
 
 export const startProcessorsThread = ({ data, logger, metrics, onRefusedStart }: Options): ProcessorsThread => {

@@ -22,6 +22,7 @@ import { startIngest } from '../ingest/main.ts'
 import { consumerGroups } from '../processors/main.ts'
 import { startQueryApi } from '../query-api/main.ts'
 import { type Config, splitListen } from '../runtime/config.ts'
+import { AppError } from '../runtime/errors.ts'
 import { startInOrder, type Stop } from '../runtime/lifecycle.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
@@ -135,7 +136,7 @@ export const startRecorder = async (config: Config, logger: Logger, onFatal: (er
             data: { config, warehouse: made.warehouseAccess },
             logger,
             metrics,
-            onRefusedStart: onFatal,
+            onRefusedStart: ({ code, message }) => onFatal(new AppError(code, message)),
           })
           return made.processors.stop
         },

@@ -9,7 +9,8 @@ export const stopWithinMs = 30_000
 
 export type Ending = { reason: string; error?: unknown }
 
-export const stopOnSignals = (stop: (ending: Ending) => Promise<void>, onGivenUp: () => void): void => {
+/** Answers with the function that ends the program for another reason. */
+export const stopOnSignals = (stop: (ending: Ending) => Promise<void>, onGivenUp: () => void): ((ending: Ending) => void) => {
   let stopping = false
   const end = (ending: Ending): void => {
     if (stopping) return
@@ -27,4 +28,5 @@ export const stopOnSignals = (stop: (ending: Ending) => Promise<void>, onGivenUp
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end({ reason: signal }))
   process.on('uncaughtException', (error) => end({ reason: 'uncaught exception', error }))
   process.on('unhandledRejection', (error) => end({ reason: 'unhandled rejection', error }))
+  return end
 }

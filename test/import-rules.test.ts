@@ -17,7 +17,7 @@ const cruise = async (folder: string): Promise<Violation[]> => {
   const cruised = run(process.execPath, [cli, '--config', join(project, '.dependency-cruiser.cjs'), '--output-type', 'json', ...rooms], {
     cwd: folder,
     maxBuffer: 64 * 1024 * 1024,
-  }).catch((error: { stdout: string }) => error)
+  }).catch((error: unknown) => error as { stdout: string }) // Found violations are its exit code.
   const { stdout } = await cruised
   return (JSON.parse(stdout) as { summary: { violations: Violation[] } }).summary.violations
 }
