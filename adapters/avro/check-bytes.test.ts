@@ -58,8 +58,8 @@ describe('check of Avro bytes', () => {
 
   it('refuses the map key __proto__', () => {
     const map: AvroSchema = { type: 'map', values: 'int' }
-    expect(check(map, `02${'12'}${Buffer.from('__proto__').toString('hex')}0200`)).toMatch(/map key/)
-    expect(check(map, `02${'12'}${Buffer.from('__prot0__').toString('hex')}0200`)).toBeUndefined()
+    expect(check(map, `0212${Buffer.from('__proto__').toString('hex')}0200`)).toMatch(/map key/)
+    expect(check(map, `0212${Buffer.from('__prot0__').toString('hex')}0200`)).toBeUndefined()
   })
 
   it('refuses floats and doubles that are not finite, of either sign', () => {

@@ -152,11 +152,10 @@ export const deadLetter: fc.Arbitrary<DeadLetter> = fc.record({
   cut: fc.boolean(),
 })
 
-/** Bytes as plain arrays and no prototypes, so that two values compare by content alone. */
-export const plain = (value: unknown): unknown =>
-  JSON.parse(JSON.stringify(value, (_, own: unknown) => (isBytes(own) ? bytesText(own) : own)))
-
-type BufferJson = { type: 'Buffer'; data: number[] }
-const isBytes = (value: unknown): value is Uint8Array | BufferJson =>
-  value instanceof Uint8Array || (typeof value === 'object' && value !== null && (value as BufferJson).type === 'Buffer')
-const bytesText = (value: Uint8Array | BufferJson): string => `bytes:${Buffer.from('data' in value ? value.data : value).toString('hex')}`
+/** Bytes as hex and no prototypes, so that two values compare by content alone. */
+export const plain = (value: unknown): unknown => {
+  if (value instanceof Uint8Array) return `bytes:${Buffer.from(value).toString('hex')}`
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value !== 'object' || value === null) return value === 0 ? 0 : value // -0 compares as 0.
+  return Object.fromEntries(Object.entries(value).map(([key, own]) => [key, plain(own)]))
+}

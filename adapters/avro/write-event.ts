@@ -76,36 +76,40 @@ const writeBody = (out: AvroWriter, body: Body): void => {
   switch (body.kind) {
     case 'Measurements':
       out.long(0)
-      return out.array(body.items, (item) => {
+      out.array(body.items, (item) => {
         out.text(item.metric)
         out.text(item.attributes)
         out.doubleOrNull(item.value)
         out.int(symbol(qualities, item.quality))
         out.longOrNull(item.observedAtMs)
       })
+      break
     case 'Radio':
       out.long(1)
-      return writeRadio(out, body)
+      writeRadio(out, body)
+      break
     case 'Counters':
       out.long(2)
-      return out.array(body.items, (item) => {
+      out.array(body.items, (item) => {
         out.text(item.metric)
         out.text(item.attributes)
         out.long(item.value)
         out.intOrNull(item.widthBits)
         out.doubleOrNull(item.linkBitsPerSecond)
       })
+      break
     case 'Facts':
       out.long(3)
-      return out.array(body.items, (item) => {
+      out.array(body.items, (item) => {
         out.text(item.name)
         out.textOrNull(item.value)
         if (out.branch(item.sealed)) out.bytes(item.sealed)
       })
+      break
     case 'LogLines':
       out.long(4)
       out.text(body.source)
-      return out.array(body.items, (item) => {
+      out.array(body.items, (item) => {
         out.longOrNull(item.observedAtMs)
         out.text(item.writtenAt)
         out.intOrNull(item.severity)
@@ -114,41 +118,48 @@ const writeBody = (out: AvroWriter, body: Body): void => {
         out.text(item.message)
         out.boolean(item.cut)
       })
+      break
     case 'Presence':
       out.long(5)
       out.int(symbol(presenceStates, body.state))
       out.textOrNull(body.sessionId)
-      return out.textOrNull(body.reason)
+      out.textOrNull(body.reason)
+      break
     case 'Boot':
       out.long(6)
       out.text(body.bootId)
       out.textOrNull(body.reason)
       out.doubleOrNull(body.uptimeBeforeSeconds)
-      return out.textOrNull(body.taskId)
+      out.textOrNull(body.taskId)
+      break
     case 'TaskEvent':
       out.long(7)
       out.text(body.taskId)
-      return out.text(body.detail)
+      out.text(body.detail)
+      break
     case 'InventoryChanged':
       out.long(8)
       out.int(symbol(inventoryEntities, body.entity))
       out.text(body.id)
       out.boolean(body.retired)
-      return out.array(Object.entries(body.fields), ([name, value]) => {
+      out.array(Object.entries(body.fields), ([name, value]) => {
         out.text(name)
         out.text(value)
       })
+      break
     case 'Quarantined':
       out.long(9)
       out.text(body.reason)
-      return out.text(body.deadLetter)
+      out.text(body.deadLetter)
+      break
     case 'Tick':
       out.long(10)
       out.text(body.instance)
       out.long(body.counter)
       out.long(body.instanceStartedAtMs)
       out.boolean(body.brokerConnected)
-      return out.longOrNull(body.lastMessageAtMs)
+      out.longOrNull(body.lastMessageAtMs)
+      break
   }
 }
 

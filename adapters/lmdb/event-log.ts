@@ -22,6 +22,8 @@ export type EventLogOptions = {
   diskFreeBytesMin: number
   /** Free bytes of the disk; by default asked of the file system. */
   diskFreeBytes?: () => number
+  /** Default `waitingBytesMax`. */
+  waitingBytesMax?: number
 }
 
 /** One commit takes so much, so that the write lock is free for the stages in between. */
@@ -91,6 +93,7 @@ const createSource = (environment: Environment, partitionCount: (topic: LogTopic
 
 const createCommitter = (options: EventLogOptions, partitionCount: (topic: LogTopic) => number) => {
   const { environment, clock, diskFreeBytesMin, diskFreeBytes = () => freeBytesOf(environment.path) } = options
+  const waitingMax = options.waitingBytesMax ?? waitingBytesMax
   let waiting: Waiting[] = []
   let waitingBytes = 0
   let committing: Promise<void> | undefined
@@ -100,7 +103,7 @@ const createCommitter = (options: EventLogOptions, partitionCount: (topic: LogTo
     new Promise((resolve, reject) => {
       if (closed) throw new AppError('LOG_CLOSED', `appending to ${topic}: the log is closed`)
       const bytes = checkedBytes(topic, records, partitionCount(topic))
-      if (waiting.length > 0 && waitingBytes + bytes > waitingBytesMax) {
+      if (waiting.length > 0 && waitingBytes + bytes > waitingMax) {
         throw new AppError('LOG_OVERLOADED', `appending to ${topic}: ${waitingBytes} bytes wait for the disk already`)
       }
       waiting.push({ topic, records, bytes, resolve, reject })

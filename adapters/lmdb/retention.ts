@@ -3,6 +3,7 @@
  * finished. In small steps, each its own transaction, so that appends go on in between. Run by a timer that the caller starts.
  * The file does not shrink: its freed pages take later records, and the low-water mark counts them (`event-log.ts`).
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock, LogTopic } from '../../model/ports.ts'
 import { chunkHeader } from './chunk.ts'
 import type { Environment } from './environment.ts'
@@ -59,29 +60,21 @@ export const retentionStep = (options: RetentionOptions): Promise<number> => {
 export const startRetention = (
   options: RetentionOptions & { everyMs: number; onError: (error: unknown) => void },
 ): (() => Promise<void>) => {
-  let stopped = false
-  let wake: (() => void) | undefined
+  const stopping = new AbortController()
+  const { signal } = stopping
   const run = async (): Promise<void> => {
-    while (!stopped) {
+    while (!signal.aborted) {
       try {
-        while (!stopped && (await retentionStep(options)) > 0);
+        while (!signal.aborted && (await retentionStep(options)) > 0);
       } catch (error) {
         options.onError(error) // The next round tries again.
       }
-      if (stopped) return
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, options.everyMs)
-        wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
+      await sleep(options.everyMs, undefined, { signal }).catch(() => undefined) // Rejects when it is stopped.
     }
   }
   const running = run()
   return async () => {
-    stopped = true
-    wake?.()
+    stopping.abort()
     await running
   }
 }
