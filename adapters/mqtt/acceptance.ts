@@ -10,6 +10,7 @@ import type { BrokerPersistence, StoredPacket } from '../lmdb/broker-persistence
 import { type Connection, isPublishable } from './admission.ts'
 import type { Accepted, ArrivingPacket, Done, ForwardedPacket, SeamBroker, SeamClient } from './aedes-seam.ts'
 import { type BrokerLimits, isLogTopic } from './limits.ts'
+import { filterMatches } from './topic-filter.ts'
 
 export type Acceptance = {
   hooks: Pick<Aedes, 'authorizePublish' | 'authorizeForward'>
@@ -193,7 +194,7 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
         if (!connection?.rights.mayReceive(packet.topic)) return null
         if (client.conn.writableLength < limits.outgoingBytesMax) return packet
         dropped++
-        if (packet.qos === 0) return null
+        if (Math.min(packet.qos, grantedQos(connection.client, packet.topic)) === 0) return null
         client.conn.destroy() // Its session keeps the message, if it has one.
         return packet as ForwardedPacket
       },
@@ -239,6 +240,10 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
     settled: () => (inHand === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
   }
 }
+
+/** The best QoS of the subscriptions that match; asked only of slow subscribers. */
+const grantedQos = ({ subscriptions }: SeamClient, topic: string): number =>
+  Object.entries(subscriptions).reduce((best, [filter, { qos }]) => (filterMatches(filter, topic) ? Math.max(best, qos) : best), 0)
 
 const storedForm = ({ topic, payload, qos, retain, properties, messageExpiry }: ArrivingPacket): StoredPacket => ({
   cmd: 'publish',

@@ -28,6 +28,8 @@ export type Connection = {
   connection: number
   /** QoS 2 packet ids that are being handed over. */
   handingOver: Map<number, Promise<unknown>>
+  /** Subscriptions that it was granted and has not given up. */
+  filters: Set<string>
   deniedFilters: Set<string>
   handlerRejected: number
 }
@@ -39,6 +41,7 @@ export type Admission = {
   maySubscribe: (clientId: string, filter: string) => boolean
   /** Connections that have logged in. */
   connected: () => number
+  unsubscribed: (filters: readonly string[], client: unknown) => void
   closeAll: () => void
   settled: () => Promise<unknown>
 }
@@ -104,6 +107,9 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
   return {
     connectionOf,
     connected: () => open.size,
+    unsubscribed: (filters, client) => {
+      for (const filter of filters) connectionOf(client)?.filters.delete(filter)
+    },
     closeAll: () => {
       for (const connection of [...open]) closed(connection)
     },
@@ -126,6 +132,7 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
         sessionId: null,
         connection: 0,
         handingOver: new Map(),
+        filters: new Set(),
         deniedFilters: new Set(),
         handlerRejected: 0,
       }
@@ -165,8 +172,7 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
       authorizeSubscribe: (client, subscription, callback) => {
         const connection = connectionOf(client)
         const { topic } = subscription
-        const held = connection?.client.subscriptions ?? {}
-        const tooMany = !(topic in held) && Object.keys(held).length >= limits.subscriptionsMax
+        const tooMany = connection?.filters.has(topic) === false && connection.filters.size >= limits.subscriptionsMax
         // `$SYS` is ours; `$share` in MQTT 3 would be a plain filter that matches nothing.
         if (!connection || tooMany || topic.startsWith('$') || Buffer.byteLength(topic) > limits.topicBytesMax) {
           refuse(tooMany ? 'subscriptionsMax' : 'subscriptionForbidden')
@@ -176,6 +182,7 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
           return
         }
         connection.deniedFilters.delete(topic)
+        connection.filters.add(topic)
         callback(null, subscription)
       },
     },

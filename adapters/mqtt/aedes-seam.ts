@@ -15,7 +15,7 @@ export type SeamClient = Omit<Client, 'conn'> & {
   /** MQTT 5 Clean Start, MQTT 3 clean session. */
   _cleanStart: boolean
   _will: { topic: string } | undefined
-  subscriptions: Record<string, unknown>
+  subscriptions: Record<string, { qos: number }>
   rejectPacketTooLarge: (bytes: number) => void
 }
 

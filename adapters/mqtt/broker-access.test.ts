@@ -41,7 +41,7 @@ describe('logins', () => {
     await expect(client(as('alice', 'wrong'))).rejects.toMatchObject({ code: 4 })
     await expect(client({ username: 'carol', password: 'x', reconnectPeriod: 0 })).rejects.toMatchObject({ code: 4 })
     await expect(client({ reconnectPeriod: 0 })).rejects.toMatchObject({ code: 5 })
-    await expect(client({ reconnectPeriod: 0, protocolVersion: 5, ...as('alice', 'wrong') })).rejects.toMatchObject({ code: 0x86 })
+    await expect(client({ ...as('alice', 'wrong'), protocolVersion: 5 })).rejects.toMatchObject({ code: 0x86 })
     expect(broker.stats().refused).toMatchObject({ loginWrong: 3, loginMissing: 1 })
     expect(broker.health().connections).toBe(1)
   })
@@ -70,7 +70,7 @@ describe('rights', () => {
   it('close an MQTT 3 client that publishes elsewhere, and tell an MQTT 5 client', async () => {
     const { client, broker, messages } = await startWithUsers()
     const old = await client(as('alice'))
-    const closed = new Promise((resolve) => old.once('close', resolve))
+    const closed = new Promise<void>((resolve) => old.once('close', () => resolve()))
     old.publish('bob/x', 'spoof', { qos: 1 })
     await closed
     const current = await client({ ...as('alice'), protocolVersion: 5 })
@@ -108,7 +108,7 @@ describe('rights', () => {
     const anybody = await client({ reconnectPeriod: 0 })
     const [granted] = await anybody.subscribeAsync('$SYS/#').catch(() => [{ qos: 128 }])
     expect(granted?.qos).toBe(128)
-    const closed = new Promise((resolve) => anybody.once('close', resolve))
+    const closed = new Promise<void>((resolve) => anybody.once('close', () => resolve()))
     anybody.publish('$SYS/x', '1')
     await closed
     expect(broker.stats().refused).toMatchObject({ subscriptionForbidden: 1, topicForbidden: 1 })
@@ -131,7 +131,7 @@ describe('a client id', () => {
   it('is taken over by a newer connection of the same login', async () => {
     const { client, broker } = await startWithUsers()
     const first = await client({ ...as('alice'), clientId: 'router', clean: false })
-    const closed = new Promise((resolve) => first.once('close', resolve))
+    const closed = new Promise<void>((resolve) => first.once('close', () => resolve()))
     const second = await client({ ...as('alice'), clientId: 'router', clean: false })
     await closed
     await second.publishAsync('alice/x', '1', { qos: 1 })

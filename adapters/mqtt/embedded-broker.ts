@@ -95,6 +95,7 @@ export const startEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promi
     ...acceptance.hooks,
   } as AedesOptions)) as unknown as SeamBroker
   acceptance.attach(aedes)
+  aedes.on('unsubscribe', admission.unsubscribed)
   aedes.on('clientError', (_client, error) => refuse(`client: ${reasonOf(error)}`))
   aedes.on('connectionError', (_client, error) => refuse(`connection: ${reasonOf(error)}`))
   ;(aedes as unknown as NodeJS.EventEmitter).on('error', onProblem)

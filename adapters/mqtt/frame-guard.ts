@@ -86,6 +86,7 @@ export const createFrameGuards = (
       let at = 0
       let from = 0
       let frames = 0
+      const room = Math.max(1, limits.inFlightMax - inFlight)
       const flush = (to: number): void => {
         if (to > from) parse(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to))
         from = to
@@ -114,7 +115,7 @@ export const createFrameGuards = (
           if (need === 0) frames++
           continue
         }
-        if (frames >= limits.inFlightMax) {
+        if (frames >= room) {
           flush(at)
           held = bytes.subarray(at)
           setPartial(0)
