@@ -98,6 +98,8 @@ export const measurementCatalogue = {
   'cellular.sinr': gauge('dB', -23, 40, 'Signal to interference and noise ratio.'),
   'cellular.rssi': gauge('dBm', -130, -10, 'Received signal strength.'),
   'cellular.cqi': gauge('1', 0, 15, 'Channel quality indicator (3GPP TS 36.213 7.2.3).'),
+  'cellular.neighbor.rsrp': gauge('dBm', -156, -31, 'Reference signal received power of the strongest neighbour cell.'),
+  'cellular.neighbor.rsrq': gauge('dB', -43, 20, 'Reference signal received quality of the strongest neighbour cell.'),
   'environment.temperature': gauge('Cel', -100, 100, 'Air temperature of a place.', ['place.area']),
   'environment.humidity': gauge('%', 0, 100, 'Relative humidity.', ['place.area']),
   'environment.pressure': gauge('hPa', 300, 1200, 'Air pressure.', ['place.area']),

@@ -83,11 +83,6 @@ export const fact =
   (draft, value) =>
     addFact(draft, name, value)
 
-export const personal =
-  (name: string): FieldReader =>
-  (draft, value) =>
-    addPersonal(draft, name, value)
-
 export const ignoreField: FieldReader = () => undefined
 
 export const readUnknown: FieldReader = (draft, value, key) => addUnknownKey(draft, draft.route.prefix, key, value)

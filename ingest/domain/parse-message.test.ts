@@ -284,6 +284,13 @@ describe('payload forms', () => {
     [{ mcc: 1, mnc: 1, lac: '9CBA' }, 'radio rat=LTE plmn=00101 tac=40122'],
   ])('radio %j: %s', (payload, expected) => expect(lines('hardware/lte', payload)[0]).toBe(expected))
 
+  it('a neighbour cell without reading is null, not -204', () => {
+    expect(lines('hardware/lte', { neighborRsrp: '-', neighborRsrq: -204 }).slice(1, 3)).toEqual([
+      'cellular.neighbor.rsrp null (missing)',
+      'cellular.neighbor.rsrq null (out_of_range)',
+    ])
+  })
+
   it('carriers may be named, and 33 are too many', () => {
     expect(lines('hardware/nr', { carriers: { pcc: { band: 'n78', rsrp: -90 }, scc1: { rat: 'LTE', band: 3, pci: 21 } } })).toEqual([
       'radio rat=NR',

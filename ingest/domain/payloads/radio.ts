@@ -5,7 +5,7 @@
 import type { Carrier, RadioBody } from '../../../model/event.ts'
 import { type MetricName, measurementCatalogue } from '../../../model/measurement-catalogue.ts'
 import { addUnknown, addUnknownKey, type Draft, inRange, noteOutOfRange, refuse } from '../draft.ts'
-import { type FieldReader, fieldTable, readObject } from '../fields.ts'
+import { type FieldReader, fieldTable, measure, readObject } from '../fields.ts'
 import { canonicalKey, snakeKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
 import { isObject, toFlag, toNumber, toWord } from '../values.ts'
@@ -113,7 +113,11 @@ const keep =
     else addUnknownKey(draft, draft.route.prefix, key, value)
   }
 const servingSlots = Object.entries(spellings).filter(([slot]) => !['role', 'bandwidth', 'active'].includes(slot))
-const fields = fieldTable(Object.fromEntries(servingSlots.map(([slot, words]) => [words, keep(slot as Slot)])))
+const fields = fieldTable({
+  ...Object.fromEntries(servingSlots.map(([slot, words]) => [words, keep(slot as Slot)])),
+  'neighborrsrp neighbourrsrp nrxrsrp': measure('cellular.neighbor.rsrp'),
+  'neighborrsrq neighbourrsrq nrxrsrq': measure('cellular.neighbor.rsrq'),
+})
 
 const readRadio = (draft: Draft, value: Record<string, unknown>): void => {
   slots = {}
