@@ -82,14 +82,13 @@ export const readChunks = (
   from: number,
   bytesMax: number,
 ): StoredRecord[] => {
-  let records: StoredRecord[] = []
+  const records: StoredRecord[] = []
   let bytes = 0
   for (const { key, value } of environment.chunks.getRange({
     start: [topic, partition, from],
     end: [topic, partition, Number.MAX_SAFE_INTEGER],
   })) {
-    const own = decodeChunk(value as Buffer, key[2], from)
-    records = records.length === 0 ? own : records.concat(own)
+    for (const record of decodeChunk(value as Buffer, key[2], from)) records.push(record)
     bytes += value.length
     if (bytes >= bytesMax) break
   }

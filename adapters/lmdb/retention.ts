@@ -62,10 +62,11 @@ export const startRetention = (
 ): (() => Promise<void>) => {
   const stopping = new AbortController()
   const { signal } = stopping
+  const stopped = (): boolean => signal.aborted
   const run = async (): Promise<void> => {
-    while (!signal.aborted) {
+    while (!stopped()) {
       try {
-        while (!signal.aborted && (await retentionStep(options)) > 0);
+        while (!stopped() && (await retentionStep(options)) > 0);
       } catch (error) {
         options.onError(error) // The next round tries again.
       }
