@@ -1,6 +1,8 @@
 /** Radio snapshots, and the names that the inventory gives to their cells. */
+import type { Step } from '../domain/step.ts'
+import type { TimeRange } from '../domain/time.ts'
 import { historyConditions, historyOrder, historyParams, type HistoryQuery } from './presence.ts'
-import { msOf, type Scope, timeParam } from './scope.ts'
+import { bucketOf, msOf, observedRange, type Scope, timeParam } from './scope.ts'
 
 export type CarrierRow = {
   role: string | null
@@ -66,3 +68,31 @@ WHERE tenant = {tenant:String} AND cells.cell_id IN {ids:Array(UInt64)} AND reti
     { tenant, ids: [...new Set(cellIds)] },
   )
 }
+
+export type RadioPointRow = {
+  at_ms: number
+  samples: number
+  rsrp_dbm: number | null
+  rsrq_db: number | null
+  sinr_db: number | null
+  cell_id: number | null
+  plmn: string | null
+  cells: number
+  rat: string | null
+}
+
+/** Levels averaged per step, with the cell that served last in it; a step without a snapshot is absent. */
+export const radioSeries = (
+  { warehouse, tenant }: Scope,
+  query: TimeRange & { subject: string; step: Step; tz: string },
+): Promise<RadioPointRow[]> =>
+  warehouse.query<RadioPointRow>(
+    `SELECT ${bucketOf('t.observed_at', query.step)} AS at_ms, toFloat64(count()) AS samples,
+  avg(t.rsrp_dbm) AS rsrp_dbm, avg(t.rsrq_db) AS rsrq_db, avg(t.sinr_db) AS sinr_db,
+  toFloat64(tupleElement(argMax(tuple(t.cell_id), (t.observed_at, t.offset)), 1)) AS cell_id,
+  tupleElement(argMax(tuple(t.plmn), (t.observed_at, t.offset)), 1) AS plmn,
+  toFloat64(uniqExact(t.cell_id)) AS cells, tupleElement(argMax(tuple(t.rat), (t.observed_at, t.offset)), 1) AS rat
+FROM radio AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${observedRange}
+GROUP BY at_ms ORDER BY at_ms`,
+    { tenant, subject: query.subject, from_ms: query.fromMs, to_ms: query.toMs, step: query.step.count, tz: query.tz },
+  )

@@ -6,6 +6,7 @@
  * integers may come as JSON text.
  */
 import type { Warehouse } from '../../model/ports.ts'
+import type { Step } from '../domain/step.ts'
 
 export type Scope = { warehouse: Warehouse; tenant: string }
 
@@ -20,3 +21,7 @@ export const observedFrom = (name: string): string =>
   `observed_at >= ${timeParam(name)} AND received_at >= ${timeParam(name)} - INTERVAL 5 MINUTE`
 
 export const observedRange = `${observedFrom('from_ms')} AND observed_at < ${timeParam('to_ms')}`
+
+/** Start of the step that a time lies in, as local time in `tz` cuts it; epoch milliseconds. */
+export const bucketOf = (column: string, step: Step): string =>
+  `toFloat64(toUnixTimestamp(toDateTime(toStartOfInterval(${column}, INTERVAL {step:UInt32} ${step.unit.toUpperCase()}, {tz:String}), {tz:String}))) * 1000`

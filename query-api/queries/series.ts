@@ -1,7 +1,7 @@
 /** Series of one metric of one subject by step: from raw rows or a rollup (`domain/step.ts` chooses). */
 import type { Aggregate, SeriesSource, Step } from '../domain/step.ts'
 import type { TimeRange } from '../domain/time.ts'
-import { observedRange, type Scope, timeParam } from './scope.ts'
+import { bucketOf, observedRange, type Scope, timeParam } from './scope.ts'
 
 export type SeriesQuery = TimeRange & { subject: string; metric: string; attributes: string | null; step: Step; tz: string }
 export type PointRow = { attributes: string; at_ms: number; value: number | null; samples: number; missing: number }
@@ -28,10 +28,6 @@ const rollupAggregates: Record<Exclude<Aggregate, 'last' | 'p95'>, string> = {
 }
 
 const tables = { '15m': 'measurements_15m', '1h': 'measurements_1h', '1d': 'measurements_1d' } as const
-
-/** Start of the step that a time lies in, as local time in `tz` cuts it; epoch milliseconds. */
-const bucketOf = (column: string, step: Step): string =>
-  `toFloat64(toUnixTimestamp(toDateTime(toStartOfInterval(${column}, INTERVAL {step:UInt32} ${step.unit.toUpperCase()}, {tz:String}), {tz:String}))) * 1000`
 
 const seriesConditions = (attributes: string | null): string =>
   `tenant = {tenant:String} AND subject = {subject:String} AND metric = {metric:String}${attributes === null ? '' : ' AND attributes = {attributes:String}'}`

@@ -17,6 +17,7 @@ import {
   PlaceParams,
   query,
   rangeQuery,
+  stepQuery,
   TextOrNull,
   Time,
 } from './schemas.ts'
@@ -38,8 +39,7 @@ const seriesQuery = {
     }),
   ),
   ...rangeQuery,
-  step: Type.Optional(Type.String({ maxLength: 20, description: 'Like 30s, 15m, 6h, 1d; default some 300 points.', examples: ['15m'] })),
-  tz: Type.String({ default: 'UTC', maxLength: 64, description: 'IANA time zone in which hours and days are cut.' }),
+  ...stepQuery,
 }
 
 const frame = {

@@ -2,9 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { pageOf } from '../domain/cursor.ts'
-import { parseRange, toTime } from '../domain/time.ts'
+import { checkPoints, parseStep, stepFor } from '../domain/step.ts'
+import { parseRange, parseTimeZone, toTime } from '../domain/time.ts'
 import { historyCursor } from '../queries/presence.ts'
-import { cellNames, type CellNameRow, type RadioRow, radioHistory } from '../queries/radio.ts'
+import { cellNames, type CellNameRow, type RadioRow, radioHistory, radioSeries } from '../queries/radio.ts'
 import type { Scope } from '../queries/scope.ts'
 import { completeThrough, cursorOf, knownDevice, type RouteContext } from './context.ts'
 import {
@@ -18,6 +19,7 @@ import {
   pagingQuery,
   query,
   rangeQuery,
+  stepQuery,
   TextOrNull,
   Time,
 } from './schemas.ts'
@@ -66,6 +68,19 @@ export const Radio = Type.Object({
   carriers: Type.Array(Carrier),
 })
 
+const RadioPoint = Type.Object({
+  at: Time,
+  samples: Type.Integer(),
+  rsrpDbm: NumberOrNull,
+  rsrqDb: NumberOrNull,
+  sinrDb: NumberOrNull,
+  rat: TextOrNull,
+  cell: Type.Union([Type.Object({ id: Type.Number(), name: TextOrNull }), Type.Null()], {
+    description: 'The one that served last in the step.',
+  }),
+  cells: Type.Integer({ description: 'How many served in it.' }),
+})
+
 export const radioRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
   app.get(
     '/devices/:mac/radio',
@@ -93,10 +108,60 @@ export const radioRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> =
       return { items: page.rows.map((row) => toRadio(row, names)), nextCursor: page.nextCursor, completeThrough: completeThrough(context) }
     },
   )
+
+  app.get(
+    '/devices/:mac/radio/series',
+    {
+      schema: {
+        tags: ['devices'],
+        summary: 'Radio levels averaged by step, with the serving cell; default the last 6 hours',
+        params: DeviceParams,
+        querystring: query({ ...rangeQuery, ...stepQuery }),
+        response: answers(
+          Type.Object({
+            step: Type.String(),
+            tz: Type.String(),
+            from: Time,
+            to: Time,
+            points: Type.Array(RadioPoint),
+            completeThrough: CompleteThrough,
+          }),
+        ),
+      },
+    },
+    async (request) => {
+      const subject = await knownDevice(context, request.params.mac)
+      const range = parseRange(request.query, context.deps.clock.nowMs(), 6 * 3_600_000)
+      const step = request.query.step === undefined ? stepFor(range) : parseStep(request.query.step)
+      checkPoints(range, step)
+      const tz = parseTimeZone(request.query.tz)
+      const rows = await radioSeries(context.scope, { ...range, subject, step, tz })
+      const names = await nameCells(context.scope, rows)
+      return {
+        step: step.text,
+        tz,
+        from: toTime(range.fromMs),
+        to: toTime(range.toMs),
+        points: rows.map((row) => ({
+          at: toTime(row.at_ms),
+          samples: row.samples,
+          rsrpDbm: row.rsrp_dbm,
+          rsrqDb: row.rsrq_db,
+          sinrDb: row.sinr_db,
+          rat: row.rat,
+          cell: row.cell_id === null ? null : { id: row.cell_id, name: names(row)?.name ?? null },
+          cells: row.cells,
+        })),
+        completeThrough: completeThrough(context),
+      }
+    },
+  )
 }
 
+type CellOfRow = { cell_id: number | null; plmn: string | null }
+
 /** The inventory's cells of these snapshots, the exact network before one that fits any. */
-export const nameCells = async (scope: Scope, rows: readonly RadioRow[]): Promise<(row: RadioRow) => CellNameRow | undefined> => {
+export const nameCells = async (scope: Scope, rows: readonly CellOfRow[]): Promise<(row: CellOfRow) => CellNameRow | undefined> => {
   const found = await cellNames(
     scope,
     rows.flatMap((row) => (row.cell_id === null ? [] : [row.cell_id])),
@@ -106,7 +171,7 @@ export const nameCells = async (scope: Scope, rows: readonly RadioRow[]): Promis
     cell_id === null ? undefined : (byKey.get(`${String(cell_id)}/${plmn ?? ''}`) ?? byKey.get(`${String(cell_id)}/`))
 }
 
-export const toRadio = (row: RadioRow, nameOf: (row: RadioRow) => CellNameRow | undefined): Static<typeof Radio> => {
+export const toRadio = (row: RadioRow, nameOf: (row: CellOfRow) => CellNameRow | undefined): Static<typeof Radio> => {
   const named = nameOf(row)
   const textOrNull = (text: string | undefined): string | null => (text === undefined || text === '' ? null : text)
   return {

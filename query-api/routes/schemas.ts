@@ -41,6 +41,11 @@ export const rangeQuery = {
   to: time('End, excluded; default now.'),
 }
 
+export const stepQuery = {
+  step: Type.Optional(Type.String({ maxLength: 20, description: 'Like 30s, 15m, 6h, 1d; default some 300 points.', examples: ['15m'] })),
+  tz: Type.String({ default: 'UTC', maxLength: 64, description: 'IANA time zone in which hours and days are cut.' }),
+}
+
 export const atQuery = { at: time('The moment asked about; default now.') }
 
 export const pagingQuery = {

@@ -1,0 +1,170 @@
+/** One device's black box: who it is, the moment looked at, its state then, charts, log lines, presence and boots. */
+import { get } from './api.js'
+import { chartsPart } from './device-charts.js'
+import { historyPart } from './device-history.js'
+import { logsPart } from './device-logs.js'
+import { factsPanel, measurementsPanel, radioPanel } from './device-state.js'
+import { h, replace } from './dom.js'
+import { presenceMark } from './fleet.js'
+import { ageOf, count, currentZone, dateTime, exactTime, fromInput, toInput, zoneShort } from './format.js'
+
+const ranges = [
+  [1, '1 h'],
+  [6, '6 h'],
+  [24, '24 h'],
+  [168, '7 d'],
+]
+
+export const deviceView = ({ root, id, params, noteComplete, zones }) => {
+  const at = params.get('at') ?? undefined
+  const hours = Number(params.get('hours') ?? 6)
+  const go = (changes) => {
+    const next = new URLSearchParams(Object.entries({ at, hours: String(hours), ...changes }).filter(([, value]) => value !== undefined))
+    location.hash = `#/device/${id}${next.size > 0 ? `?${next}` : ''}`
+  }
+
+  const head = h('div', {})
+  const state = h('div', { class: 'stack' })
+  const charts = chartsPart(id)
+  const logs = logsPart(id)
+  const history = historyPart(id)
+  root.append(
+    head,
+    momentBar(at, hours, go),
+    h('div', { class: 'columns' }, state, h('div', { class: 'stack' }, charts.root, logs.root, history.root)),
+  )
+
+  let chartsAtMs = 0
+  const refresh = async () => {
+    const [device, now] = await Promise.all([get(`devices/${id}`), get(`devices/${id}/state`, { at })])
+    noteComplete(now.completeThrough)
+    zones(device.timeZone)
+    document.title = `${device.name ?? device.deviceId} · Fleet Recorder`
+    replace(head, header(device, now))
+    replace(state, radioPanel(now), measurementsPanel(now), factsPanel(now), ledgerPanel(device))
+    const range = rangeOf(at, hours)
+    await Promise.all([
+      logs.refresh(range),
+      // Charts of a past moment do not change; those of now move slower than the state.
+      at !== undefined && chartsAtMs > 0
+        ? undefined
+        : Date.now() - chartsAtMs < 25_000
+          ? undefined
+          : Promise.all([charts.refresh(range), history.refresh(range)]),
+    ])
+    if (Date.now() - chartsAtMs >= 25_000) chartsAtMs = Date.now()
+  }
+  return { refresh, leave: () => charts.leave() }
+}
+
+const rangeOf = (at, hours) => {
+  const toMs = at === undefined ? Date.now() : Date.parse(at)
+  return { fromMs: toMs - hours * 3_600_000, toMs, live: at === undefined }
+}
+
+const momentBar = (at, hours, go) => {
+  const atMs = at === undefined ? Date.now() : Date.parse(at)
+  const input = h('input', {
+    type: 'datetime-local',
+    step: '1',
+    value: toInput(atMs),
+    'aria-label': `Moment, in ${currentZone()}`,
+    onchange: () => {
+      const ms = fromInput(input.value)
+      if (ms !== undefined) go({ at: new Date(ms).toISOString() })
+    },
+  })
+  const shift = (label, minutes) =>
+    h(
+      'button',
+      { type: 'button', onclick: () => go({ at: new Date((at === undefined ? Date.now() : atMs) + minutes * 60_000).toISOString() }) },
+      label,
+    )
+  return h(
+    'div',
+    { class: at === undefined ? 'moment' : 'moment past', role: 'group', 'aria-label': 'Moment and range' },
+    h(
+      'span',
+      { class: 'group' },
+      h('button', { type: 'button', 'aria-pressed': String(at === undefined), onclick: () => go({ at: undefined }) }, 'Now'),
+    ),
+    h('span', { class: 'group' }, shift('−1 h', -60), shift('−10 min', -10), input, shift('+10 min', 10), shift('+1 h', 60)),
+    at === undefined
+      ? h('span', { class: 'soft' }, zoneShort())
+      : h('b', { class: 'warn' }, `as of ${dateTime(at)} ${zoneShort(atMs)}, ${ageOf(at)} ago`),
+    h('span', { class: 'spring' }),
+    h(
+      'span',
+      { class: 'group', role: 'group', 'aria-label': 'Range of charts and lists' },
+      ranges.map(([value, label]) =>
+        h('button', { type: 'button', 'aria-pressed': String(value === hours), onclick: () => go({ hours: String(value) }) }, label),
+      ),
+    ),
+  )
+}
+
+const header = (device, now) => {
+  const item = (label, value, title) => (value === null || value === '' ? undefined : h('span', { title }, `${label} `, h('b', {}, value)))
+  return [
+    h(
+      'div',
+      { class: 'device-head' },
+      h('h1', {}, device.name ?? device.deviceId),
+      presenceMark(now.presence),
+      now.presence.since === null
+        ? undefined
+        : h(
+            'span',
+            { class: 'soft', title: exactTime(now.presence.since) },
+            `since ${dateTime(now.presence.since)}${now.presence.reason === null ? '' : ` (${now.presence.reason})`}`,
+          ),
+      device.registered ? undefined : h('span', { class: 'tag warn' }, 'not registered'),
+      device.retired ? h('span', { class: 'tag warn' }, 'retired') : undefined,
+    ),
+    h(
+      'div',
+      { class: 'identity' },
+      h('span', { class: 'mono' }, device.deviceId),
+      item('site', device.site === null ? null : (device.site.name ?? device.site.id)),
+      item('region', device.region),
+      item('customer', device.customer),
+      item('model', device.model),
+      now.firmware === null ? undefined : item('firmware', now.firmware.version, `told ${exactTime(now.firmware.observedAt)}`),
+      item('serial', device.serial),
+      now.boot === null
+        ? undefined
+        : h(
+            'span',
+            { title: exactTime(now.boot.observedAt) },
+            'booted ',
+            h('b', {}, `${dateTime(now.boot.observedAt)}`),
+            now.boot.reason === null ? '' : ` (${now.boot.reason})`,
+          ),
+      device.lastSeenAt === null
+        ? h('b', {}, 'never heard')
+        : h('span', { title: exactTime(device.lastSeenAt) }, 'last heard ', h('b', {}, `${ageOf(device.lastSeenAt)} ago`)),
+    ),
+  ]
+}
+
+const ledgerPanel = ({ ledger }) => {
+  if (ledger === null) return undefined
+  const missing =
+    ledger.missing === 'unknown'
+      ? 'It does not count its messages, so nobody can know whether some are missing.'
+      : ledger.missing === 0
+        ? 'None is missing from its own count.'
+        : `${count(ledger.missing)} are missing from its own count.`
+  return h(
+    'section',
+    { class: 'panel' },
+    h('h2', {}, 'Delivery', h('small', {}, 'all that is kept')),
+    h(
+      'p',
+      { class: 'log-tools' },
+      `${count(ledger.received)} messages received: ${count(ledger.stored)} stored, ${count(ledger.duplicate)} repeats, ${count(ledger.quarantined)} refused. `,
+      ledger.reconciled ? '' : h('b', { class: 'bad' }, `${count(ledger.difference)} unaccounted for. `),
+      h('span', { class: ledger.missing === 0 ? 'ok' : ledger.missing === 'unknown' ? 'soft' : 'bad' }, missing),
+    ),
+  )
+}
