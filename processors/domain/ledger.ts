@@ -1,0 +1,89 @@
+/**
+ * The account of each device: received = stored + duplicate + quarantined, and expected = with_seq + missing. Rows are
+ * additive: one per device and hour of arrival and batch, corrections are negative (design: promises).
+ * `ambiguous` ones are part of `stored`, and of no sequence account: whether they fill a gap cannot be known.
+ */
+import type { DeviceEvent } from '../../model/event.ts'
+import type { Row } from '../../model/ports.ts'
+import type { Identity } from './identity.ts'
+
+export type LedgerEntry = {
+  received: number
+  stored: number
+  duplicate: number
+  quarantined: number
+  ambiguous: number
+  with_seq: number
+  seq_expected: number
+  seq_missing: number
+}
+
+export const emptyLedger = (): LedgerEntry => ({
+  received: 0,
+  stored: 0,
+  duplicate: 0,
+  quarantined: 0,
+  ambiguous: 0,
+  with_seq: 0,
+  seq_expected: 0,
+  seq_missing: 0,
+})
+
+export const hourMs = 3_600_000
+
+/** Adds one message of a device or place, in place. */
+export const countMessage = (entry: LedgerEntry, event: DeviceEvent, identity: Identity): void => {
+  const quarantined = event.bodies.some(({ kind }) => kind === 'Quarantined')
+  const { redriveOf } = event.source
+  // The letter was counted as received and quarantined when it came; now it changes sides.
+  if (redriveOf !== null && !identity.letterKnown && !redriveOf.endsWith(':uncounted')) entry.quarantined--
+  else entry.received++
+  if (quarantined) entry.quarantined++
+  else if (identity.outcome === 'duplicate') entry.duplicate++
+  else entry.stored++
+  if (identity.outcome === 'ambiguous') entry.ambiguous++
+  entry.with_seq += identity.withSeq
+  entry.seq_expected += identity.seqExpected
+  entry.seq_missing += identity.seqMissing
+}
+
+/** The batch's entries, in the order in which the devices first spoke in it. */
+export type LedgerBook = ReturnType<typeof createLedgerBook>
+
+type Page = { tenant: string; subject: string; hour: number; receivedAtMs: number; offset: number; entry: LedgerEntry }
+
+export const createLedgerBook = () => {
+  const pages = new Map<string, Page[]>()
+  return {
+    count: (event: DeviceEvent, identity: Identity, offset: number): void => {
+      const { tenant, subject, receivedAtMs } = event
+      const hour = receivedAtMs - (receivedAtMs % hourMs)
+      let own = pages.get(subject.id)
+      if (own === undefined) {
+        own = []
+        pages.set(subject.id, own)
+      }
+      let page = own.find((candidate) => candidate.hour === hour)
+      if (page === undefined) {
+        page = { tenant, subject: subject.id, hour, receivedAtMs, offset, entry: emptyLedger() }
+        own.push(page)
+      }
+      page.receivedAtMs = Math.max(page.receivedAtMs, receivedAtMs)
+      page.offset = offset
+      countMessage(page.entry, event, identity)
+    },
+    rows: (logId: string, partition: number): Row[] =>
+      [...pages.values()].flatMap((own) =>
+        own.map(({ tenant, subject, hour, receivedAtMs, offset, entry }) => ({
+          tenant,
+          subject,
+          hour,
+          received_at: receivedAtMs,
+          ...entry,
+          log_id: logId,
+          partition,
+          offset,
+        })),
+      ),
+  }
+}

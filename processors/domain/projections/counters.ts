@@ -1,0 +1,136 @@
+/**
+ * Cumulative counters become what was added between two readings (`counter-step.ts`). Readings are ordered by boot and
+ * sequence, else by the device's time: an older one splits the step that is there already, by additive rows, or is flagged;
+ * it is never taken for a reset.
+ */
+import type { CounterItem, CountersBody } from '../../../model/event.ts'
+import {
+  bitsPerCountOf,
+  type CounterNature,
+  type CounterSample,
+  type CounterState,
+  type CounterStep,
+  learn,
+  stepBetween,
+  unknown,
+} from '../counter-step.ts'
+import type { Context } from '../projection.ts'
+
+/** Counters remembered per device (a switch of 48 ports with 8 each needs 384); one beyond gives rows without a delta. */
+export const countersPerDeviceMax = 1_024
+/** Readings kept per counter: an older one can split as many steps back. */
+export const counterHistoryMax = 4
+
+export const projectCounters = (context: Context, body: CountersBody): void => {
+  const { event, overlay } = context
+  const { byKey } = overlay.open(`counters:${event.subject.id}`, 'counters', () => ({ kind: 'counters', byKey: {} }))
+  for (const item of body.items) {
+    const key = `${item.metric} ${item.attributes}`
+    let state = Object.hasOwn(byKey, key) ? byKey[key] : undefined
+    if (state === undefined) {
+      if (Object.keys(byKey).length >= countersPerDeviceMax) {
+        context.onLimit('counters-per-device')
+        pushRow(context, item, sampleOf(context, item), { delta: null, seconds: null, flag: 'suspect' })
+        continue
+      }
+      state = { width: 0, intervalMs: 0, gaps: 0, whole: true, history: [] }
+      byKey[key] = state
+    }
+    projectReading(context, state, item)
+  }
+}
+
+const sampleOf = ({ event, placed, bootKey }: Context, { value }: CounterItem): CounterSample => ({
+  atMs: placed.observedAtMs,
+  value,
+  boot: bootKey,
+  seq: event.seq ?? unknown,
+  delta: unknown,
+  seconds: unknown,
+})
+
+const projectReading = (context: Context, state: CounterState, item: CounterItem): void => {
+  const { history } = state
+  const now = sampleOf(context, item)
+  const nature: CounterNature = {
+    widthBits: item.widthBits,
+    linkBitsPerSecond: item.linkBitsPerSecond,
+    bitsPerCount: bitsPerCountOf(item.metric),
+  }
+  let at = history.length
+  while (at > 0 && isOlder(history, at - 1, now, context.placed.verdict === 'trusted')) at--
+  if (at < history.length) return projectOlder(context, state, item, nature, now, at)
+
+  const before = history[at - 1]
+  const step: CounterStep = before === undefined ? { delta: null, seconds: null, flag: 'first' } : stepBetween(state, nature, before, now)
+  learn(state, nature, step, item.value)
+  remember(state, now, step, at)
+  pushRow(context, item, now, step)
+}
+
+/** Is `now` older than the reading at this place of the history? */
+const isOlder = (history: readonly CounterSample[], at: number, now: CounterSample, trusted: boolean): boolean => {
+  const other = history[at]
+  if (other === undefined) return false
+  if (other.boot === now.boot && other.seq >= 0 && now.seq >= 0) return now.seq < other.seq
+  // Without a clock of its own, a boot that was heard before this one is older, however late it arrives.
+  if (!trusted && other.boot !== now.boot) return now.boot !== 0 && history.some(({ boot }, index) => index < at && boot === now.boot)
+  return now.atMs < other.atMs
+}
+
+/** An older reading: it splits the step from `before` to `after`, when both halves make sense. */
+const projectOlder = (
+  context: Context,
+  state: CounterState,
+  item: CounterItem,
+  nature: CounterNature,
+  now: CounterSample,
+  at: number,
+): void => {
+  const before = state.history[at - 1]
+  const after = state.history[at]
+  const first = before === undefined && state.whole
+  const toNow = before === undefined ? null : stepBetween(state, nature, before, now)
+  const toAfter = after === undefined ? null : stepBetween(state, nature, now, after)
+  if (after === undefined || toAfter?.delta == null || (!first && toNow?.delta == null)) {
+    return pushRow(context, item, now, { delta: null, seconds: null, flag: 'suspect' })
+  }
+  const half: CounterStep = { delta: toNow?.delta ?? null, seconds: toNow?.seconds ?? null, flag: 'amendment' }
+  pushRow(context, item, now, half)
+  // Added to the row that is there: together they say what the second half is.
+  pushRow(context, item, after, {
+    delta: toAfter.delta - Math.max(0, after.delta),
+    seconds: (toAfter.seconds ?? 0) - Math.max(0, after.seconds),
+    flag: 'amendment',
+  })
+  after.delta = toAfter.delta
+  after.seconds = toAfter.seconds ?? unknown
+  remember(state, now, half, at)
+}
+
+const remember = (state: CounterState, sample: CounterSample, step: CounterStep, at: number): void => {
+  sample.delta = step.delta ?? unknown
+  sample.seconds = step.seconds ?? unknown
+  state.history.splice(at, 0, sample)
+  if (state.history.length <= counterHistoryMax) return
+  state.history.shift()
+  state.whole = false
+}
+
+const pushRow = ({ event, place, rows }: Context, item: CounterItem, sample: CounterSample, step: CounterStep): void => {
+  rows.counters.push({
+    tenant: event.tenant,
+    subject: event.subject.id,
+    metric: item.metric,
+    attributes: item.attributes,
+    observed_at: sample.atMs,
+    received_at: event.receivedAtMs,
+    value: sample.value,
+    delta: step.delta,
+    seconds: step.seconds,
+    flag: step.flag,
+    log_id: place.logId,
+    partition: place.partition,
+    offset: place.offset,
+  })
+}

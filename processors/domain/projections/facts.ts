@@ -1,0 +1,82 @@
+/**
+ * Slowly changing words about a device. A row is written when the value changes by placed time; a late older one is history
+ * and never the newest. A stored copy only fills what is absent or older.
+ */
+import type { FactItem, FactsBody } from '../../../model/event.ts'
+import type { Context } from '../projection.ts'
+import type { FactsState } from '../state.ts'
+
+export type FactState = {
+  value: string | null
+  /** Since when it holds and until when it was confirmed, by the device's time. */
+  sinceMs: number
+  seenMs: number
+  /** What the last late row said, so that an upload of old messages does not repeat itself. */
+  late: { value: string | null } | null
+}
+
+/** Facts remembered per device; the one confirmed longest ago makes room, its next word gives a row again. */
+export const factsPerDeviceMax = 512
+
+export const projectFacts = (context: Context, body: FactsBody): void => {
+  const { event, overlay } = context
+  const facts = overlay.open(`facts:${event.subject.id}`, 'facts', () => ({ kind: 'facts', byName: {} }))
+  for (const item of body.items) projectFact(context, facts, item)
+}
+
+const projectFact = (context: Context, { byName }: FactsState, item: FactItem): void => {
+  const { event, placed } = context
+  const atMs = placed.observedAtMs
+  const known = Object.hasOwn(byName, item.name) ? byName[item.name] : undefined
+  if (event.source.storedCopy && known !== undefined && (placed.verdict !== 'trusted' || atMs <= known.seenMs)) return
+  if (known === undefined) {
+    makeRoom(context, byName)
+    byName[item.name] = { value: item.value, sinceMs: atMs, seenMs: atMs, late: null }
+    return pushRow(context, item, item.value, atMs)
+  }
+  if (atMs < known.seenMs) return projectLate(context, known, item, atMs)
+  known.seenMs = atMs
+  if (known.value === item.value) return
+  known.value = item.value
+  known.sinceMs = atMs
+  known.late = null
+  pushRow(context, item, item.value, atMs)
+}
+
+const projectLate = (context: Context, known: FactState, item: FactItem, atMs: number): void => {
+  const within = atMs >= known.sinceMs
+  if (within && known.value === item.value) return
+  if (!within && known.late?.value === item.value) return
+  known.late = { value: item.value }
+  pushRow(context, item, item.value, atMs)
+  if (!within) return
+  // The value was another one in between: from its last confirmation on the known one holds again.
+  pushRow(context, { ...item, sealed: null }, known.value, known.seenMs)
+  known.sinceMs = known.seenMs
+}
+
+const makeRoom = (context: Context, byName: Record<string, FactState>): void => {
+  const names = Object.keys(byName)
+  if (names.length < factsPerDeviceMax) return
+  context.onLimit('facts-per-device')
+  const seenOf = (name: string): number => byName[name]?.seenMs ?? 0
+  const oldest = names.reduce((least, name) => (seenOf(name) < seenOf(least) ? name : least))
+  delete byName[oldest]
+}
+
+const noBytes = new Uint8Array(0)
+
+const pushRow = ({ event, place, rows }: Context, item: FactItem, value: string | null, atMs: number): void => {
+  rows.facts.push({
+    tenant: event.tenant,
+    subject: event.subject.id,
+    name: item.name,
+    observed_at: atMs,
+    received_at: event.receivedAtMs,
+    value,
+    sealed: item.sealed ?? noBytes,
+    log_id: place.logId,
+    partition: place.partition,
+    offset: place.offset,
+  })
+}

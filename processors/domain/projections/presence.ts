@@ -1,0 +1,105 @@
+/**
+ * Online, offline, unknown: by arrival, since presence is about the link (a will carries the time of its connect). Only
+ * changes give rows. A will of an older session is ignored; a stored copy only fills what is absent or older.
+ */
+import type { DeviceEvent, PresenceBody } from '../../../model/event.ts'
+import { endWatch } from '../front-door-watch.ts'
+import { hash32 } from '../hash.ts'
+import type { Context, Place, TableRows } from '../projection.ts'
+import { type CoreState, initialCore, type Overlay, type PartitionState } from '../state.ts'
+
+export type PresenceState = { state: 'online' | 'offline' | 'unknown'; sessionId: string | null; atMs: number }
+
+/** Online devices are indexed in shards, so that one change rewrites a small list. */
+export const onlineShards = 64
+/** 128,000 devices per partition; one beyond gets no verdict after a restart of the front door, everything else works. */
+export const onlinePerShardMax = 2_000
+/** Devices judged per tick: their states are read at once. */
+export const judgedPerTickMax = 1_000
+
+export const projectPresence = (context: Context, body: PresenceBody): void => {
+  const { event, placed, core } = context
+  const known = core.presence
+  const { storedCopy } = event.source
+  const atMs = storedCopy ? placed.observedAtMs : event.receivedAtMs
+  const next: PresenceState = { state: body.state, sessionId: body.sessionId, atMs }
+  if (known !== null) {
+    if (storedCopy && (placed.verdict !== 'trusted' || atMs <= known.atMs)) return
+    if (atMs < known.atMs) return pushRow(context, next, body.reason) // Re-driven: history, not the newest.
+    if (isWillOfOlderSession(known, next)) return
+    if (known.state === next.state && (next.sessionId === null || next.sessionId === known.sessionId)) return
+  }
+  become(context, next, body.reason)
+}
+
+/** A message is proof enough that an unknown device is there. */
+export const projectSign = (context: Context): void => {
+  const { core, event } = context
+  if (core.presence?.state !== 'unknown' || event.receivedAtMs <= core.presence.atMs) return
+  become(context, { state: 'online', sessionId: core.presence.sessionId, atMs: event.receivedAtMs }, 'spoke')
+}
+
+type Judging = { event: DeviceEvent; place: Place; overlay: Overlay; rows: TableRows; onLimit: Context['onLimit'] }
+
+/** The front door had started anew and 60 s are over: who was online and has been silent since is unknown. */
+export const judgeSilent = (judging: Judging, partition: PartitionState): void => {
+  const { running } = partition.watch
+  let judged = 0
+  while (running !== null && running.shard < onlineShards && judged < judgedPerTickMax) {
+    const shard = judging.overlay.look(`online:${running.shard++}`, 'online')
+    for (const id of [...(shard?.ids ?? [])].sort()) {
+      judged++
+      const core = judging.overlay.look(`core:${id}`, 'core')
+      if (core?.presence?.state !== 'online' || core.lastReceivedAtMs >= running.startedAtMs) continue
+      judging.overlay.keep(`core:${id}`, core)
+      become(
+        { ...judging, core, subject: id },
+        { ...core.presence, state: 'unknown', atMs: judging.event.receivedAtMs },
+        'front-door-restart',
+      )
+    }
+  }
+  if (running !== null && running.shard >= onlineShards) endWatch(partition.watch)
+}
+
+/** Birth and will of one connection carry the same session id. */
+const isWillOfOlderSession = (known: PresenceState, next: PresenceState): boolean =>
+  next.state === 'offline' && next.sessionId !== null && known.sessionId !== null && next.sessionId !== known.sessionId
+
+type Becoming = Pick<Context, 'event' | 'place' | 'overlay' | 'rows' | 'onLimit'> & { core: CoreState; subject?: string }
+
+const become = (context: Becoming, next: PresenceState, reason: string | null): void => {
+  const id = context.subject ?? context.event.subject.id
+  const before = context.core.presence
+  context.core.presence = next
+  if ((before?.state === 'online') !== (next.state === 'online')) index(context, id, next.state === 'online')
+  pushRow(context, next, reason)
+}
+
+const index = ({ overlay, onLimit }: Becoming, id: string, online: boolean): void => {
+  const shard = overlay.open(`online:${hash32(id) % onlineShards}`, 'online', () => ({ kind: 'online', ids: [] }))
+  if (!online) shard.ids = shard.ids.filter((other) => other !== id)
+  else if (shard.ids.length < onlinePerShardMax) shard.ids.push(id)
+  else onLimit('online-per-shard')
+}
+
+const pushRow = (
+  { event, place, rows, subject }: Omit<Becoming, 'core' | 'overlay' | 'onLimit'>,
+  next: PresenceState,
+  reason: string | null,
+): void => {
+  rows.presence.push({
+    tenant: event.tenant,
+    subject: subject ?? event.subject.id,
+    observed_at: next.atMs,
+    received_at: event.receivedAtMs,
+    state: next.state,
+    session_id: next.sessionId,
+    reason,
+    log_id: place.logId,
+    partition: place.partition,
+    offset: place.offset,
+  })
+}
+
+export const coreOf = (overlay: Overlay, id: string): CoreState => overlay.open(`core:${id}`, 'core', initialCore)

@@ -1,0 +1,127 @@
+/**
+ * The processors: device stage and dead-letter sink as consumers of the log. `app` hands in every port and calls `stop`.
+ */
+import type { DeadLetter } from '../model/event.ts'
+import type { Digest, EventCodec, EventLog, LogBatch, LogTopic, StageStore, Warehouse } from '../model/ports.ts'
+import type { Result } from '../model/result.ts'
+import { createDeadLetterSink, type SinkState } from './dead-letter-sink.ts'
+import { createDeviceStage } from './device-stage.ts'
+import { seenIdsMax } from './domain/seen-ids.ts'
+import type { StageState } from './domain/state.ts'
+import { type Refilled, recover } from './recovery.ts'
+
+export type ProcessorsDeps = {
+  log: EventLog
+  warehouse: Warehouse
+  /** One per consumer group; it owns that group's progress and state. */
+  createStore: <S>(group: string) => StageStore<S>
+  codec: EventCodec
+  decodeDeadLetter: (frame: Uint8Array) => Result<DeadLetter>
+  encodeDeadLetter: (letter: DeadLetter) => Uint8Array
+  digest: Digest
+  /** Of dead letters whose frame does not tell it. */
+  tenant: string
+  /** Bounds of one batch; those not given are `batchLimits`. */
+  limits?: Partial<typeof batchLimits>
+  /** A batch failed and comes again. */
+  onError: (error: Error, where: { stage: string; partition: number }) => void
+  /** For metrics: `rows` by table, `batches` by stage, `outcomes`, `limits`, `refilled` by table. */
+  onCount: (what: CountName, label: string, by: number) => void
+  /** Rows that the warehouse had lost were written again, or could not be. */
+  onRefilled?: (refilled: Refilled) => void
+}
+
+export type CountName = 'rows' | 'batches' | 'outcomes' | 'limits' | 'refilled'
+
+export type Processors = {
+  /** Highest count of records that lie ahead in any partition. */
+  lagRecords: () => number
+  /** Up to this moment of the ticks everything that had arrived is in the warehouse; null before the first tick. */
+  completeThroughMs: () => number | null
+  stop: () => Promise<void>
+}
+
+export const batchLimits = {
+  /** About 0.5 s of work at 25 us a message. */
+  batchRecordsMax: 20_000,
+  batchBytesMax: 16 * 1024 * 1024,
+  /** From PUBLISH to queryable within 2 s at the 95th percentile leaves this for waiting. */
+  batchAfterMs: 400,
+}
+
+/** What each group reads: the log keeps what none of them has finished. */
+export const consumerGroups = [
+  { group: 'device-stage', topics: ['device-events'] },
+  { group: 'dead-letter-sink', topics: ['dead-letters'] },
+] as const satisfies readonly { group: string; topics: readonly LogTopic[] }[]
+
+const [stageGroup, sinkGroup] = consumerGroups
+
+export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors> => {
+  const { log, warehouse, onCount } = deps
+  const partitions = log.partitionCount('device-events')
+  const stageStore = deps.createStore<StageState>(stageGroup.group)
+  const sinkStore = deps.createStore<SinkState>(sinkGroup.group)
+  const common = {
+    logId: log.logId,
+    tenant: deps.tenant,
+    codec: deps.codec,
+    digest: deps.digest,
+    encodeDeadLetter: deps.encodeDeadLetter,
+    decodeDeadLetter: deps.decodeDeadLetter,
+    warehouse,
+    seenIdsMax: Math.ceil(seenIdsMax / partitions),
+    counters: {
+      outcome: (outcome: string) => onCount('outcomes', outcome, 1),
+      limitReached: (limit: string) => onCount('limits', limit, 1),
+    },
+    onRows: (table: string, rows: number) => onCount('rows', table, rows),
+  }
+  const silent = { outcome: () => undefined, limitReached: () => undefined }
+  const marks = await recover({
+    ...common,
+    counters: silent, // What is run again over the past has been counted.
+    log,
+    stageStore,
+    sinkStore,
+    onRefilled: (refilled) => {
+      onCount('refilled', refilled.table, refilled.rows)
+      deps.onRefilled?.(refilled)
+    },
+  })
+
+  const stage = createDeviceStage({ ...common, store: stageStore })
+  const sink = createDeadLetterSink({ ...common, store: sinkStore, onUndecodable: () => onCount('outcomes', 'undecodable-letter', 1) })
+  const consume = (
+    group: (typeof consumerGroups)[number],
+    startAt: (partition: number) => ReturnType<typeof stage.startAt>,
+    work: (batch: LogBatch) => Promise<void>,
+  ) =>
+    log.consume({
+      group: group.group,
+      topics: group.topics,
+      startAt: (_topic, partition) => startAt(partition),
+      onBatch: async (batch) => {
+        await work(batch)
+        onCount('batches', group.group, 1)
+      },
+      ...batchLimits,
+      ...deps.limits,
+      onError: (error, { partition }) => deps.onError(error, { stage: group.group, partition }),
+    })
+
+  const stageConsumer = await consume(stageGroup, (partition) => stage.startAt(partition, marks.stage.get(partition)), stage.processBatch)
+  const sinkConsumer = await consume(sinkGroup, (partition) => sink.startAt(partition, marks.sink.get(partition)), sink.processBatch)
+  return {
+    lagRecords: () => Math.max(stageConsumer.lagRecords(), sinkConsumer.lagRecords()),
+    completeThroughMs: () => {
+      const times = Array.from({ length: partitions }, (_, partition) => stage.completeThroughMs(partition))
+      const least = Math.min(...times)
+      return least > 0 ? least : null
+    },
+    stop: async () => {
+      await stageConsumer.stop()
+      await sinkConsumer.stop()
+    },
+  }
+}

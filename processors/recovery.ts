@@ -1,0 +1,165 @@
+/**
+ * Before the consumers start: does the warehouse have what the state says was written? Marks (highest offset of a row, per
+ * table and partition, filled in the same insert) are compared with the state's last rows. A shortfall (power loss, a
+ * restored backup) is made up from the log; marks ahead of the state are handed to the stages, which then write no row at
+ * or below them. A mark beyond the log's end refuses the start: that log is not the one the rows came from.
+ *
+ * Rows that depend on history (outcomes, counters, facts, presence, boots, accounts) cannot be made from one range. So the
+ * stage is run anew over all that the log still holds, with an empty state and nothing written, and only the missing rows
+ * are kept. They are exact as long as the log holds the history that they depend on: always, when it reaches back to offset
+ * 0; else what happened before its first record is unknown to them (the first reading of a counter after it is `first`, a
+ * fact is told anew). What the log holds no more is counted in `lostRecords` and told, never made up.
+ */
+import type { EventLog, LogTopic, Row, StageStore, StoredRecord, Warehouse } from '../model/ports.ts'
+import { AppError } from '../runtime/errors.ts'
+import { type DeadLetterSinkDeps, type SinkState, sinkStateKey, sinkTable, toDeadLetterRows } from './dead-letter-sink.ts'
+import type { Marks } from './device-stage.ts'
+import { type StageTable, stageTables } from './domain/projection.ts'
+import type { StageState } from './domain/state.ts'
+import { createPartitionRun, type PartitionRun, type RunDeps, rowsBeyond, rowsPerRangeMax } from './stage-run.ts'
+
+export type RecoveryDeps = RunDeps & {
+  log: EventLog
+  warehouse: Warehouse
+  stageStore: StageStore<StageState>
+  sinkStore: StageStore<SinkState>
+  decodeDeadLetter: DeadLetterSinkDeps['decodeDeadLetter']
+  onRefilled: (refilled: Refilled) => void
+}
+
+/** One line for the log per table that had fallen short. */
+export type Refilled = { table: string; partition: number; fromOffset: number; toOffset: number; rows: number; lostRecords: number }
+
+/** What the stages need to start: the marks by partition. */
+export type RecoveredMarks = { stage: ReadonlyMap<number, Marks>; sink: ReadonlyMap<number, number> }
+
+/** Records that a refill holds at once. */
+export const refillRecordsMax = 5_000
+
+export const recover = async (deps: RecoveryDeps): Promise<RecoveredMarks> => {
+  const marks = await readMarks(deps)
+  const stage = new Map<number, Marks>()
+  for (let partition = 0; partition < deps.log.partitionCount('device-events'); partition++) {
+    const own: Partial<Record<StageTable, number>> = {}
+    for (const table of stageTables) {
+      const mark = marks.get(`device-events:${partition}:${table}`)
+      if (mark !== undefined) own[table] = mark
+    }
+    await refuseBeyond(deps, 'device-events', partition, own)
+    await refillStage(deps, partition, own)
+    stage.set(partition, own)
+  }
+  const sinkMark = marks.get(`dead-letters:0:${sinkTable}`) ?? -1
+  await refuseBeyond(deps, 'dead-letters', 0, { [sinkTable]: sinkMark })
+  await refillSink(deps, sinkMark)
+  return { stage, sink: new Map([[0, sinkMark]]) }
+}
+
+type MarkRow = { topic: string; partition: number | string; table: string; offset: number | string }
+
+const readMarks = async ({ warehouse, log }: RecoveryDeps): Promise<Map<string, number>> => {
+  const rows = await warehouse.query<MarkRow>(
+    'SELECT topic, partition, table, max(offset) AS offset FROM sink_marks WHERE log_id = {logId:String} GROUP BY topic, partition, table',
+    { logId: log.logId },
+  )
+  return new Map(rows.map(({ topic, partition, table, offset }) => [`${topic}:${partition}:${table}`, Number(offset)]))
+}
+
+const refuseBeyond = async (
+  { log }: RecoveryDeps,
+  topic: LogTopic,
+  partition: number,
+  marks: Readonly<Record<string, number>>,
+): Promise<void> => {
+  const { next } = await log.bounds(topic, partition)
+  for (const [table, mark] of Object.entries(marks)) {
+    if (mark < next) continue
+    throw new AppError(
+      'STAGE_MARK_BEYOND_LOG',
+      `Expected rows of ${topic}:${partition} up to offset ${next - 1}, where the log ends, but table ${table} has rows up to ${mark}`,
+    )
+  }
+}
+
+const refillStage = async (deps: RecoveryDeps, partition: number, marks: Partial<Record<StageTable, number>>): Promise<void> => {
+  const stored = deps.stageStore.get('device-events', partition, 'partition')
+  const lastRows = stored?.kind === 'partition' ? stored.lastRows : {}
+  const short = stageTables.filter((table) => (lastRows[table] ?? -1) > (marks[table] ?? -1))
+  if (short.length === 0) return
+  const end = Math.max(...short.map((table) => lastRows[table] ?? -1)) + 1
+  // A range ends at each mark, so that no account of the ledger reaches across one.
+  const cuts = new Set(short.map((table) => marks[table] ?? -1))
+  const { first } = await deps.log.bounds('device-events', partition)
+  const report = new Map(short.map((table) => [table, reportOf(table, partition, (marks[table] ?? -1) + 1, lastRows[table] ?? -1, first)]))
+
+  const refill = async (run: PartitionRun, records: readonly StoredRecord[], commit: Commit): Promise<void> => {
+    for (let index = 0; index < records.length; ) {
+      const prepared = run.prepare(records, index, (offset) => cuts.has(offset), rowsPerRangeMax)
+      for (const table of short) {
+        const rows = rowsBeyond(prepared.rows[table], marks[table])
+        const own = report.get(table)
+        if (rows.length === 0 || own === undefined) continue
+        await insert(deps, 'device-events', partition, table, prepared.from, prepared.to, rows)
+        own.rows += rows.length
+      }
+      commit(prepared.states)
+      index += prepared.records
+    }
+  }
+
+  const states = new Map<string, StageState>()
+  const run = createPartitionRun(deps, partition, { read: (key) => structuredClone(states.get(key)), segments: () => [] })
+  const commit: Commit = (changed) => {
+    for (const [key, state] of changed) if (state !== null) states.set(key, structuredClone(state))
+  }
+  for await (const records of chunks(deps.log.read('device-events', partition, first, end))) await refill(run, records, commit)
+  for (const refilled of report.values()) deps.onRefilled(refilled)
+}
+
+type Commit = (states: ReadonlyMap<string, StageState | null>) => void
+
+const refillSink = async (deps: RecoveryDeps, mark: number): Promise<void> => {
+  const lastRow = deps.sinkStore.get('dead-letters', 0, sinkStateKey)?.lastRow ?? -1
+  if (lastRow <= mark) return
+  const { first } = await deps.log.bounds('dead-letters', 0)
+  const report = reportOf(sinkTable, 0, mark + 1, lastRow, first)
+  const { logId, decodeDeadLetter } = deps
+  for await (const records of chunks(deps.log.read('dead-letters', 0, mark + 1, lastRow + 1))) {
+    const rows = toDeadLetterRows({ logId, decodeDeadLetter, onUndecodable: () => undefined }, 0, records)
+    const [from, to] = [records[0]?.offset ?? 0, records[records.length - 1]?.offset ?? 0]
+    if (rows.length > 0) await insert(deps, 'dead-letters', 0, sinkTable, from, to, rows)
+    report.rows += rows.length
+  }
+  deps.onRefilled(report)
+}
+
+const reportOf = (table: string, partition: number, fromOffset: number, toOffset: number, first: number): Refilled => ({
+  table,
+  partition,
+  fromOffset,
+  toOffset,
+  rows: 0,
+  lostRecords: Math.max(0, Math.min(first, toOffset + 1) - fromOffset),
+})
+
+/** A token of its own: the warehouse may still know the first insert's, though it lost the rows. */
+const insert = async (
+  { warehouse, logId }: RecoveryDeps,
+  topic: LogTopic,
+  partition: number,
+  table: string,
+  from: number,
+  to: number,
+  rows: readonly Row[],
+): Promise<void> => warehouse.insert(table, rows, { dedupToken: `${logId}:${topic}:${partition}:${from}-${to}:${table}:refill` })
+
+async function* chunks(records: AsyncIterable<StoredRecord>): AsyncGenerator<StoredRecord[]> {
+  let chunk: StoredRecord[] = []
+  for await (const record of records) {
+    chunk.push(record)
+    if (chunk.length < refillRecordsMax) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
+}

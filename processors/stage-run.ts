@@ -1,0 +1,290 @@
+/**
+ * The deterministic part of the device stage: records of one partition in, rows and changed states out. Nothing is written
+ * here, and nothing but the log and the stored state decides. `device-stage.ts` carries the result out; `recovery.ts` runs
+ * the same over the past to make rows that the warehouse has lost.
+ */
+import type { DeadLetter, DeviceEvent } from '../model/event.ts'
+import type { Digest, EventCodec, LogRecord, Row, StageResult, StoredRecord } from '../model/ports.ts'
+import { noteBoot } from './domain/boot-tracker.ts'
+import { firstSkew, noteSkew } from './domain/clock-skew.ts'
+import { noteTick } from './domain/front-door-watch.ts'
+import { type Identity, judgeIdentity } from './domain/identity.ts'
+import { createLedgerBook } from './domain/ledger.ts'
+import { placeTime } from './domain/placed-time.ts'
+import { type Context, emptyRows, type LimitName, stageTables, type TableRows } from './domain/projection.ts'
+import { projectBoot } from './domain/projections/boots.ts'
+import { projectCounters } from './domain/projections/counters.ts'
+import { projectFacts } from './domain/projections/facts.ts'
+import { projectInventory } from './domain/projections/inventory.ts'
+import { projectLogLines } from './domain/projections/log-lines.ts'
+import { projectMeasurements } from './domain/projections/measurements.ts'
+import { type MessageOutcome, projectMessage } from './domain/projections/messages.ts'
+import { coreOf, judgeSilent, projectPresence, projectSign } from './domain/projections/presence.ts'
+import { projectRadio } from './domain/projections/radio.ts'
+import { createSeenIds } from './domain/seen-ids.ts'
+import { createSessionWindow } from './domain/session-window.ts'
+import { createOverlay, initialPartition, type Overlay, type PartitionState, type StageState, type StateReader } from './domain/state.ts'
+
+export type RunDeps = {
+  logId: string
+  /** Of dead letters whose frame does not tell it. */
+  tenant: string
+  codec: EventCodec
+  digest: Digest
+  encodeDeadLetter: (letter: DeadLetter) => Uint8Array
+  /** Share of this partition in the identity table. */
+  seenIdsMax: number
+  counters: RunCounters
+}
+
+/** For `/metrics`. */
+export type RunCounters = {
+  outcome: (outcome: MessageOutcome | 'undecodable' | 'failed') => void
+  limitReached: (limit: LimitName) => void
+}
+
+/** Where a run's state comes from: the store, or nothing (`recovery.ts`). */
+export type RunState = {
+  read: StateReader
+  segments: (name: string) => Iterable<{ bytes: Uint8Array }>
+}
+
+export type Prepared = {
+  from: number
+  to: number
+  records: number
+  rows: TableRows
+  states: ReadonlyMap<string, StageState | null>
+  segments: StageResult<StageState>['segments']
+  /** Dead letters of frames that cannot be read. */
+  outputs: LogRecord[]
+  tickMs: number
+}
+
+/** A batch is cut when it has made this many rows: one insert must fit into memory, whatever the messages hold. */
+export const rowsPerRangeMax = 300_000
+
+export type PartitionRun = ReturnType<typeof createPartitionRun>
+
+export const createPartitionRun = (deps: RunDeps, partition: number, from: RunState) => {
+  const stored = from.read('partition')
+  const state: PartitionState = stored?.kind === 'partition' ? stored : initialPartition()
+  const seenIds = createSeenIds(deps.seenIdsMax)
+  seenIds.load(state.seenIds, bytesOf(from.segments('seen-ids')))
+  const sessions = createSessionWindow()
+  sessions.load(state.sessions, bytesOf(from.segments('sessions')))
+  const window = { seenIds, sessions, digest: deps.digest }
+
+  /** Records from `index` on, up to the limit of rows or to the record after which `cutAfter` says so. */
+  const prepare = (records: readonly StoredRecord[], index: number, cutAfter: (offset: number) => boolean, rowsMax: number): Prepared => {
+    const batch: Batch = {
+      deps,
+      partition,
+      state,
+      overlay: createOverlay(from.read),
+      rows: emptyRows(),
+      ledger: createLedgerBook(),
+      outputs: [],
+      window,
+    }
+    let taken = 0
+    let to = -1
+    for (let at = index; at < records.length; at++) {
+      const record = records[at]
+      if (record === undefined) break
+      runRecord(batch, record)
+      to = record.offset
+      taken++
+      if (cutAfter(to) || rowsOf(batch.rows) >= rowsMax) break
+    }
+    batch.rows.ledger = batch.ledger.rows(deps.logId, partition)
+    for (const table of stageTables) {
+      // In offset order, save the ledger's, which follow the devices.
+      const last = table === 'ledger' ? batch.rows.ledger : batch.rows[table].slice(-1)
+      for (const row of last) state.lastRows[table] = Math.max(state.lastRows[table] ?? -1, Number(row['offset']))
+    }
+    state.seenIds = seenIds.state()
+    state.sessions = sessions.state()
+    batch.overlay.keep('partition', state)
+    return {
+      from: records[index]?.offset ?? 0,
+      to,
+      records: taken,
+      rows: batch.rows,
+      states: batch.overlay.changed(),
+      segments: [
+        { name: 'seen-ids', put: segment(seenIds.takeSegment(), state.timeMs), dropBeforeMs: seenIds.dropBeforeMs() },
+        { name: 'sessions', put: segment(sessions.takeSegment(), state.timeMs), dropBeforeMs: sessions.dropBeforeMs() },
+      ],
+      outputs: batch.outputs,
+      tickMs: state.tickMs,
+    }
+  }
+
+  return { prepare, tickMs: (): number => state.tickMs, lastRows: (): Readonly<Record<string, number>> => state.lastRows }
+}
+
+type Batch = {
+  deps: RunDeps
+  partition: number
+  state: PartitionState
+  overlay: Overlay
+  rows: TableRows
+  ledger: ReturnType<typeof createLedgerBook>
+  outputs: LogRecord[]
+  window: Parameters<typeof judgeIdentity>[2]
+}
+
+/** No record wedges the stage: one that cannot be read or that a projection fails on becomes a dead letter of its own. */
+const runRecord = (batch: Batch, record: StoredRecord): void => {
+  const { deps, state, rows } = batch
+  const decoded = deps.codec.decode(record.value)
+  if (!decoded.ok) {
+    deps.counters.outcome('undecodable')
+    state.timeMs = Math.max(state.timeMs, record.appendedAtMs)
+    batch.outputs.push(deadLetterOf(batch, record, 'FRAME_UNREADABLE', decoded.reason))
+    return
+  }
+  const before = stageTables.map((table) => rows[table].length)
+  try {
+    runEvent(batch, decoded.event, record)
+  } catch (error) {
+    // Its row in the archive stands, what the projections had begun does not.
+    for (const [index, table] of stageTables.entries()) if (table !== 'messages') rows[table].length = before[index] ?? 0
+    deps.counters.outcome('failed')
+    batch.outputs.push(deadLetterOf(batch, record, 'PROJECTION_FAILED', error instanceof Error ? error.message : String(error)))
+  }
+}
+
+const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void => {
+  const { deps, state, overlay, rows } = batch
+  state.timeMs = Math.max(state.timeMs, event.receivedAtMs)
+  const place = { logId: deps.logId, partition: batch.partition, offset: record.offset }
+  const placed = placeTime(event.observedAtMs, event.receivedAtMs)
+  const message = { event, place, placed, rows, overlay, onLimit: deps.counters.limitReached }
+
+  const own = event.bodies[0]
+  if (own?.kind === 'Tick') {
+    state.tickMs = Math.max(state.tickMs, event.receivedAtMs)
+    projectMessage(message, 'tick', record.value)
+    if (noteTick(state.watch, own, event.receivedAtMs)) judgeSilent(message, state)
+    return deps.counters.outcome('tick')
+  }
+  if (own?.kind === 'InventoryChanged') {
+    projectMessage(message, 'inventory', record.value)
+    for (const body of event.bodies) if (body.kind === 'InventoryChanged') projectInventory(message, body)
+    return deps.counters.outcome('inventory')
+  }
+
+  const core = coreOf(overlay, event.subject.id)
+  const identity = judgeIdentity(event, core, batch.window, state.timeMs)
+  const outcome = outcomeOf(event, identity)
+  batch.ledger.count(event, identity, record.offset)
+  projectMessage(message, outcome, record.value)
+  deps.counters.outcome(outcome)
+  const { storedCopy } = event.source
+  if (!storedCopy) core.lastReceivedAtMs = Math.max(core.lastReceivedAtMs, event.receivedAtMs)
+  const context: Context = { ...message, core, bootKey: 0 }
+  if (storedCopy) return projectStoredCopy(context)
+  if (outcome !== 'duplicate' && outcome !== 'quarantined') projectAll(context)
+  if (!event.bodies.some(({ kind }) => kind === 'Presence')) projectSign(context)
+}
+
+const outcomeOf = (event: DeviceEvent, identity: Identity): MessageOutcome => {
+  if (event.bodies[0]?.kind === 'Quarantined') return 'quarantined'
+  return identity.outcome === 'new' ? 'stored' : identity.outcome
+}
+
+const projectAll = (context: Context): void => {
+  const { event, core, placed } = context
+  if (event.observedAtMs !== null && event.source.redriveOf === null) {
+    if (core.skew === null) core.skew = firstSkew(event.receivedAtMs, event.observedAtMs)
+    else noteSkew(core.skew, event.receivedAtMs, event.observedAtMs)
+  }
+  const { boot, bootKey } = noteBoot(core.boot, event, placed.observedAtMs)
+  context.bootKey = bootKey
+  if (boot !== null) projectBoot(context, boot)
+  for (const body of event.bodies) {
+    switch (body.kind) {
+      case 'Measurements':
+        projectMeasurements(context, body)
+        break
+      case 'Counters':
+        projectCounters(context, body)
+        break
+      case 'Radio':
+        projectRadio(context, body)
+        break
+      case 'Facts':
+        projectFacts(context, body)
+        break
+      case 'LogLines':
+        projectLogLines(context, body)
+        break
+      case 'Presence':
+        projectPresence(context, body)
+        break
+      case 'Boot': // Read by `noteBoot`.
+      case 'TaskEvent': // Kept in `messages`; task histories read it there.
+      case 'InventoryChanged':
+      case 'Quarantined':
+      case 'Tick':
+        break
+    }
+  }
+}
+
+/** What an outside broker had kept is no sample: it only fills presence and facts. */
+const projectStoredCopy = (context: Context): void => {
+  for (const body of context.event.bodies) {
+    if (body.kind === 'Facts') projectFacts(context, body)
+    if (body.kind === 'Presence') projectPresence(context, body)
+  }
+}
+
+/** The frame itself stays in the log at the named offset; the letter cannot be re-driven. */
+const deadLetterOf = ({ deps, partition }: Batch, record: StoredRecord, reason: string, detail: string): LogRecord => {
+  const reference = `device-events ${partition}:${record.offset}`
+  const letter: DeadLetter = {
+    eventId: deps.digest(deps.logId, reference),
+    tenant: deps.tenant,
+    receivedAtMs: record.appendedAtMs,
+    topic: '',
+    topicShape: 'device-events',
+    reason,
+    detail: `${reference}: ${detail}`,
+    subject: null,
+    source: {
+      origin: 'recorder',
+      topic: '',
+      qos: 0,
+      dup: false,
+      retain: false,
+      storedCopy: false,
+      clientId: '',
+      sessionId: null,
+      connection: 0,
+      packetId: null,
+      redriveOf: null,
+      actor: null,
+    },
+    sealedPayload: new Uint8Array(0),
+    payloadBytes: record.value.byteLength,
+    cut: true,
+  }
+  return { partition: 0, key: letter.topicShape, value: deps.encodeDeadLetter(letter) }
+}
+
+const rowsOf = (rows: TableRows): number =>
+  rows.measurements.length + rows.counters.length + rows.log_lines.length + rows.facts.length + rows.messages.length
+
+const segment = (bytes: Uint8Array | null, atMs: number): { atMs: number; bytes: Uint8Array } | null =>
+  bytes === null ? null : { atMs, bytes }
+
+function* bytesOf(segments: Iterable<{ bytes: Uint8Array }>): Generator<Uint8Array> {
+  for (const { bytes } of segments) yield bytes
+}
+
+/** Rows that the warehouse does not have yet. Rows lie in offset order, but corrections of a table may share an offset. */
+export const rowsBeyond = (rows: readonly Row[], mark: number | undefined): readonly Row[] =>
+  mark === undefined ? rows : rows.filter((row) => Number(row['offset']) > mark)
