@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { Refilled } from '../processors/recovery.ts'
 import type { Config } from '../runtime/config.ts'
 import type { ErrorCode } from '../runtime/errors.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
@@ -16,6 +17,7 @@ export type ProcessorsReport =
   | { kind: 'started' }
   | { kind: 'progress'; lagRecords: number; completeThroughMs: number | null; counts: Record<string, Record<string, number>> }
   | { kind: 'failed-batch'; stage: string; partition: number; error: Record<string, unknown> }
+  | { kind: 'refilled'; refilled: Refilled }
   | { kind: 'refused-start'; code: ErrorCode; message: string }
 
 export type ProcessorsThread = {
@@ -53,6 +55,9 @@ export const startProcessorsThread = ({ data, logger, metrics, onRefusedStart }:
       case 'failed-batch':
         metrics.stageFailures.inc({ stage: report.stage })
         logger.warn({ stage: report.stage, partition: report.partition, ...report.error }, 'a batch failed and comes again')
+        return
+      case 'refilled':
+        logger.warn(report.refilled, 'the warehouse had lost rows; what the log tells was written again')
         return
       case 'refused-start':
         stopping = true

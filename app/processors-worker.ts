@@ -24,17 +24,20 @@ const run = async (): Promise<void> => {
   const log = openEventLog({ environment, clock: systemClock, diskFreeBytesMin: config.DISK_FREE_BYTES_MIN })
   const warehouse = openWarehouse({ ...access, database: 'fleet' })
   const counts = createCounts()
+  const letters = createDeadLetterCodec()
   const processors = await startProcessors({
     log,
     warehouse,
     createStore: (group) => createStageStore({ environment, group, clock: systemClock }),
     codec: createEventCodec(),
-    decodeDeadLetter: createDeadLetterCodec().decode,
+    decodeDeadLetter: letters.decode,
+    encodeDeadLetter: letters.encode,
     digest: md5,
     tenant: config.TENANT,
     limits: { batchRecordsMax: config.STAGE_BATCH_RECORDS_MAX, batchAfterMs: config.STAGE_BATCH_AFTER_MS },
     onError: (error, where) => report({ kind: 'failed-batch', ...where, error: describeError(error) }),
     onCount: counts.add,
+    onRefilled: (refilled) => report({ kind: 'refilled', refilled }),
   })
   report({ kind: 'started' })
   const progress = (): void =>
