@@ -4,7 +4,10 @@
  *
  * A transaction's promise resolves when the commit is synced (`overlappingSync: false`): nobody sees what power loss could
  * still take back, so no offset is ever given twice. A callback of `transaction` that throws half-way has NOT undone its
- * puts: it checks first, writes then.
+ * puts: what must be whole uses `childTransaction`.
+ *
+ * A worker that uses it may end by an error at any time; `worker.terminate()` in the middle of a write ends the process
+ * (lmdb 3.5.6), so a worker is asked to stop and closes its environment itself.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

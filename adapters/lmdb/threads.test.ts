@@ -62,4 +62,26 @@ describe('log and stage store in two threads', () => {
     await log.close()
     await environment.close()
   })
+
+  it('go on when an error ends one of them in the middle of its writes, and no reader stays behind', { timeout: 30_000 }, async () => {
+    const environment = openEnvironment(dataDir)
+    const log = openEventLog({ environment, clock, partitions: 1, diskFreeBytesMin: 0 })
+    for (let life = 0; life < 5; life++) {
+      const failAfterMs = 30 + 7 * life
+      const worker = new Worker(new URL('./failing-thread.fixture.ts', import.meta.url), {
+        workerData: { dataDir, group: `life ${life}`, failAfterMs },
+      })
+      const errors: unknown[] = []
+      const thread = { running: true }
+      worker.once('error', (error) => errors.push(error))
+      worker.once('exit', () => (thread.running = false))
+      while (thread.running) await log.append('device-events', [{ partition: 0, key: 'k', value: Buffer.from('x') }])
+      expect(errors).toMatchObject([{ message: 'planted' }])
+      await log.append('device-events', [{ partition: 0, key: 'k', value: Buffer.from('after') }])
+    }
+    environment.refresh()
+    expect(environment.root.getStats()).toMatchObject({ numReaders: 1 })
+    await log.close()
+    await environment.close()
+  })
 })
