@@ -84,7 +84,12 @@ const refuseBeyond = async (
 const refillStage = async (deps: RecoveryDeps, partition: number, marks: Partial<Record<StageTable, number>>): Promise<void> => {
   const stored = deps.stageStore.get('device-events', partition, 'partition')
   const lastRows = stored?.kind === 'partition' ? stored.lastRows : {}
-  const short = stageTables.filter((table) => (lastRows[table] ?? -1) > (marks[table] ?? -1))
+  const short: StageTable[] = []
+  for (const table of stageTables) {
+    if ((lastRows[table] ?? -1) <= (marks[table] ?? -1)) continue
+    marks[table] = await heldUpTo(deps, table, partition, marks[table])
+    if ((lastRows[table] ?? -1) > marks[table]) short.push(table)
+  }
   if (short.length === 0) return
   const end = Math.max(...short.map((table) => lastRows[table] ?? -1)) + 1
   // A range ends at each mark, so that no account of the ledger reaches across one.
@@ -99,7 +104,7 @@ const refillStage = async (deps: RecoveryDeps, partition: number, marks: Partial
         const rows = rowsBeyond(prepared.rows[table], marks[table])
         const own = report.get(table)
         if (rows.length === 0 || own === undefined) continue
-        await insert(deps, 'device-events', partition, table, prepared.from, prepared.to, rows)
+        await insert(deps, 'device-events', partition, table, marks[table] ?? -1, prepared, rows)
         own.rows += rows.length
       }
       commit(prepared.states)
@@ -116,18 +121,39 @@ const refillStage = async (deps: RecoveryDeps, partition: number, marks: Partial
   for (const refilled of report.values()) deps.onRefilled(refilled)
 }
 
+/**
+ * What a table really holds, asked only where its mark falls short: a lost mark must not double rows that are there. Merges
+ * of the ledger keep no last offset; without a mark of its own it is taken to reach as far as the messages.
+ */
+const heldUpTo = async (
+  { warehouse, logId }: RecoveryDeps,
+  table: string,
+  partition: number,
+  mark: number | undefined,
+): Promise<number> => {
+  if (table === 'ledger' && mark !== undefined) return mark
+  const from = table === 'ledger' ? 'messages' : table
+  const [held] = await warehouse.query<{ offset: number | string; held: number | string }>(
+    `SELECT max(offset) AS offset, count() AS held FROM ${from} WHERE log_id = {logId:String} AND partition = {partition:UInt16}`,
+    { logId, partition },
+  )
+  return Math.max(mark ?? -1, held === undefined || Number(held.held) === 0 ? -1 : Number(held.offset))
+}
+
 type Commit = (states: ReadonlyMap<string, StageState | null>) => void
 
-const refillSink = async (deps: RecoveryDeps, mark: number): Promise<void> => {
+const refillSink = async (deps: RecoveryDeps, marked: number): Promise<void> => {
   const lastRow = deps.sinkStore.get('dead-letters', 0, sinkStateKey)?.lastRow ?? -1
+  if (lastRow <= marked) return
+  const mark = await heldUpTo(deps, sinkTable, 0, marked)
   if (lastRow <= mark) return
   const { first } = await deps.log.bounds('dead-letters', 0)
   const report = reportOf(sinkTable, 0, mark + 1, lastRow, first)
   const { logId, decodeDeadLetter } = deps
   for await (const records of chunks(deps.log.read('dead-letters', 0, mark + 1, lastRow + 1))) {
     const rows = toDeadLetterRows({ logId, decodeDeadLetter, onUndecodable: () => undefined }, 0, records)
-    const [from, to] = [records[0]?.offset ?? 0, records[records.length - 1]?.offset ?? 0]
-    if (rows.length > 0) await insert(deps, 'dead-letters', 0, sinkTable, from, to, rows)
+    const range = { from: records[0]?.offset ?? 0, to: records[records.length - 1]?.offset ?? 0 }
+    if (rows.length > 0) await insert(deps, 'dead-letters', 0, sinkTable, mark, range, rows)
     report.rows += rows.length
   }
   deps.onRefilled(report)
@@ -148,10 +174,11 @@ const insert = async (
   topic: LogTopic,
   partition: number,
   table: string,
-  from: number,
-  to: number,
+  mark: number,
+  { from, to }: { from: number; to: number },
   rows: readonly Row[],
-): Promise<void> => warehouse.insert(table, rows, { dedupToken: `${logId}:${topic}:${partition}:${from}-${to}:${table}:refill` })
+): Promise<void> =>
+  warehouse.insert(table, rows, { dedupToken: `${logId}:${topic}:${partition}:${from}-${to}:${table}:refill-after-${mark}` })
 
 async function* chunks(records: AsyncIterable<StoredRecord>): AsyncGenerator<StoredRecord[]> {
   let chunk: StoredRecord[] = []
