@@ -191,6 +191,22 @@ describe('accept', () => {
     expect(await at.deadLetters()).toMatchObject([{ reason: 'BATCH_INVALID', topicShape: 'dwr/311-a1/+/batch/deflate' }])
   })
 
+  it('makes a dead letter of a value that the schema cannot carry', async () => {
+    const deps = {
+      ...at.deps,
+      codec: {
+        ...at.deps.codec,
+        encode: (event: DeviceEvent) => {
+          if (event.bodies.some(({ kind }) => kind === 'Measurements')) throw new RangeError('expected an integer, got 12.5')
+          return at.deps.codec.encode(event)
+        },
+      },
+    }
+    await createAccept(deps)(message(`${device}/hardware/loadavg`, '{"load1":1}'))
+    expect(await at.deadLetters()).toMatchObject([{ reason: 'FIELD_INVALID', detail: 'expected an integer, got 12.5', payloadBytes: 11 }])
+    expect(at.counted).toEqual(['FIELD_INVALID'])
+  })
+
   it('rejects when the log refuses, so that no acknowledgement goes out', async () => {
     const full = new AppError('LOG_DISK_FULL', 'no space')
     const accept = createAccept({ ...at.deps, log: { ...at.deps.log, append: () => Promise.reject(full) } })

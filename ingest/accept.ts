@@ -12,6 +12,7 @@ import type { DeviceMessage, EventCodec, EventLog, Ids, LogRecord, SubjectKeys }
 import { isBatchTopic, splitBatch } from './domain/batch.ts'
 import { type ParseContext, type ParsedMessage, type ParseOutcome, parseMessage, refuseUnread } from './domain/parse-message.ts'
 import type { TopicMap } from './domain/topic-map.ts'
+import { guessedShape } from './domain/topic-shape.ts'
 
 export type AcceptDeps = {
   log: EventLog
@@ -63,7 +64,7 @@ export const acceptOne = (deps: AcceptDeps, incoming: Incoming, outcome: ParseOu
     case 'message':
       return outcome.message.personal
         ? appendSealed(deps, incoming, outcome.message)
-        : append(deps, toEvent(deps, incoming, outcome.message, [], null))
+        : append(deps, incoming, toEvent(deps, incoming, outcome.message, [], null))
   }
 }
 
@@ -108,13 +109,26 @@ const toIncoming = (message: DeviceMessage): Incoming => ({
   },
 })
 
-const append = async (deps: AcceptDeps, event: DeviceEvent): Promise<void> => {
+const append = async (deps: AcceptDeps, incoming: Incoming, event: DeviceEvent): Promise<void> => {
+  const value = encoded(deps, event)
+  if (typeof value === 'string')
+    return quarantine(deps, incoming, { kind: 'refused', reason: 'FIELD_INVALID', detail: value, ...placeOf(event) })
   const { id } = event.subject
-  await deps.log.append('device-events', [
-    { partition: partitionOf(id, deps.log.partitionCount('device-events')), key: id, value: deps.codec.encode(event) },
-  ])
+  await deps.log.append('device-events', [{ partition: partitionOf(id, deps.log.partitionCount('device-events')), key: id, value }])
   deps.counters.accepted()
 }
+
+/** A value that the schema cannot carry (a PCI of 12.5) is the sender's fault: a dead letter, or the device would send it for ever. */
+const encoded = (deps: AcceptDeps, event: DeviceEvent): Uint8Array | string => {
+  try {
+    return deps.codec.encode(event)
+  } catch (error) {
+    if (error instanceof RangeError) return error.message
+    throw error
+  }
+}
+
+const placeOf = ({ subject, source }: DeviceEvent) => ({ subject, storedTopic: source.topic, topicShape: guessedShape(source.topic) })
 
 const appendSealed = async (deps: AcceptDeps, incoming: Incoming, message: ParsedMessage): Promise<void> => {
   const owner = message.subject.id
@@ -125,7 +139,7 @@ const appendSealed = async (deps: AcceptDeps, incoming: Incoming, message: Parse
   const facts = message.personalFacts.map(
     (fact, index): FactItem => ({ name: fact.name, value: fact.masked, sealed: sealed[index] ?? null }),
   )
-  return append(deps, toEvent(deps, incoming, message, facts, payload))
+  return append(deps, incoming, toEvent(deps, incoming, message, facts, payload))
 }
 
 const encoder = new TextEncoder()
