@@ -9,7 +9,7 @@ import { noteBoot } from './domain/boot-tracker.ts'
 import { firstSkew, noteSkew } from './domain/clock-skew.ts'
 import { noteTick } from './domain/front-door-watch.ts'
 import { type Identity, judgeIdentity } from './domain/identity.ts'
-import { createLedgerBook } from './domain/ledger.ts'
+import { createLedgerBook, isQuarantined } from './domain/ledger.ts'
 import { placeTime } from './domain/placed-time.ts'
 import { type Context, emptyRows, type LimitName, stageTables, type TableRows } from './domain/projection.ts'
 import { projectBoot } from './domain/projections/boots.ts'
@@ -191,7 +191,7 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
 }
 
 const outcomeOf = (event: DeviceEvent, identity: Identity): MessageOutcome => {
-  if (event.bodies[0]?.kind === 'Quarantined') return 'quarantined'
+  if (isQuarantined(event)) return 'quarantined'
   return identity.outcome === 'new' ? 'stored' : identity.outcome
 }
 

@@ -29,16 +29,17 @@ export const emptyLedger = (): LedgerEntry => ({
   seq_missing: 0,
 })
 
+export const isQuarantined = ({ bodies }: DeviceEvent): boolean => bodies.some(({ kind }) => kind === 'Quarantined')
+
 export const hourMs = 3_600_000
 
 /** Adds one message of a device or place, in place. */
 export const countMessage = (entry: LedgerEntry, event: DeviceEvent, identity: Identity): void => {
-  const quarantined = event.bodies.some(({ kind }) => kind === 'Quarantined')
   const { redriveOf } = event.source
   // The letter was counted as received and quarantined when it came; now it changes sides.
   if (redriveOf !== null && !identity.letterKnown && !redriveOf.endsWith(':uncounted')) entry.quarantined--
   else entry.received++
-  if (quarantined) entry.quarantined++
+  if (isQuarantined(event)) entry.quarantined++
   else if (identity.outcome === 'duplicate') entry.duplicate++
   else entry.stored++
   if (identity.outcome === 'ambiguous') entry.ambiguous++
