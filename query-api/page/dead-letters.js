@@ -10,7 +10,7 @@ export const deadLettersView = ({ root, noteComplete }) => {
   root.append(
     h(
       'div',
-      { class: 'device-head' },
+      { class: 'title' },
       h('h1', {}, 'Dead letters'),
       h('span', { class: 'soft' }, 'messages that could not become events, last 30 days, by topic shape and reason'),
     ),

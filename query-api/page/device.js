@@ -40,7 +40,7 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
     noteComplete(now.completeThrough)
     zones(device.timeZone)
     document.title = `${device.name ?? device.deviceId} · Fleet Recorder`
-    replace(head, header(device, now))
+    replace(head, header(device, now), at === undefined ? elsewhere(device, hours, go) : undefined)
     replace(state, radioPanel(now), measurementsPanel(now), factsPanel(now), ledgerPanel(device))
     const range = rangeOf(at, hours)
     await Promise.all([
@@ -62,16 +62,34 @@ const rangeOf = (at, hours) => {
   return { fromMs: toMs - hours * 3_600_000, toMs, live: at === undefined }
 }
 
+/** A replayed drive or a long-silent device has nothing in the last hours; its data lie elsewhere. */
+const elsewhere = ({ lastObservedAt }, hours, go) =>
+  lastObservedAt === null || Date.now() - Date.parse(lastObservedAt) < hours * 3_600_000
+    ? undefined
+    : h(
+        'p',
+        { class: 'notice' },
+        `Its newest data stand for ${dateTime(lastObservedAt)} ${zoneShort(Date.parse(lastObservedAt))}, before the range shown. `,
+        h('button', { type: 'button', 'data-key': 'newest', onclick: () => go({ at: lastObservedAt }) }, 'Go there'),
+      )
+
 const momentBar = (at, hours, go) => {
   const atMs = at === undefined ? Date.now() : Date.parse(at)
   const input = h('input', {
-    type: 'datetime-local',
-    step: '1',
+    type: 'text',
+    class: 'when',
+    inputMode: 'numeric',
     value: toInput(atMs),
-    'aria-label': `Moment, in ${currentZone()}`,
+    'aria-label': `Moment as YYYY-MM-DD hh:mm:ss, in ${currentZone()}`,
+    title: `YYYY-MM-DD hh:mm:ss, in ${currentZone()}`,
+    oninput: () => input.setCustomValidity(''),
     onchange: () => {
       const ms = fromInput(input.value)
       if (ms !== undefined) go({ at: new Date(ms).toISOString() })
+      else {
+        input.setCustomValidity('Expected YYYY-MM-DD hh:mm:ss')
+        input.reportValidity()
+      }
     },
   })
   const shift = (label, minutes) =>
@@ -88,7 +106,7 @@ const momentBar = (at, hours, go) => {
       { class: 'group' },
       h('button', { type: 'button', 'aria-pressed': String(at === undefined), onclick: () => go({ at: undefined }) }, 'Now'),
     ),
-    h('span', { class: 'group' }, shift('−1 h', -60), shift('−10 min', -10), input, shift('+10 min', 10), shift('+1 h', 60)),
+    h('span', { class: 'group shifts' }, shift('−1 h', -60), shift('−10 min', -10), input, shift('+10 min', 10), shift('+1 h', 60)),
     at === undefined
       ? h('span', { class: 'soft' }, zoneShort())
       : h('b', { class: 'warn' }, `as of ${dateTime(at)} ${zoneShort(atMs)}, ${ageOf(at)} ago`),

@@ -34,7 +34,7 @@ export const fleetView = ({ root, noteComplete }) => {
   })
   const retired = h(
     'label',
-    { class: 'nowrap' },
+    { class: 'check' },
     h('input', {
       type: 'checkbox',
       checked: asked.retired === 'true',
@@ -43,7 +43,7 @@ export const fleetView = ({ root, noteComplete }) => {
         void refresh()
       },
     }),
-    ' retired',
+    'retired',
   )
   root.append(
     h('h1', { class: 'visually-hidden' }, 'Fleet'),
@@ -155,6 +155,10 @@ export const fleetView = ({ root, noteComplete }) => {
 
 export const presenceMark = ({ state }) => h('span', { class: 'presence' }, h('span', { class: `dot ${state}` }), state)
 
+/** Silent for three of its intervals, at least 15 minutes: what its last word said may no longer hold. */
+const late = ({ lastSeenAt, expectedIntervalSeconds }) =>
+  Date.now() - Date.parse(lastSeenAt) > Math.max(900, 3 * (expectedIntervalSeconds ?? 300)) * 1000
+
 const row = (device) => {
   const { presence, site } = device
   return h(
@@ -172,17 +176,20 @@ const row = (device) => {
       'td',
       { class: 'name' },
       h('a', { href: `#/device/${device.deviceId}`, 'data-key': device.deviceId }, device.name ?? device.deviceId),
-      device.registered ? undefined : h('span', { class: 'tag' }, 'not registered'),
       device.name === null ? undefined : h('span', { class: 'mac mono' }, device.deviceId),
     ),
-    h('td', { class: 'site' }, site === null ? '' : (site.name ?? site.id)),
+    h(
+      'td',
+      { class: 'site' },
+      device.registered ? (site === null ? '' : (site.name ?? site.id)) : h('span', { class: 'tag' }, 'not registered'),
+    ),
     h('td', { class: 'model' }, device.model ?? ''),
     h('td', { class: 'firmware' }, device.firmware ?? ''),
     device.lastSeenAt === null
       ? h('td', { class: 'seen soft' }, 'never')
       : h(
           'td',
-          { class: 'seen nowrap', title: exactTime(device.lastSeenAt) },
+          { class: late(device) ? 'seen nowrap warn' : 'seen nowrap', title: exactTime(device.lastSeenAt) },
           `${ageOf(device.lastSeenAt)} ago`,
           h('span', { class: 'soft' }, `  ${time(device.lastSeenAt)}`),
         ),

@@ -89,22 +89,26 @@ export const quantity = (value, unit, metric = '') => {
   if (unit === 'By') return bytes(value)
   if (unit === 'By/s') return bitsPerSecond(value)
   if (unit === 's' && value >= 100) return age(value)
+  if (unit === '{thread}') return value.toFixed(2)
   const text = unit === 'dBm' || unit === 'dB' || unit === 'Cel' ? value.toFixed(1) : trimmed(value)
   const short = unit === null || /^\{.*\}$/.test(unit) ? '' : (shortUnits[unit] ?? unit)
   return `${text.replace('-', '−')}${short === '' ? '' : ` ${short}`}`
 }
 export const decibel = (value, unit) => (value === null ? '—' : `${value.toFixed(1).replace('-', '−')} ${unit}`)
 
-/** Wall time of an <input type=datetime-local> in the chosen zone. */
+/** Wall time in the chosen zone, as the field of the moment shows it: the same in every locale. */
 export const toInput = (ms) => {
   const p = parts(ms)
-  return `${p.year}-${p.month}-${p.day}T${p.hour}:${p.minute}:${p.second}`
+  return `${p.year}-${p.month}-${p.day} ${p.hour}:${p.minute}:${p.second}`
 }
-/** Back again; where the clock is set forward or back, the later reading of the two. */
+/** Back again, seconds optional; where clocks are set back, one of the two readings. Undefined: not written so. */
 export const fromInput = (text) => {
-  const asUtc = Date.parse(`${text.length === 16 ? `${text}:00` : text}Z`)
+  const written = /^\s*(\d{4}-\d{2}-\d{2})[T ]+(\d{1,2}:\d{2})(:\d{2})?\s*$/.exec(text)
+  if (written === null) return undefined
+  const wallMs = (wall) => Date.parse(`${wall.replace(' ', 'T')}Z`)
+  const asUtc = wallMs(`${written[1]} ${written[2].padStart(5, '0')}${written[3] ?? ':00'}`)
   if (Number.isNaN(asUtc)) return undefined
   let ms = asUtc
-  for (let i = 0; i < 2; i++) ms += asUtc - Date.parse(`${toInput(ms)}Z`)
+  for (let i = 0; i < 2; i++) ms += asUtc - wallMs(toInput(ms))
   return ms
 }

@@ -18,7 +18,7 @@ export const ledgerView = ({ root, noteComplete }) => {
   })
   const columns = ['Subject', 'Received', 'Stored', 'Repeats', 'Refused', 'Unaccounted', 'Expected by seq', 'Missing']
   root.append(
-    h('div', { class: 'device-head' }, h('h1', {}, 'Ledger'), h('span', { class: 'soft' }, 'what was received, and what became of it')),
+    h('div', { class: 'title' }, h('h1', {}, 'Ledger'), h('span', { class: 'soft' }, 'what was received, and what became of it')),
     h(
       'div',
       { class: 'stack' },
@@ -26,7 +26,12 @@ export const ledgerView = ({ root, noteComplete }) => {
       h(
         'section',
         { class: 'panel' },
-        h('h2', {}, 'By subject', h('small', {}, h('label', {}, trouble, ' only where something is missing or unaccounted for'))),
+        h(
+          'h2',
+          {},
+          'By subject',
+          h('small', {}, h('label', { class: 'check' }, trouble, 'only where something is missing or unaccounted for')),
+        ),
         h(
           'div',
           { class: 'scroll' },
@@ -148,7 +153,7 @@ const row = (entry) => {
     {},
     h(
       'td',
-      { class: 'mono' },
+      { class: 'mono nowrap' },
       device ? h('a', { href: `#/device/${entry.subject}`, 'data-key': entry.subject }, entry.subject) : entry.subject,
     ),
     numbers,

@@ -40,7 +40,7 @@ GROUP BY subject ORDER BY subject LIMIT {limit:UInt32}`,
 
 export type LedgerTotals = Omit<LedgerRow, 'subject'> & {
   subjects: number
-  /** Subjects all of whose accepted messages carried a seq, so that a gap in it proves a loss. */
+  /** Subjects that number their messages, so that a gap proves a loss. (A will, which the broker sends, has no number.) */
   subjects_provable: number
   subjects_unbalanced: number
 }

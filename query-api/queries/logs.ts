@@ -46,7 +46,10 @@ export const logLines = ({ warehouse, tenant }: Scope, query: LogQuery): Promise
     params[name] = value
     conditions.push(condition)
   }
-  if (query.text !== '') narrow('text', query.text, 'positionCaseInsensitiveUTF8(message, {text:String}) > 0')
+  // Written as the text index on `lowerUTF8(message)` needs it; % and _ of the reader are no wildcards.
+  if (query.text !== '') {
+    narrow('text', query.text.replace(/[\\%_]/g, '\\$&'), "lowerUTF8(message) LIKE concat('%', lowerUTF8({text:String}), '%')")
+  }
   if (query.severityMax !== null) narrow('severity', query.severityMax, 'severity <= {severity:UInt8}')
   if (query.program !== null) narrow('program', query.program, 'program = {program:String}')
   if (query.source !== null) narrow('source', query.source, 'source = {source:String}')

@@ -28,16 +28,22 @@ GROUP BY metric, attributes ORDER BY metric, attributes`
 
 const within = `observed_at > ${timeParam('recent_ms')} AND observed_at <= ${timeParam('at_ms')}`
 
-/** A series whose newest row says "missing" keeps that as its state, with the value before it beside. */
+/**
+ * A series whose newest row says "missing" keeps that as its state, with the value before it beside. Silent series are
+ * looked for only on the days that the daily rollup names: its last with any row and its last with a value. The day of
+ * `recent_ms` itself is always read, since the rollup cannot tell the rows before that moment from those after it.
+ */
 export const lastMeasurements = async (scope: Scope, subject: string, atMs: number): Promise<LastMeasurementRow[]> => {
   const params = { tenant: scope.tenant, subject, at_ms: atMs, recent_ms: Math.max(0, atMs - recentMs) }
   const known = `SELECT metric, attributes FROM measurements WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${within} AND isNotNull(value) GROUP BY metric, attributes`
+  const lastDays = `SELECT metric, attributes, toDate(arrayJoin([max(bucket), maxIf(bucket, samples > 0)])) AS day FROM measurements_1d
+    WHERE tenant = {tenant:String} AND subject = {subject:String} AND bucket < toStartOfDay(${timeParam('recent_ms')}) GROUP BY metric, attributes`
+  const silent = `observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${known})
+  AND toDate(observed_at) IN (SELECT day FROM (${lastDays}) UNION ALL SELECT toDate(${timeParam('recent_ms')}))
+  AND (toDate(observed_at) = toDate(${timeParam('recent_ms')}) OR (metric, attributes, toDate(observed_at)) IN (${lastDays}))`
   const [recent, older] = await Promise.all([
     scope.warehouse.query<LastMeasurementRow>(measurementsSql(within), params),
-    scope.warehouse.query<LastMeasurementRow>(
-      measurementsSql(`observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${known})`),
-      params,
-    ),
+    scope.warehouse.query<LastMeasurementRow>(measurementsSql(silent), params),
   ])
   const olderBySeries = new Map(older.map((row) => [seriesKey(row), row]))
   const rows = recent.map((row) => {

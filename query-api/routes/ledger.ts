@@ -29,7 +29,7 @@ const LedgerTotals = Type.Object({
   ...sums,
   subjects: Type.Integer(),
   subjectsUnreconciled: Type.Integer(),
-  subjectsProvable: Type.Integer({ description: 'Subjects that count their messages, so that a loss would show.' }),
+  subjectsProvable: Type.Integer({ description: 'Subjects that number their messages, so that a loss shows as a gap.' }),
   provableShare: Type.Union([Type.Number(), Type.Null()], { description: '0 to 1; null when nothing was received.' }),
   deadLettersWithoutSubject: Type.Integer({ description: 'Dead letters that named no subject; they stand beside these sums.' }),
 })
