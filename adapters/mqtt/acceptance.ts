@@ -71,7 +71,7 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
       callback(new Error(refusal ?? 'unknownConnection'))
       return
     }
-    if (isWill) cutWill(packet, limits)
+    if (isWill) prepareWill(packet, limits)
     const { messageId } = packet
     const isQos2 = packet.qos === 2 && messageId !== undefined && !isWill
     if (isQos2 && !roomForQos2(connection, messageId)) {
@@ -192,6 +192,8 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
       authorizeForward: (client, packet) => {
         const connection = connectionOf(client)
         if (!connection?.rights.mayReceive(packet.topic)) return null
+        const { maximumPacketSize } = client
+        if (maximumPacketSize !== undefined && bytesOf(packet) > maximumPacketSize) return null // [MQTT-3.1.2-24]
         if (client.conn.writableLength < limits.outgoingBytesMax) return packet
         dropped++
         if (Math.min(packet.qos, grantedQos(connection.client, packet.topic)) === 0) return null
@@ -241,6 +243,10 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
   }
 }
 
+/** A PUBLISH on the wire, rather too much than too little: header, lengths and packet id take at most 13 bytes. */
+const bytesOf = ({ topic, payload, properties }: ForwardedPacket): number =>
+  13 + Buffer.byteLength(topic) + payload.length + (properties === undefined ? 0 : Buffer.byteLength(JSON.stringify(properties)))
+
 /** The best QoS of the subscriptions that match; asked only of slow subscribers. */
 const grantedQos = ({ subscriptions }: SeamClient, topic: string): number =>
   Object.entries(subscriptions).reduce((best, [filter, { qos }]) => (filterMatches(filter, topic) ? Math.max(best, qos) : best), 0)
@@ -257,8 +263,13 @@ const storedForm = ({ topic, payload, qos, retain, properties, messageExpiry }: 
   ...(messageExpiry === undefined ? {} : { messageExpiry }),
 })
 
-/** A will comes inside the CONNECT, past the frame guard. */
-const cutWill = (will: ArrivingPacket, limits: BrokerLimits): void => {
+/** A will comes inside the CONNECT, past the frame guard, and with properties that are none of a PUBLISH. */
+const prepareWill = (will: ArrivingPacket, limits: BrokerLimits): void => {
+  const properties = will.properties as Record<string, unknown> | undefined
+  if (properties?.['willDelayInterval'] !== undefined) {
+    const { willDelayInterval: _delay, ...published } = properties
+    will.properties = published
+  }
   const payload = Buffer.from(will.payload)
   will.payload = payload
   if (payload.length <= (isLogTopic(will.topic) ? limits.logPayloadBytesMax : limits.payloadBytesMax)) return

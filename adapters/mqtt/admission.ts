@@ -91,6 +91,8 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
     open.add(connection)
     const session = await store.openSession({ clientId, identity, resume: !client._cleanStart, keepSeconds: keepSecondsOf(client) })
     if (session.sessionId === null) store.forgetCleanIncoming(clientId)
+    // MQTT 5 may go on with a session and end it afterwards (expiry 0); aedes would take it for a clean one and drop its queue.
+    else client.clean = false
     Object.assign(connection, session)
     return null
   }

@@ -97,6 +97,17 @@ describe('MQTT 5', () => {
     await vi.waitFor(() => expect(got).toEqual([expect.objectContaining({ site: 'north' })]))
   })
 
+  it('is not sent a packet that is larger than it takes', async () => {
+    const { client } = await place.start()
+    const small = await client({ protocolVersion: 5, properties: { maximumPacketSize: 100 } })
+    const got: string[] = []
+    small.on('message', (_topic, payload) => got.push(payload.toString()))
+    await small.subscribeAsync('t', { qos: 0 })
+    const device = await client()
+    for (const text of ['x'.repeat(100), 'fits']) await device.publishAsync('t', text, { qos: 1 })
+    await vi.waitFor(() => expect(got).toEqual(['fits']))
+  })
+
   it('refuses a shared subscription, as its CONNACK said', async () => {
     const { raw } = await place.start()
     const device = await raw()

@@ -66,6 +66,19 @@ describe('persistent sessions', () => {
     expect(messages.map((m) => m.connection)).toEqual([0, 1, 2, 3, 1])
   })
 
+  it('of MQTT 5 that are resumed for the last time still give out their queue', async () => {
+    const { client, broker, url } = await place.start()
+    const device = await client({ clientId: 'd', protocolVersion: 5, clean: false, properties: { sessionExpiryInterval: 60 } })
+    await device.subscribeAsync('t', { qos: 1 })
+    await device.endAsync()
+    await broker.send('t', Buffer.from('kept'), 1)
+    const last = connect(url, { clientId: 'd', protocolVersion: 5, clean: false })
+    const [, payload] = (await once(last, 'message')) as [string, Buffer]
+    expect(payload.toString()).toBe('kept')
+    await last.endAsync()
+    await vi.waitFor(() => expect(broker.stats().store['sessions']).toBe(0))
+  })
+
   it('get what was sent while the client was away, also after a restart, in order and once', async () => {
     const first = await place.start()
     const device = await first.client({ clientId: 'd', clean: false })
@@ -168,6 +181,20 @@ describe('wills', () => {
     await client({ clientId: 'd', will, reconnectPeriod: 0 })
     await broker.stop()
     expect(messages).toEqual([])
+  })
+
+  it('of MQTT 5 are sent after their delay, without the delay among their properties', async () => {
+    const { client, messages } = await place.start()
+    const reader = await client({ protocolVersion: 5 })
+    await reader.subscribeAsync('dead')
+    const arrived = once(reader, 'message')
+    const properties = { willDelayInterval: 1, contentType: 'text/plain' }
+    const own = { clientId: 'd', protocolVersion: 5 as const, properties: { sessionExpiryInterval: 60 }, reconnectPeriod: 0 }
+    const device = await client({ ...own, will: { ...will, properties } })
+    device.stream.destroy()
+    const [, , packet] = (await arrived) as [string, Buffer, { properties: object }]
+    expect(packet.properties).toEqual({ contentType: 'text/plain' })
+    expect(messages).toHaveLength(1)
   })
 
   it('with a topic that nobody may publish refuse the connection', async () => {
