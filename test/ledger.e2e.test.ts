@@ -15,7 +15,7 @@ describe('the ledger', () => {
       devices: 50,
       ratePerSecond: 200,
       seconds: 45,
-      killEverySeconds: 13,
+      killEverySeconds: 11,
       seed: 1,
       say: () => undefined,
     })
