@@ -42,8 +42,16 @@ const groups = consumerGroups
 const retentionEveryMs = 60_000
 const brokerObservedEveryMs = 5_000
 
-/** Resolves when everything listens; rejects, with what had started rolled back, when a part cannot start. */
-export const startRecorder = async (config: Config, logger: Logger, onFatal: (error: unknown) => void): Promise<Recorder> => {
+/**
+ * Resolves when everything listens; rejects, with what had started rolled back, when a part cannot start. `surroundings` is
+ * what a test sets in the place of the machine.
+ */
+export const startRecorder = async (
+  config: Config,
+  logger: Logger,
+  onFatal: (error: unknown) => void,
+  surroundings: { diskFreeBytes?: () => number } = {},
+): Promise<Recorder> => {
   const metrics = createMetrics()
   const topicMap = loadTopicMap(config.TOPICS_FILE)
   const schemas = loadSchemaTexts()
@@ -87,6 +95,7 @@ export const startRecorder = async (config: Config, logger: Logger, onFatal: (er
             clock,
             partitions: config.LOG_PARTITIONS,
             diskFreeBytesMin: config.DISK_FREE_BYTES_MIN,
+            ...surroundings,
           })
           made.keys = openSubjectKeys(config.DATA_DIR)
           const stopRetention = startRetention({
