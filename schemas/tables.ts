@@ -22,9 +22,12 @@ const origin = [
   ['partition', 'UInt16'],
   ['offset', 'UInt64'],
 ] as const satisfies Column[]
-const metric = [
+/** The two big tables: words instead of texts, see the migration. */
+const series = [
+  ['tenant', word],
+  ['subject', word],
   ['metric', word],
-  ['attributes', 'String'],
+  ['attributes', word],
 ] as const satisfies Column[]
 
 export const tables = {
@@ -44,16 +47,14 @@ export const tables = {
     ['frame', 'String'],
   ],
   measurements: [
-    ...subject,
-    ...metric,
+    ...series,
     ...times,
     ['value', 'Nullable(Float64)'],
     ['quality', "Enum8('ok' = 0, 'missing' = 1, 'out_of_range' = 2)"],
     ...origin,
   ],
   counters: [
-    ...subject,
-    ...metric,
+    ...series,
     ...times,
     ['value', 'Float64'],
     ['delta', 'Nullable(Float64)'],

@@ -48,6 +48,7 @@ const start = async (config: ChildConfig): Promise<() => Promise<void>> => {
         admission: createAdmission(publicLimits),
         database: config.database,
         hostNames: config.hostNames,
+        hiddenTables: new Set(config.hiddenTables),
         queryMemoryBytesMax: Math.min(1_500_000_000, Math.floor(config.memoryBytesMax / 2)),
         credentials: { user: 'admin', secret: config.adminToken },
         onAsked: (line) => say({ kind: 'asked', ...line }),

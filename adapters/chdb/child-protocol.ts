@@ -13,6 +13,8 @@ export type ChildConfig = {
   publicListen: { host: string; port: number } | null
   hostNames: string[]
   adminToken: string
+  /** Tables of the database that the public door does not show. */
+  hiddenTables: string[]
   /** 0: any free one. */
   privatePort: number
   serviceSecret: string

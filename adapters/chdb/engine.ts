@@ -46,10 +46,10 @@ export const openEngine = (options: EngineOptions): Engine => {
         '--use_query_cache=0',
       ],
     })
-  const first = open()
-  first.query(`CREATE DATABASE IF NOT EXISTS ${options.database}`)
-  first.query(`USE ${options.database}`)
-  const idle: Session[] = [first]
+  // Never lent and closed last: with the last Session the whole engine goes, tables and caches with it.
+  const anchor = open()
+  anchor.query(`CREATE DATABASE IF NOT EXISTS ${options.database}`)
+  const idle: Session[] = []
   let running = 0
   let retired = 0
 
@@ -89,7 +89,7 @@ export const openEngine = (options: EngineOptions): Engine => {
         await session.ask(`KILL QUERY WHERE Settings['log_comment'] = ${literal(tag)} ASYNC`)
       }),
     close: () => {
-      for (const session of idle.splice(0)) session.close()
+      for (const session of [...idle.splice(0), anchor]) session.close()
     },
   }
   return engine

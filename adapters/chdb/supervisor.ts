@@ -21,6 +21,8 @@ export type WarehouseChildOptions = {
   database?: string
   /** Names beside addresses and localhost that may stand in the Host header. */
   hostNames?: string[]
+  /** Tables of the database that the public door does not show. */
+  hiddenTables?: string[]
   /** How long a start waits for a predecessor to let go of the folder. */
   lockWaitMs?: number
   /** The child died by itself (or by someone's hand) and is started again. */
@@ -59,6 +61,7 @@ export const startWarehouseChild = async (options: WarehouseChildOptions): Promi
     lockWaitMs: options.lockWaitMs ?? 15_000,
     publicListen: options.listen,
     hostNames: options.hostNames ?? [],
+    hiddenTables: options.hiddenTables ?? [],
     adminToken: options.adminToken,
     privatePort: 0,
     serviceSecret: secret,

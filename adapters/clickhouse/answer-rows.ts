@@ -32,6 +32,7 @@ const parsedOrNull = (type: string): ColumnType | null => {
 const decoderOf = (type: ColumnType | null): Decode | null => {
   switch (type?.kind) {
     case 'nullable':
+    case 'low-cardinality':
       return decoderOf(type.of)
     case 'array': {
       const decode = decoderOf(type.of)

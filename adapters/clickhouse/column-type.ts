@@ -1,12 +1,13 @@
 /**
  * ClickHouse's type texts as a tree: `LowCardinality(Nullable(String))`, `Array(Tuple(role String, pci UInt16))`,
- * `Enum8('ok' = 0)`. Read by the row encoder and by the decoder of answers. LowCardinality and SimpleAggregateFunction
- * change only how a column is stored, never its values on the wire, so they vanish here.
+ * `Enum8('ok' = 0)`. Read by the block encoder and by the decoder of answers. SimpleAggregateFunction changes only how a
+ * column merges, so it vanishes here.
  */
 
 export type ColumnType =
   | { kind: 'plain'; name: string; parameters: readonly string[] }
   | { kind: 'nullable'; of: ColumnType }
+  | { kind: 'low-cardinality'; of: ColumnType }
   | { kind: 'array'; of: ColumnType }
   | { kind: 'tuple'; fields: readonly { name: string | null; type: ColumnType }[] }
   | { kind: 'map'; key: ColumnType; value: ColumnType }
@@ -17,7 +18,7 @@ export const parseColumnType = (text: string): ColumnType => {
   const { name, parameters } = splitCall(text.trim())
   switch (name) {
     case 'LowCardinality':
-      return parseColumnType(only(parameters, text))
+      return { kind: 'low-cardinality', of: parseColumnType(only(parameters, text)) }
     case 'SimpleAggregateFunction':
       return parseColumnType(parameters[1] ?? '')
     case 'Nullable':

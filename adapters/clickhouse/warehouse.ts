@@ -2,7 +2,7 @@
  * The warehouse (port `Warehouse`) over ClickHouse's HTTP protocol, embedded or real. Before: the device stage.
  * After: `query-api/queries/*.ts` reads the same tables.
  *
- * An insert is one request: rows as RowBinary, one block, a token that makes a repetition add nothing, neither to the table
+ * An insert is one request: rows as one Native block, a token that makes a repetition add nothing, neither to the table
  * nor to the views behind it. The client does not retry; whoever calls does, with the same rows and token.
  */
 import { Readable } from 'node:stream'
@@ -11,7 +11,8 @@ import type { Warehouse } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
 import { type TableName, tables } from '../../schemas/tables.ts'
 import { compileRowDecoder } from './answer-rows.ts'
-import { compileEncoder, RowBuffer, type RowEncoder } from './row-binary.ts'
+import { type BlockEncoder, compileEncoder } from './native-block.ts'
+import { ByteBuffer } from './byte-buffer.ts'
 
 export type WarehouseOptions = { url: string; username: string; password: string; database: string }
 
@@ -50,21 +51,21 @@ export const openWarehouse = ({ url, username, password, database }: WarehouseOp
     log: { LoggerClass: SilentLogger },
     keep_alive: { idle_socket_ttl: 10_000 },
   })
-  const encoders = new Map<string, RowEncoder>()
-  const buffers: RowBuffer[] = []
+  const encoders = new Map<string, BlockEncoder>()
+  const buffers: ByteBuffer[] = []
 
   return {
     insert: async (table, rows, { dedupToken }) => {
       if (rows.length === 0) return
       const encode = encoderOf(encoders, table)
-      const buffer = buffers.pop() ?? new RowBuffer()
+      const buffer = buffers.pop() ?? new ByteBuffer()
       try {
         buffer.reset()
         encode(rows, buffer)
         await attempt(`inserting ${rows.length} rows into ${table}`, async () => {
           const names = tables[table as TableName].map(([name]) => name).join(', ')
           const { stream } = await client.exec({
-            query: `INSERT INTO ${table} (${names}) FORMAT RowBinary`,
+            query: `INSERT INTO ${table} (${names}) FORMAT Native`,
             values: Readable.from([buffer.bytes()], { objectMode: false }),
             clickhouse_settings: { ...insertSettings, insert_deduplication_token: dedupToken },
           })
@@ -103,7 +104,7 @@ export const openWarehouse = ({ url, username, password, database }: WarehouseOp
 /** A larger one was for a rare batch and goes back to the memory. */
 const keptBufferBytesMax = 64 * 1024 * 1024
 
-const encoderOf = (encoders: Map<string, RowEncoder>, table: string): RowEncoder => {
+const encoderOf = (encoders: Map<string, BlockEncoder>, table: string): BlockEncoder => {
   const known = encoders.get(table)
   if (known) return known
   if (!Object.hasOwn(tables, table)) throw new AppError('WAREHOUSE_REFUSED', `Expected a table of schemas/tables.ts, got "${table}"`)
