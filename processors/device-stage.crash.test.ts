@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { createDeviceStage } from './device-stage.ts'
 import type { DeviceEvent } from '../model/event.ts'
-import { arrivalMs, type Bench, createBench, eventOf, readingsOf, tickOf, withStore } from './fakes.ts'
+import { arrivalMs, type Bench, createBench, eventOf, readingsOf, tickOf, withStore } from '../test/stage-fakes.ts'
 
 const events: DeviceEvent[] = []
 for (let n = 0; n < 12; n++) {

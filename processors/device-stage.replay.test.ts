@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Body, DeviceEvent } from '../model/event.ts'
 import type { Row } from '../model/ports.ts'
-import { arrivalMs, type Bench, createBench, eventOf, readingsOf, tickOf } from './fakes.ts'
+import { arrivalMs, type Bench, createBench, eventOf, readingsOf, tickOf } from '../test/stage-fakes.ts'
 
 const smallBody: fc.Arbitrary<Body> = fc.oneof(
   fc.array(fc.option(fc.integer({ min: 0, max: 3 })), { maxLength: 3 }).map((values) => readingsOf(...values)),

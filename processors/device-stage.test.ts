@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createDeviceStage } from './device-stage.ts'
-import { arrivalMs, createBench, deadLetterCodec, deviceId, eventOf, only, readingsOf, tickOf } from './fakes.ts'
+import { arrivalMs, createBench, deadLetterCodec, deviceId, eventOf, only, readingsOf, tickOf } from '../test/stage-fakes.ts'
 
 const boot = { bootId: 'boot-1', observedAtMs: arrivalMs - 1_000 }
 

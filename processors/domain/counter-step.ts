@@ -26,8 +26,42 @@ export type CounterState = {
   gaps: number
   /** No sample has been pushed out of `history` yet: its first one is the first ever. */
   whole: boolean
-  /** Newest samples in the device's order. */
-  history: CounterSample[]
+  /** Newest samples in the device's order, `sampleNumbers` each: as objects they would cost five times as much to store. */
+  history: number[]
+}
+
+const sampleNumbers = 6
+
+export const samplesOf = ({ history }: CounterState): number => history.length / sampleNumbers
+
+export const sampleAt = ({ history }: CounterState, index: number): CounterSample | undefined => {
+  const at = index * sampleNumbers
+  const [atMs, value, boot, seq, delta, seconds] = [
+    history[at],
+    history[at + 1],
+    history[at + 2],
+    history[at + 3],
+    history[at + 4],
+    history[at + 5],
+  ]
+  return atMs === undefined
+    ? undefined
+    : { atMs, value: value ?? 0, boot: boot ?? 0, seq: seq ?? unknown, delta: delta ?? unknown, seconds: seconds ?? unknown }
+}
+
+/** Puts a sample before the one at `index` (`replaced` 1: in its place). */
+export const putSample = (
+  { history }: CounterState,
+  index: number,
+  { atMs, value, boot, seq, delta, seconds }: CounterSample,
+  replaced = 0,
+): void => {
+  history.splice(index * sampleNumbers, replaced * sampleNumbers, atMs, value, boot, seq, delta, seconds)
+}
+
+export const dropOldestSample = (state: CounterState): void => {
+  state.history.splice(0, sampleNumbers)
+  state.whole = false
 }
 
 export type CounterFlag = 'ok' | 'first' | 'reset' | 'wrap' | 'gap' | 'suspect' | 'amendment'
@@ -52,7 +86,8 @@ export const gapsToLearn = 3
 const wrapFrom = counter32Max * 0.75
 
 /** Bytes are 8 bits; a packet is at least 84 bytes on an Ethernet link (64 + preamble and gap). */
-export const bitsPerCountOf = (metric: string): number => (/(^|\.)(io|bytes|octets)$|[._](bytes|octets)/.test(metric) ? 8 : 84 * 8)
+export const bitsPerCountOf = (metric: string): number =>
+  metric.endsWith('.io') || metric.includes('bytes') || metric.includes('octets') ? 8 : 84 * 8
 
 export const stepBetween = (state: CounterState, nature: CounterNature, before: CounterSample, now: CounterSample): CounterStep => {
   const elapsed = (now.atMs - before.atMs) / 1_000

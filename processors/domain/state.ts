@@ -7,8 +7,6 @@ import type { SkewState } from './clock-skew.ts'
 import type { CounterState } from './counter-step.ts'
 import type { WatchState } from './front-door-watch.ts'
 import type { IntervalSet } from './interval-set.ts'
-import type { FactState } from './projections/facts.ts'
-import type { PresenceState } from './projections/presence.ts'
 import type { SeenIdsState } from './seen-ids.ts'
 import type { SessionWindowState } from './session-window.ts'
 
@@ -35,6 +33,17 @@ export type CoreState = {
   /** Log lines of the running minute of arrival. */
   logMinuteMs: number
   logLines: number
+}
+
+export type PresenceState = { state: 'online' | 'offline' | 'unknown'; sessionId: string | null; atMs: number }
+
+export type FactState = {
+  value: string | null
+  /** Since when it holds and until when it was confirmed, by the device's time. */
+  sinceMs: number
+  seenMs: number
+  /** What the last late row said, so that an upload of old messages does not repeat itself. */
+  late: { value: string | null } | null
 }
 
 export type CountersState = { kind: 'counters'; byKey: Record<string, CounterState> }

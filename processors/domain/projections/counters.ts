@@ -10,7 +10,11 @@ import {
   type CounterSample,
   type CounterState,
   type CounterStep,
+  dropOldestSample,
   learn,
+  putSample,
+  sampleAt,
+  samplesOf,
   stepBetween,
   unknown,
 } from '../counter-step.ts'
@@ -50,18 +54,18 @@ const sampleOf = ({ event, placed, bootKey }: Context, { value }: CounterItem): 
 })
 
 const projectReading = (context: Context, state: CounterState, item: CounterItem): void => {
-  const { history } = state
   const now = sampleOf(context, item)
   const nature: CounterNature = {
     widthBits: item.widthBits,
     linkBitsPerSecond: item.linkBitsPerSecond,
     bitsPerCount: bitsPerCountOf(item.metric),
   }
-  let at = history.length
-  while (at > 0 && isOlder(history, at - 1, now, context.placed.verdict === 'trusted')) at--
-  if (at < history.length) return projectOlder(context, state, item, nature, now, at)
+  const count = samplesOf(state)
+  let at = count
+  while (at > 0 && isOlder(state, at - 1, now, context.placed.verdict === 'trusted')) at--
+  if (at < count) return projectOlder(context, state, item, nature, now, at)
 
-  const before = history[at - 1]
+  const before = sampleAt(state, at - 1)
   const step: CounterStep = before === undefined ? { delta: null, seconds: null, flag: 'first' } : stepBetween(state, nature, before, now)
   learn(state, nature, step, item.value)
   remember(state, now, step, at)
@@ -69,13 +73,18 @@ const projectReading = (context: Context, state: CounterState, item: CounterItem
 }
 
 /** Is `now` older than the reading at this place of the history? */
-const isOlder = (history: readonly CounterSample[], at: number, now: CounterSample, trusted: boolean): boolean => {
-  const other = history[at]
+const isOlder = (state: CounterState, at: number, now: CounterSample, trusted: boolean): boolean => {
+  const other = sampleAt(state, at)
   if (other === undefined) return false
   if (other.boot === now.boot && other.seq >= 0 && now.seq >= 0) return now.seq < other.seq
   // Without a clock of its own, a boot that was heard before this one is older, however late it arrives.
-  if (!trusted && other.boot !== now.boot) return now.boot !== 0 && history.some(({ boot }, index) => index < at && boot === now.boot)
+  if (!trusted && other.boot !== now.boot) return now.boot !== 0 && wasHeardBefore(state, at, now.boot)
   return now.atMs < other.atMs
+}
+
+const wasHeardBefore = (state: CounterState, at: number, boot: number): boolean => {
+  for (let index = 0; index < at; index++) if (sampleAt(state, index)?.boot === boot) return true
+  return false
 }
 
 /** An older reading: it splits the step from `before` to `after`, when both halves make sense. */
@@ -87,8 +96,8 @@ const projectOlder = (
   now: CounterSample,
   at: number,
 ): void => {
-  const before = state.history[at - 1]
-  const after = state.history[at]
+  const before = sampleAt(state, at - 1)
+  const after = sampleAt(state, at)
   const first = before === undefined && state.whole
   const toNow = before === undefined ? null : stepBetween(state, nature, before, now)
   const toAfter = after === undefined ? null : stepBetween(state, nature, now, after)
@@ -105,16 +114,15 @@ const projectOlder = (
   })
   after.delta = toAfter.delta
   after.seconds = toAfter.seconds ?? unknown
+  putSample(state, at, after, 1)
   remember(state, now, half, at)
 }
 
 const remember = (state: CounterState, sample: CounterSample, step: CounterStep, at: number): void => {
   sample.delta = step.delta ?? unknown
   sample.seconds = step.seconds ?? unknown
-  state.history.splice(at, 0, sample)
-  if (state.history.length <= counterHistoryMax) return
-  state.history.shift()
-  state.whole = false
+  putSample(state, at, sample)
+  if (samplesOf(state) > counterHistoryMax) dropOldestSample(state)
 }
 
 const pushRow = ({ event, place, rows }: Context, item: CounterItem, sample: CounterSample, step: CounterStep): void => {

@@ -4,16 +4,7 @@
  */
 import type { FactItem, FactsBody } from '../../../model/event.ts'
 import type { Context } from '../projection.ts'
-import type { FactsState } from '../state.ts'
-
-export type FactState = {
-  value: string | null
-  /** Since when it holds and until when it was confirmed, by the device's time. */
-  sinceMs: number
-  seenMs: number
-  /** What the last late row said, so that an upload of old messages does not repeat itself. */
-  late: { value: string | null } | null
-}
+import type { FactState, FactsState } from '../state.ts'
 
 /** Facts remembered per device; the one confirmed longest ago makes room, its next word gives a row again. */
 export const factsPerDeviceMax = 512

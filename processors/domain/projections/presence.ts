@@ -6,9 +6,7 @@ import type { DeviceEvent, PresenceBody } from '../../../model/event.ts'
 import { endWatch } from '../front-door-watch.ts'
 import { hash32 } from '../hash.ts'
 import type { Context, Place, TableRows } from '../projection.ts'
-import { type CoreState, initialCore, type Overlay, type PartitionState } from '../state.ts'
-
-export type PresenceState = { state: 'online' | 'offline' | 'unknown'; sessionId: string | null; atMs: number }
+import { type CoreState, initialCore, type Overlay, type PartitionState, type PresenceState } from '../state.ts'
 
 /** Online devices are indexed in shards, so that one change rewrites a small list. */
 export const onlineShards = 64

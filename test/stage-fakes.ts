@@ -6,8 +6,8 @@ import { md5 } from '../adapters/system/clock-ids-digest.ts'
 import type { Body, DeviceEvent, EventSource } from '../model/event.ts'
 import type { LogBatch, Row, StageStore, Warehouse } from '../model/ports.ts'
 import { topicOfTable, tables, type TableName } from '../schemas/tables.ts'
-import { createDeviceStage, type DeviceStageDeps } from './device-stage.ts'
-import type { StageState } from './domain/state.ts'
+import { createDeviceStage, type DeviceStageDeps } from '../processors/device-stage.ts'
+import type { StageState } from '../processors/domain/state.ts'
 
 export const eventCodec = createEventCodec()
 export const deadLetterCodec = createDeadLetterCodec()
