@@ -253,7 +253,7 @@ export class BrokerPersistence {
   // -------------------------------------------------------------------------------------------------- subscriptions
 
   async addSubscriptions(client: ClientRef, subscriptions: readonly (StoredSubscription & { topic: string })[]): Promise<void> {
-    await null // The broker says of each filter whether it is refused before the first await of ours goes on.
+    await Promise.resolve() // The broker says of each filter whether it is refused before the first await of ours goes on.
     const session = this.#sessions.get(client.id) ?? this.#newSession(client.id, '')
     for (const { topic, qos, rh, rap, nl, subscriptionIdentifier } of subscriptions) {
       if (!this.#maySubscribe(client.id, topic)) continue

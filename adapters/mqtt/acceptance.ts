@@ -56,7 +56,6 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
   /** Null when it may go on. */
   const refusalOf = (connection: Connection, packet: ArrivingPacket, isWill: boolean): string | null => {
     if (isWill && stopped) return 'stopping'
-    if (handler === null) return 'noHandler'
     if (!isPublishable(packet.topic, limits)) return 'topicInvalid'
     if (!connection.rights.mayPublish(packet.topic)) return 'topicForbidden'
     return null
@@ -71,6 +70,13 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
       callback(new Error(refusal ?? 'unknownConnection'))
       return
     }
+    const hand = handler
+    if (hand === null) {
+      refuse('notReady') // Nobody to hand it to yet: no answer at all, so that the device keeps it and comes again.
+      if (isWill) callback(new Error('notReady'))
+      else connection.client.conn.destroy()
+      return
+    }
     if (isWill) prepareWill(packet, limits)
     const { messageId } = packet
     const isQos2 = packet.qos === 2 && messageId !== undefined && !isWill
@@ -82,7 +88,7 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
 
     connection.guard.countInFlight(1)
     countInHand(1)
-    const gate = isQos2 ? handOverOnce(connection, packet, messageId) : handOver(connection, packet, isWill)
+    const gate = isQos2 ? handOverOnce(hand, connection, packet, messageId) : handOver(hand, connection, packet, isWill)
     const settle = (): void => {
       connection.guard.countInFlight(-1)
       countInHand(-1)
@@ -129,28 +135,28 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
     store.incomingCount(client.id) + handingOver.size < limits.inFlightMax
 
   /** [MQTT-4.3.3-2]: between PUBREC and PUBREL the same packet id is the same message. */
-  const handOverOnce = (connection: Connection, packet: ArrivingPacket, messageId: number): Promise<unknown> => {
+  const handOverOnce = (hand: Handler, connection: Connection, packet: ArrivingPacket, messageId: number): Promise<unknown> => {
     const running = connection.handingOver.get(messageId)
     if (running || store.hasIncoming(connection.client.id, messageId)) {
       packet.accepted = { qos: 2, forward: false, queued: [] }
       return running ?? alreadyHandedOver
     }
-    const gate = handOver(connection, packet, false)
+    const gate = handOver(hand, connection, packet, false)
     connection.handingOver.set(messageId, gate) // Until aedes has stored the id and publishes.
     return gate
   }
 
-  const handOver = (connection: Connection, packet: ArrivingPacket, isWill: boolean): Promise<unknown> => {
+  const handOver = (hand: Handler, connection: Connection, packet: ArrivingPacket, isWill: boolean): Promise<unknown> => {
     const receivedAtMs = nowMs()
     lastMessageAtMs = receivedAtMs
     const cutFromBytes = packet.cutFromBytes ?? null
     if (cutFromBytes !== null) accepted.cut++
-    const handled = (handler as Handler)({
+    const handled = hand({
       topic: packet.topic,
       payload: packet.payload as Buffer,
       cutFromBytes,
       qos: packet.qos,
-      dup: packet.dup === true, // A will has none.
+      dup: !isWill && packet.dup,
       retain: packet.retain,
       storedCopy: false,
       packetId: isWill ? null : (packet.messageId ?? null),
@@ -198,7 +204,7 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
         dropped++
         if (Math.min(packet.qos, grantedQos(connection.client, packet.topic)) === 0) return null
         client.conn.destroy() // Its session keeps the message, if it has one.
-        return packet as ForwardedPacket
+        return packet
       },
     },
 
@@ -259,7 +265,7 @@ const storedForm = ({ topic, payload, qos, retain, properties, messageExpiry }: 
   retain,
   dup: false, // [MQTT-3.3.1-3]
   messageId: undefined,
-  ...(properties === undefined ? {} : { properties: properties as Record<string, unknown> }),
+  ...(properties === undefined ? {} : { properties: properties }),
   ...(messageExpiry === undefined ? {} : { messageExpiry }),
 })
 

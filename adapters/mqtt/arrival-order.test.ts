@@ -10,9 +10,9 @@ describe('arrival order', () => {
         const failures: unknown[] = []
         const order = createArrivalOrder((error) => failures.push(error))
         const settle = Array.from({ length: 6 }, (_, n) => {
-          const { promise, resolve, reject } = Promise.withResolvers<void>()
+          const { promise, resolve, reject } = Promise.withResolvers<undefined>()
           order.add(promise, () => accepted.push(n))
-          return n === failing ? () => reject(n) : resolve
+          return n === failing ? () => reject(n) : () => resolve(undefined)
         })
         for (const n of settleOrder) {
           settle[n]?.()

@@ -11,7 +11,7 @@ import { type EmbeddedBroker, type EmbeddedBrokerOptions, startEmbeddedBroker } 
 
 export type Place = {
   dataDir: string
-  start: (own?: Partial<EmbeddedBrokerOptions>) => Promise<Running>
+  start: (own?: Partial<EmbeddedBrokerOptions>, withoutHandler?: boolean) => Promise<Running>
   /** Ends clients, brokers and the folder. */
   clean: () => Promise<void>
 }
@@ -40,7 +40,7 @@ export const makePlace = (): Place => {
   const dataDir = mkdtempSync(join(tmpdir(), 'embedded-broker-'))
   const ends: (() => Promise<unknown>)[] = []
 
-  const start = async (own: Partial<EmbeddedBrokerOptions> = {}): Promise<Running> => {
+  const start = async (own: Partial<EmbeddedBrokerOptions> = {}, withoutHandler = false): Promise<Running> => {
     const messages: DeviceMessage[] = []
     const loopback = { host: '127.0.0.1', port: 0 }
     const broker = await startEmbeddedBroker({
@@ -51,9 +51,11 @@ export const makePlace = (): Place => {
       ...own,
     })
     ends.push(() => broker.stop())
-    broker.onMessage(async (message) => {
-      messages.push(message)
-    })
+    if (!withoutHandler) {
+      broker.onMessage(async (message) => {
+        messages.push(message)
+      })
+    }
     const port = broker.addresses.tcp?.port ?? 0
     const url = `mqtt://127.0.0.1:${port}`
     return {
@@ -94,7 +96,7 @@ const openRaw = async (port: number): Promise<RawClient> => {
   socket.on('close', () => {
     closed = true
   })
-  socket.on('data', (chunk) => decoder.parse(chunk as Buffer))
+  socket.on('data', (chunk) => decoder.parse(chunk))
   await new Promise((resolve) => socket.once('connect', resolve))
   const write = (packet: Packet): void => void socket.write(generate(packet, { protocolVersion: version }))
   const waitFor = (cmd: Packet['cmd'], count = 1): Promise<Packet[]> =>
@@ -117,7 +119,7 @@ const openRaw = async (port: number): Promise<RawClient> => {
       version = (own['protocolVersion'] as number | undefined) ?? 4
       decoder = parser({ protocolVersion: version })
       decoder.on('packet', (packet: Packet) => packets.push(packet))
-      write({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, clientId: 'raw', keepalive: 60, ...own } as Packet)
+      write({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, clientId: 'raw', keepalive: 60, ...own })
       await waitFor('connack')
     },
   }

@@ -73,8 +73,8 @@ describe('persistent sessions', () => {
     await device.endAsync()
     await broker.send('t', Buffer.from('kept'), 1)
     const last = connect(url, { clientId: 'd', protocolVersion: 5, clean: false })
-    const [, payload] = (await once(last, 'message')) as [string, Buffer]
-    expect(payload.toString()).toBe('kept')
+    const text = await new Promise((resolve) => last.once('message', (_topic, payload) => resolve(payload.toString())))
+    expect(text).toBe('kept')
     await last.endAsync()
     await vi.waitFor(() => expect(broker.stats().store['sessions']).toBe(0))
   })
@@ -187,13 +187,12 @@ describe('wills', () => {
     const { client, messages } = await place.start()
     const reader = await client({ protocolVersion: 5 })
     await reader.subscribeAsync('dead')
-    const arrived = once(reader, 'message')
+    const arrived = new Promise((resolve) => reader.once('message', (_topic, _payload, packet) => resolve(packet.properties)))
     const properties = { willDelayInterval: 1, contentType: 'text/plain' }
     const own = { clientId: 'd', protocolVersion: 5 as const, properties: { sessionExpiryInterval: 60 }, reconnectPeriod: 0 }
     const device = await client({ ...own, will: { ...will, properties } })
     device.stream.destroy()
-    const [, , packet] = (await arrived) as [string, Buffer, { properties: object }]
-    expect(packet.properties).toEqual({ contentType: 'text/plain' })
+    expect(await arrived).toEqual({ contentType: 'text/plain' })
     expect(messages).toHaveLength(1)
   })
 

@@ -44,6 +44,18 @@ describe('acknowledgements', () => {
     expect((await device.waitFor('puback', 3)).map((p) => p.messageId)).toEqual([11, 12, 13])
   })
 
+  it('are not given while there is no handler: the device keeps its message', async () => {
+    const { broker, client, messages } = await place.start({}, true)
+    const device = await client({ protocolVersion: 5, clientId: 'd', clean: false, properties: { sessionExpiryInterval: 60 } })
+    const published = device.publishAsync('a', 'early', { qos: 1 })
+    await vi.waitFor(() => expect(broker.stats().refused['notReady']).toBeGreaterThan(0))
+    broker.onMessage(async (message) => {
+      messages.push(message)
+    })
+    await published
+    expect(messages.map((m) => m.topic)).toEqual(['a'])
+  })
+
   it('never come after a rejected message, and the connection is closed', async () => {
     const { broker, raw } = await place.start()
     let n = 0

@@ -14,7 +14,7 @@
 import { join } from 'node:path'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { Aedes, type AedesOptions } from 'aedes'
+import { Aedes } from 'aedes'
 import type { DeviceLink } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
 import { BrokerPersistence } from '../lmdb/broker-persistence.ts'
@@ -93,7 +93,7 @@ export const startEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promi
     sessionExpiryIntervalLimit: limits.sessionExpirySeconds,
     ...admission.hooks,
     ...acceptance.hooks,
-  } as AedesOptions)) as unknown as SeamBroker
+  })) as unknown as SeamBroker
   acceptance.attach(aedes)
   aedes.on('unsubscribe', admission.unsubscribed)
   aedes.on('clientError', (_client, error) => refuse(`client: ${reasonOf(error)}`))

@@ -179,7 +179,7 @@ const handshakeRefusal = ({ url = '', headers }: IncomingMessage, loopback: bool
 /** Common name of a client certificate that our CA has signed; several names are none. */
 const nameIn = (socket: TLSSocket): string | null => {
   if (!socket.authorized) return null
-  const name: unknown = socket.getPeerCertificate().subject?.CN
+  const name: unknown = socket.getPeerCertificate().subject.CN
   return typeof name === 'string' && name !== '' ? name : null
 }
 

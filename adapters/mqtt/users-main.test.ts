@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { parseUsersFile, verifyPassword } from './users-file.ts'
+import { parseUsersFile, type Users, verifyPassword } from './users-file.ts'
 import { runUsersTool } from './users-main.ts'
 
 let folder: string
@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const run = (...args: string[]): Promise<string> => runUsersTool(['--file', file, ...args], async () => 'correct horse')
-const users = () => {
+const users = (): Users => {
   const parsed = parseUsersFile(readFileSync(file, 'utf8'))
   return parsed.ok ? parsed.value : new Map()
 }
