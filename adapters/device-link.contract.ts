@@ -13,6 +13,9 @@ export type DeviceLinkHarness = {
   close: () => Promise<void>
 }
 
+/** A busy machine may take its time. */
+const patiently = { timeout: 15_000, interval: 10 }
+
 export const deviceLinkContract = (name: string, start: () => Promise<DeviceLinkHarness>): void => {
   describe(`${name} as a device link`, () => {
     let harness: DeviceLinkHarness
@@ -34,7 +37,7 @@ export const deviceLinkContract = (name: string, start: () => Promise<DeviceLink
       const messages = collect()
       const beforeMs = Date.now()
       await harness.publish('a/b/c', 'payload', qos)
-      await vi.waitFor(() => expect(messages).toHaveLength(1))
+      await vi.waitFor(() => expect(messages).toHaveLength(1), patiently)
       const [message] = messages
       expect(message).toMatchObject({ topic: 'a/b/c', cutFromBytes: null, dup: false, retain: false, storedCopy: false })
       expect(Buffer.from(message?.payload ?? []).toString()).toBe('payload')
@@ -87,7 +90,7 @@ export const deviceLinkContract = (name: string, start: () => Promise<DeviceLink
       const got: string[] = []
       await harness.subscribe('p/m/00-11-22-33-44-55/tasks/+/request', (payload) => got.push(payload))
       await harness.link.send('p/m/00-11-22-33-44-55/tasks/1/request', Buffer.from('do it'), 1)
-      await vi.waitFor(() => expect(got).toEqual(['do it']))
+      await vi.waitFor(() => expect(got).toEqual(['do it']), patiently)
       expect(messages).toEqual([])
     })
 

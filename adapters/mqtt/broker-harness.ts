@@ -34,6 +34,12 @@ export type RawClient = {
   closed: () => boolean
 }
 
+/** Waits for a condition; long enough for a machine that is busy with other things. */
+export const eventually = <T>(condition: () => T | Promise<T>, own: { timeout?: number; interval?: number } = {}): Promise<T> =>
+  vi.waitFor(condition, { timeout: 15_000, interval: 10, ...own })
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
+
 const anything = { mayPublish: (topic: string) => !topic.startsWith('$'), mayReceive: (topic: string) => !topic.startsWith('$') }
 
 export const makePlace = (): Place => {
@@ -100,13 +106,13 @@ const openRaw = async (port: number): Promise<RawClient> => {
   await new Promise((resolve) => socket.once('connect', resolve))
   const write = (packet: Packet): void => void socket.write(generate(packet, { protocolVersion: version }))
   const waitFor = (cmd: Packet['cmd'], count = 1): Promise<Packet[]> =>
-    vi.waitFor(
+    eventually(
       () => {
         const found = packets.filter((packet) => packet.cmd === cmd)
         if (found.length < count) throw new Error(`expected ${count} ${cmd}, got ${packets.map((p) => p.cmd).join(' ')}`)
         return found
       },
-      { timeout: 5_000, interval: 5 },
+      { interval: 5 },
     )
   return {
     socket,

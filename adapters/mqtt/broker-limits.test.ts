@@ -1,7 +1,7 @@
 import { createConnection } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { makePlace, type Place, type RawClient, type Running } from './broker-harness.ts'
+import { eventually, makePlace, type Place, type RawClient, type Running } from './broker-harness.ts'
 import { type BrokerLimitName, brokerLimits, limitsFromSettings, limitsWith } from './limits.ts'
 
 let place: Place
@@ -10,7 +10,7 @@ beforeEach(() => {
 })
 afterEach(() => place.clean())
 
-const isClosed = (raw: RawClient) => vi.waitFor(() => expect(raw.closed()).toBe(true), { timeout: 5_000 })
+const isClosed = (raw: RawClient) => eventually(() => expect(raw.closed()).toBe(true), {})
 const publish = (topic: string, payload: string | Buffer, messageId: number, qos: 1 | 2 = 1) =>
   ({ cmd: 'publish', topic, payload, qos, dup: false, retain: false, messageId }) as const
 const connected = async (running: Running, own: Record<string, unknown> = {}): Promise<RawClient> => {
@@ -40,7 +40,7 @@ describe('connections', () => {
     await isClosed(third)
     expect(running.broker.stats().refused['connectionsMax']).toBe(1)
     first.socket.destroy()
-    await vi.waitFor(() => expect(running.broker.health().connections).toBe(1))
+    await eventually(() => expect(running.broker.health().connections).toBe(1))
     await connected(running, { clientId: 'c' })
   })
 
@@ -50,7 +50,7 @@ describe('connections', () => {
     const sockets = Array.from({ length: 30 }, () =>
       createConnection(running.broker.addresses.tcp?.port ?? 0, '127.0.0.1').on('error', () => undefined),
     )
-    await vi.waitFor(() => expect(running.broker.stats().refused['connectsPerSecond']).toBeGreaterThan(0))
+    await eventually(() => expect(running.broker.stats().refused['connectsPerSecond']).toBeGreaterThan(0))
     first.write(publish('a', 'x', 1))
     await first.waitFor('puback')
     for (const socket of sockets) socket.destroy()
@@ -98,7 +98,7 @@ describe('packets', () => {
     const before = process.memoryUsage().rss
     const announced = Buffer.concat([Buffer.from([0x32, 0x80, 0x80, 0x80, 0x07]), Buffer.from([0, 1, 0x61, 0, 1]), Buffer.alloc(1_000)]) // 14.7 MB
     for (const device of devices) device.bytes(announced)
-    await vi.waitFor(() => expect(running.broker.stats().partialBytes).toBeGreaterThan(200_000))
+    await eventually(() => expect(running.broker.stats().partialBytes).toBeGreaterThan(200_000))
     expect(running.broker.stats().partialBytes).toBeLessThan(300_000)
     for (const device of devices) await isClosed(device)
     expect(process.memoryUsage().rss - before).toBeLessThan(50_000_000)
@@ -115,7 +115,7 @@ describe('packets', () => {
     await device.publishAsync('big', Buffer.alloc(300_000, 'x'), { qos: 1, retain: true })
     await device.publishAsync('big2', Buffer.alloc(5_001, 'x'), { qos: 2 })
     await device.publishAsync('small', Buffer.alloc(5_000, 'x'), { qos: 1 })
-    await vi.waitFor(() => expect(got).toEqual(['small']))
+    await eventually(() => expect(got).toEqual(['small']))
     expect(running.messages.map((m) => [m.topic, m.payload.length, m.cutFromBytes])).toEqual([
       ['big', 4_096, 300_000],
       ['big2', 4_096, 5_001],
@@ -128,7 +128,7 @@ describe('packets', () => {
     const running = await place.start({ limits: { payloadBytesMax: 5_000 } })
     const device = await running.client({ will: { topic: 'w', payload: Buffer.alloc(5_001), qos: 0, retain: false }, reconnectPeriod: 0 })
     device.stream.destroy()
-    await vi.waitFor(() => expect(running.messages.map((m) => [m.payload.length, m.cutFromBytes])).toEqual([[4_096, 5_001]]))
+    await eventually(() => expect(running.messages.map((m) => [m.payload.length, m.cutFromBytes])).toEqual([[4_096, 5_001]]))
   })
 
   it('of which a client has too many under way are not read', async () => {
@@ -141,10 +141,10 @@ describe('packets', () => {
     })
     const device = await connected(running)
     for (let id = 1; id <= 100; id++) device.write(publish('a', 'x', id))
-    await vi.waitFor(() => expect(handed).toBe(10))
+    await eventually(() => expect(handed).toBe(10))
     await new Promise((resolve) => setTimeout(resolve, 50)) // Time enough to read on, which must not happen.
     expect(handed).toBe(10)
-    await vi.waitFor(() => {
+    await eventually(() => {
       for (const resolve of held.splice(0)) resolve()
       expect(device.packets.filter((p) => p.cmd === 'puback')).toHaveLength(100)
     })
@@ -192,7 +192,7 @@ describe('topics', () => {
     device.bytes(publishBytes(Buffer.from('a\0b')))
     device.bytes(publishBytes(Buffer.from('last')))
     await device.waitFor('puback', 3)
-    await vi.waitFor(() => expect(got).toEqual(['last']))
+    await eventually(() => expect(got).toEqual(['last']))
     expect(running.messages.map((m) => m.topic)).toEqual(['a/\uFFFD(', 'a\0b', 'last'])
   })
 })
@@ -204,7 +204,7 @@ describe('subscribers', () => {
     const filters = ['a', 'b', 'c', '$SYS/#'].map((topic) => ({ topic, qos: 1 as const }))
     device.write({ cmd: 'subscribe', messageId: 1, subscriptions: filters })
     expect(await device.waitFor('suback')).toMatchObject([{ granted: [1, 1, 128, 128] }])
-    await vi.waitFor(() => expect(running.broker.stats().store['persistentSubscriptions']).toBe(2))
+    await eventually(() => expect(running.broker.stats().store['persistentSubscriptions']).toBe(2))
   })
 
   it('that read too slowly lose messages and then the connection, and never slow a device', async () => {
@@ -222,16 +222,16 @@ describe('subscribers', () => {
     slow.socket.pause()
     const device = await running.client()
     const text = Buffer.alloc(60_000, 'x')
-    await vi.waitFor(
+    await eventually(
       async () => {
         for (let n = 0; n < 20; n++) await device.publishAsync('q0/x', text, { qos: 1 })
         expect(running.broker.stats().droppedForSlowSubscribers).toBeGreaterThan(0)
       },
-      { timeout: 10_000, interval: 1 },
+      { interval: 1 },
     )
     expect(running.broker.health().connections).toBe(2)
     await device.publishAsync('q1/x', 'must not be lost in silence', { qos: 1 })
-    await vi.waitFor(() => expect(running.broker.health().connections).toBe(1))
+    await eventually(() => expect(running.broker.health().connections).toBe(1))
   })
 })
 

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { connect, connectAsync } from 'mqtt'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { makePlace, type Place, type Running } from './broker-harness.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { eventually, makePlace, type Place, type Running } from './broker-harness.ts'
 
 let place: Place
 beforeEach(() => {
@@ -21,7 +21,7 @@ const subscribed = async (
   const reader = await client()
   reader.on('message', (topic, payload, { retain, qos }) => got.push({ topic, text: payload.toString(), retain, qos }))
   await reader.subscribeAsync(filter, { qos: 1 })
-  await vi.waitFor(() => expect(got.length).toBeGreaterThanOrEqual(count))
+  await eventually(() => expect(got.length).toBeGreaterThanOrEqual(count))
   return got
 }
 
@@ -76,7 +76,7 @@ describe('persistent sessions', () => {
     const text = await new Promise((resolve) => last.once('message', (_topic, payload) => resolve(payload.toString())))
     expect(text).toBe('kept')
     await last.endAsync()
-    await vi.waitFor(() => expect(broker.stats().store['sessions']).toBe(0))
+    await eventually(() => expect(broker.stats().store['sessions']).toBe(0))
   })
 
   it('get what was sent while the client was away, also after a restart, in order and once', async () => {
@@ -92,10 +92,10 @@ describe('persistent sessions', () => {
     const got: string[] = []
     const reader = connect(second.url, { clientId: 'd', clean: false })
     reader.on('message', (_topic, payload) => got.push(payload.toString()))
-    await vi.waitFor(() => expect(got).toEqual(['one', 'two']))
+    await eventually(() => expect(got).toEqual(['one', 'two']))
     await second.broker.send('tasks/3', Buffer.from('three'), 1)
-    await vi.waitFor(() => expect(got).toEqual(['one', 'two', 'three']))
-    await vi.waitFor(() => expect(second.broker.stats().store['queuedBytes']).toBe(0))
+    await eventually(() => expect(got).toEqual(['one', 'two', 'three']))
+    await eventually(() => expect(second.broker.stats().store['queuedBytes']).toBe(0))
     await reader.endAsync(true)
   })
 })
@@ -149,14 +149,14 @@ describe('retained messages', () => {
     const device = await client({ protocolVersion: 5 })
     await device.publishAsync('s/1', 'x', { qos: 1, retain: true, properties: { messageExpiryInterval: 1 } })
     expect(broker.stats().store['retainedMessages']).toBe(1)
-    await vi.waitFor(
+    await eventually(
       async () => {
         const reader = await client({ protocolVersion: 5 })
         await reader.subscribeAsync('s/#')
         await reader.endAsync()
         expect(broker.stats().store['retainedMessages']).toBe(0)
       },
-      { timeout: 5_000, interval: 200 },
+      { interval: 200 },
     )
   })
 })
@@ -168,9 +168,9 @@ describe('wills', () => {
     const running = await place.start()
     const device = await running.client({ clientId: 'd', will, reconnectPeriod: 0 })
     device.stream.destroy()
-    await vi.waitFor(() => expect(running.messages).toHaveLength(1))
+    await eventually(() => expect(running.messages).toHaveLength(1))
     expect(running.messages[0]).toMatchObject({ topic: 'dead', qos: 1, retain: true, dup: false, packetId: null, clientId: 'd' })
-    await vi.waitFor(() => expect(running.broker.stats().accepted.wills).toBe(1))
+    await eventually(() => expect(running.broker.stats().accepted.wills).toBe(1))
     expect(await subscribed(running, 'dead', 1)).toEqual([{ topic: 'dead', text: 'offline', retain: true, qos: 1 }])
   })
 
@@ -214,7 +214,7 @@ describe('live subscribers', () => {
     await reader.subscribeAsync(['a/+/c', 'x/#'])
     const device = await client()
     for (const topic of ['a/b/c', 'a/b/d', 'x', 'x/y/z', 'y']) await device.publishAsync(topic, '1', { qos: 1, retain: true })
-    await vi.waitFor(() => expect(got).toEqual(['a/b/c false', 'x false', 'x/y/z false']))
+    await eventually(() => expect(got).toEqual(['a/b/c false', 'x false', 'x/y/z false']))
   })
 
   it('get messages of many publishers, none lost to the broker’s own numbering', async () => {
@@ -230,6 +230,6 @@ describe('live subscribers', () => {
     await Promise.all(
       devices.flatMap((device) => Array.from({ length: 100 }, (_, n) => device.publishAsync(n % 2 ? 'k/1' : 'l/1', 'x', { qos: 1 }))),
     )
-    await vi.waitFor(() => expect(got).toBe(400))
+    await eventually(() => expect(got).toBe(400))
   })
 })

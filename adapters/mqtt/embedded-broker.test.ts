@@ -1,6 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { deviceLinkContract } from '../device-link.contract.ts'
-import { makePlace, type Place } from './broker-harness.ts'
+import { eventually, makePlace, type Place } from './broker-harness.ts'
 
 deviceLinkContract('the embedded broker', async () => {
   const place = makePlace()
@@ -35,7 +35,7 @@ describe('acknowledgements', () => {
     for (const messageId of [11, 12, 13]) {
       device.write({ cmd: 'publish', topic: 'a', payload: 'x', qos: 1, dup: false, retain: false, messageId })
     }
-    await vi.waitFor(() => expect(held).toHaveLength(3))
+    await eventually(() => expect(held).toHaveLength(3))
     held[2]?.()
     held[1]?.()
     await new Promise((resolve) => setTimeout(resolve, 20))
@@ -48,7 +48,7 @@ describe('acknowledgements', () => {
     const { broker, client, messages } = await place.start({}, true)
     const device = await client({ protocolVersion: 5, clientId: 'd', clean: false, properties: { sessionExpiryInterval: 60 } })
     const published = device.publishAsync('a', 'early', { qos: 1 })
-    await vi.waitFor(() => expect(broker.stats().refused['notReady']).toBeGreaterThan(0))
+    await eventually(() => expect(broker.stats().refused['notReady']).toBeGreaterThan(0))
     broker.onMessage(async (message) => {
       messages.push(message)
     })
@@ -67,7 +67,7 @@ describe('acknowledgements', () => {
     for (const messageId of [1, 2, 3]) {
       device.write({ cmd: 'publish', topic: 'a', payload: 'x', qos: 1, dup: false, retain: false, messageId })
     }
-    await vi.waitFor(() => expect(device.closed()).toBe(true))
+    await eventually(() => expect(device.closed()).toBe(true))
     expect(device.packets.filter((p) => p.cmd === 'puback').every((p) => p.messageId === 1)).toBe(true)
     expect(broker.stats().handlerRejections).toBe(1)
   })
@@ -91,7 +91,7 @@ describe('QoS 2', () => {
     await device.connect()
     device.write(publish(7, false))
     device.write(publish(7, true))
-    await vi.waitFor(() => expect(messages).toHaveLength(1))
+    await eventually(() => expect(messages).toHaveLength(1))
     release()
     await device.waitFor('pubrec', 2)
     device.write(publish(7, true))
@@ -100,7 +100,7 @@ describe('QoS 2', () => {
     await device.waitFor('pubcomp')
     expect(messages).toHaveLength(1)
     device.write(publish(7, false)) // After PUBCOMP the id is free: a new message.
-    await vi.waitFor(() => expect(messages).toHaveLength(2))
+    await eventually(() => expect(messages).toHaveLength(2))
     release()
     await device.waitFor('pubrec', 4)
   })
