@@ -126,12 +126,9 @@ describe('the outbox on disk', () => {
           } else if (kind === 'restart') {
             outbox.close()
             outbox = open(own, 1_000_000)
-            // Positions start anew; acknowledgements beyond a hole are not kept, so those come again.
-            const kept = drain(outbox)
-            expect(kept.slice(-waiting.length || kept.length).filter((seq) => waiting.some((w) => w.seq === seq))).toEqual(
-              waiting.map(({ seq }) => seq).filter((seq) => kept.includes(seq)),
-            )
-            for (const { seq } of waiting) expect(kept).toContain(seq)
+            // Positions start anew; what was acknowledged behind the oldest unacknowledged one is not kept and comes again.
+            const oldest = waiting[0]?.seq
+            expect(drain(outbox)).toEqual(oldest === undefined ? [] : range(oldest, n))
             outbox.rewind()
             waiting = []
             for (let kept = outbox.next(); kept !== undefined; kept = outbox.next()) {
@@ -143,7 +140,7 @@ describe('the outbox on disk', () => {
         }
         outbox.close()
       }),
-      { numRuns: 40 },
+      { numRuns: 100 },
     )
   })
 
