@@ -6,8 +6,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { QueryApiDeps } from './deps.ts'
 import { ProblemError } from './domain/problems.ts'
 
-const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]'])
-export const isLoopbackHost = (host: string): boolean => host === '::1' || host.startsWith('127.') || loopbackNames.has(host)
+const loopbackNames = new Set(['localhost', '::1', '[::1]'])
+/** All of 127.0.0.0/8, but not a name that only begins like it. */
+export const isLoopbackHost = (host: string): boolean => loopbackNames.has(host) || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** uPlot sets styles through the DOM, which needs no `unsafe-inline`. */
 const pagePolicy =
