@@ -2,6 +2,7 @@
  * `npm start`: settings, every part in order, a signal, every part stopped. `npm start -- --check` validates the settings
  * and the topic mapping and exits.
  */
+import { portHolder } from '../adapters/system/port-holder.ts'
 import { readTextFile } from '../adapters/system/text-file.ts'
 import { loadConfig } from '../runtime/config.ts'
 import { AppError } from '../runtime/errors.ts'
@@ -49,7 +50,16 @@ const banner = ({ urls, token }: Recorder): string =>
     '',
   ].join('\n')
 
+/** The message of a taken port ends with its address; /proc often knows by whom. */
+const holderOf = (error: AppError): { heldBy?: string } => {
+  const port = error.code === 'PORT_IN_USE' ? /:(\d{1,5})\b/.exec(error.message)?.[1] : undefined
+  const heldBy = port === undefined ? null : portHolder(Number(port))
+  return heldBy === null ? {} : { heldBy }
+}
+
 main().catch((error: unknown) => {
-  createLogger('info').fatal(describeError(error), error instanceof AppError ? 'the recorder cannot start' : 'the recorder failed')
+  const logger = createLogger('info')
+  if (error instanceof AppError) logger.fatal({ ...describeError(error), ...holderOf(error) }, 'the recorder cannot start')
+  else logger.fatal(describeError(error), 'the recorder failed')
   process.exit(1)
 })
