@@ -1,0 +1,62 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { classOf, fingerprintOf, normalise } from './log-classes.ts'
+
+describe('log classes', () => {
+  it.each([
+    ['Kernel panic - not syncing: Fatal exception', 'panic'],
+    ['Unable to handle kernel NULL pointer dereference at virtual address 00000000', 'oops'],
+    ['Internal error: Oops: 17 [#1] PREEMPT SMP ARM', 'oops'],
+    ['Out of memory: Killed process 812 (hostapd) total-vm:11kB', 'oom'],
+    ['watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [swapper/1:0]', 'stall'],
+    ['NETDEV WATCHDOG: wwan0 (qmi_wwan): transmit queue 0 timed out', 'modem-tx'],
+    ['usb 1-1.2: USB disconnect, device number 4', 'usb-gone'],
+    ['usb 1-1: device descriptor read/64, error -71', 'usb-error'],
+    ['EXT4-fs (sda1): Remounting filesystem read-only', 'read-only-fs'],
+    ['EXT4-fs error (device sda1): ext4_find_entry', 'flash'],
+    ['nf_conntrack: table full, dropping packet', 'conntrack'],
+    ['swapper: page allocation failure: order:4', 'alloc'],
+    ['curl[42]: segfault at 0 ip 00000000', 'segv'],
+    ['Instance dnsmasq::cfg s in a crash loop 6 crashes, 0 seconds', 'crash-loop'],
+    ['thermal thermal_zone0: critical temperature reached (120 C)', 'thermal'],
+    ["Bad password attempt for 'root' from 192.0.2.1:4711", 'auth'],
+    ['usb 1-1: new high-speed USB device number 5', ''],
+  ])('%s', (message, expected) => {
+    expect(classOf(message)).toBe(expected)
+  })
+})
+
+describe('fingerprint', () => {
+  it('is the same for lines that differ in stamps, numbers, addresses and pids', () => {
+    const same = [
+      '[   12.345678] wlan0: STA 00:11:22:33:44:55 associated (aid 1), pid 4711 at 0xdeadbeef',
+      '[99999.000001] wlan0: STA aa:bb:cc:dd:ee:ff associated (aid 27), pid 5 at 0x0',
+    ]
+    expect(new Set(same.map(fingerprintOf)).size).toBe(1)
+    expect(normalise(same[0] ?? '')).toBe('#wlan#: STA # associated (aid #), pid # at #')
+  })
+
+  it('differs for another wording, and is stable for ever', () => {
+    expect(fingerprintOf('link up')).not.toBe(fingerprintOf('link down'))
+    expect(fingerprintOf('link is up')).toBe(12736786872153942686n)
+  })
+
+  it('takes any text, within 64 bits', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
+        const fingerprint = fingerprintOf(text)
+        expect(fingerprint >= 0n && fingerprint < 2n ** 64n).toBe(true)
+        classOf(text)
+      }),
+    )
+  })
+
+  it('is quick on long and hostile lines', () => {
+    const started = performance.now()
+    for (const text of ['a1'.repeat(500_000), '0x'.repeat(500_000), 'WARNING: '.repeat(50_000), ' '.repeat(1_000_000)]) {
+      fingerprintOf(text)
+      classOf(text)
+    }
+    expect(performance.now() - started).toBeLessThan(1_000)
+  })
+})
