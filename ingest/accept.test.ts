@@ -175,6 +175,12 @@ describe('accept', () => {
     expect([await at.events(), await at.deadLetters(), at.counted]).toEqual([[], [], ['ignored']])
   })
 
+  it('takes an empty retained message as the deletion that it is, and another empty one as a fault', async () => {
+    await at.accept(message(`${device}/status`, '', { retain: true }))
+    await at.accept(message(`${device}/status`, ''))
+    expect([await at.events().then((events) => events.length), at.counted]).toEqual([1, ['ignored', 'PAYLOAD_EMPTY']])
+  })
+
   it('makes an event of each line of a batch, with its own seq', async () => {
     const lines = [1, 2]
       .map((seq) => JSON.stringify({ topic: 'hardware/loadavg', payload: { ts: 1767602403000, bootId: 'b', seq, load1: seq } }))

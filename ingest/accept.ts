@@ -37,6 +37,10 @@ export const createAccept = (deps: AcceptDeps) => {
   const pseudonym = (clear: string): string => deps.keys.pseudonym(clear)
 
   return async (message: DeviceMessage): Promise<void> => {
+    if (message.retain && message.payload.byteLength === 0) {
+      deps.counters.ignored() // MQTT's way to delete a retained message [MQTT-3.3.1-10]: it says nothing of the device.
+      return
+    }
     const incoming = toIncoming(message)
     const context = { topicMap: deps.topicMap, receivedAtMs: message.receivedAtMs, pseudonym }
     if (message.cutFromBytes !== null) return quarantine(deps, incoming, tooLarge(message, message.cutFromBytes, context))
