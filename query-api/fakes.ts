@@ -16,7 +16,7 @@ export const fakeWarehouse = (answer: (sql: string, params: Record<string, unkno
     try {
       return Promise.resolve(answer(sql, params) as T[])
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
   },
   command: () => Promise.reject(new Error('the query API never commands')),

@@ -231,19 +231,47 @@ afterAll(async () => {
   await stop()
 }, 30_000)
 
-// biome-ignore lint: answers are compared whole or by part, never used as types
-type Answer = any
+/** What the tests pick out of answers by name; the rest is compared whole. */
+type Item = {
+  deviceId: string
+  metric: string
+  name: string
+  message: string
+  state: string
+  bootId: string
+  plmn: string | null
+  rsrpDbm: number | null
+  cell: { name: string | null }
+}
+type Answer = {
+  items: Item[]
+  nextCursor: string | null
+  devicesReported: number
+  devicesExpected: number
+  measurements: Item[]
+  facts: Item[]
+  counters: unknown
+  radio: unknown
+  presence: unknown
+  firmware: unknown
+  boot: unknown
+  ledger: unknown
+  total: unknown
+  source: string
+  series: { points: { value: number | null }[] }[]
+  points: unknown
+}
 const get = async (path: string): Promise<Answer> => {
   const answer = await app.inject({ url: `/api/v1/${path}`, headers: { host: 'localhost', authorization: `Bearer ${testToken}` } })
   if (answer.statusCode !== 200) throw new Error(`${String(answer.statusCode)} ${answer.body}`)
-  return answer.json()
+  return answer.json<Answer>()
 }
 
 describe('devices', () => {
   it('are found by any part of what names them, whatever its writing', async () => {
     for (const q of ["o'brien", '2233', '00:11:22:33:44:55', '0011.2233.4455', 'SN-1', 'neihu', '3527', 'RAIL']) {
       const { items } = await get(`devices?q=${encodeURIComponent(q)}`)
-      expect([q, items.map((item: Answer) => item.deviceId)]).toEqual([q, expect.arrayContaining([device])])
+      expect([q, items.map((item) => item.deviceId)]).toEqual([q, expect.arrayContaining([device])])
     }
     for (const q of ["' OR 1=1 --", '%', '\\', '_']) expect([q, (await get(`devices?q=${encodeURIComponent(q)}`)).items]).toEqual([q, []])
   })
@@ -282,8 +310,7 @@ describe('devices', () => {
   })
 
   it('that speak without being in the inventory are unregistered, retired ones are listed apart', async () => {
-    const ids = async (filter: string): Promise<string[]> =>
-      (await get(`devices?sort=id&${filter}`)).items.map((item: Answer) => item.deviceId)
+    const ids = async (filter: string): Promise<string[]> => (await get(`devices?sort=id&${filter}`)).items.map((item) => item.deviceId)
     expect(await ids('')).toEqual([device, other, '00-11-22-33-44-77'])
     expect(await ids('registered=false')).toEqual([other])
     expect(await ids('retired=true')).toEqual(['00-11-22-33-44-88'])
@@ -294,12 +321,12 @@ describe('devices', () => {
   it('are each shown once over pages, in every order', async () => {
     for (const sort of ['name', 'id', 'site', 'model', 'firmware', 'presence', 'lastSeenAt']) {
       for (const order of ['asc', 'desc']) {
-        const whole = (await get(`devices?sort=${sort}&order=${order}`)).items.map((item: Answer) => item.deviceId)
+        const whole = (await get(`devices?sort=${sort}&order=${order}`)).items.map((item) => item.deviceId)
         const paged: string[] = []
         let cursor: string | null = ''
         while (cursor !== null) {
           const page: Answer = await get(`devices?sort=${sort}&order=${order}&limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`)
-          paged.push(...page.items.map((item: Answer) => item.deviceId as string))
+          paged.push(...page.items.map((item) => item.deviceId))
           cursor = page.nextCursor
         }
         expect([sort, order, paged]).toEqual([sort, order, whole])
@@ -312,7 +339,7 @@ describe('devices', () => {
 describe('state', () => {
   it('is each last report with its age, a missing one with the value before it', async () => {
     const state = await get(`devices/${device}/state`)
-    const temperature = state.measurements.find((row: Answer) => row.metric === 'hw.temperature')
+    const temperature = state.measurements.find((row) => row.metric === 'hw.temperature')
     expect(temperature).toEqual({
       metric: 'hw.temperature',
       attributes: {},
@@ -323,14 +350,9 @@ describe('state', () => {
       ageSeconds: 60,
       lastKnown: { value: 48.5, observedAt: iso(nowMs - 5 * dayMs), ageSeconds: 5 * 86_400 },
     })
-    const old = state.measurements.find((row: Answer) => row.metric === 'old.metric')
+    const old = state.measurements.find((row) => row.metric === 'old.metric')
     expect(old).toMatchObject({ attributes: { a: '1' }, value: 8, unit: null, ageSeconds: 30 * 86_400 - 3600 })
-    expect(state.measurements.map((row: Answer) => row.metric)).toEqual([
-      'hw.temperature',
-      'old.metric',
-      'rain',
-      'system.cpu.load_average.1m',
-    ])
+    expect(state.measurements.map((row) => row.metric)).toEqual(['hw.temperature', 'old.metric', 'rain', 'system.cpu.load_average.1m'])
     expect(state.counters).toEqual([
       {
         metric: 'system.network.io',
@@ -354,12 +376,12 @@ describe('state', () => {
     expect(state.presence).toEqual({ state: 'online', since: iso(nowMs - 5 * hourMs), reason: null, sessionId: 's' })
     expect(state.firmware).toEqual({ version: '1.1', observedAt: iso(nowMs - hourMs), ageSeconds: 3600 })
     expect(state.boot).toMatchObject({ bootId: 'b1', uptimeBeforeSeconds: 12.5, evidence: 'told', ageSeconds: 18_000 })
-    expect(state.facts.find((fact: Answer) => fact.name === 'modem.imei')).toMatchObject({ value: '3527...12', masked: true })
+    expect(state.facts.find((fact) => fact.name === 'modem.imei')).toMatchObject({ value: '3527...12', masked: true })
   })
 
   it('at a moment includes that millisecond and nothing after it', async () => {
     const load = async (atMs: number) =>
-      (await get(`devices/${device}/state?at=${iso(atMs)}`)).measurements.find((row: Answer) => row.metric === 'system.cpu.load_average.1m')
+      (await get(`devices/${device}/state?at=${iso(atMs)}`)).measurements.find((row) => row.metric === 'system.cpu.load_average.1m')
     const changeMs = nowMs - 5 * minuteMs
     expect(await load(changeMs)).toMatchObject({ value: 3, ageSeconds: 0 })
     expect(await load(changeMs - 1)).toMatchObject({ value: 1, ageSeconds: 299.999 })
@@ -401,9 +423,9 @@ describe('series', () => {
       { at: '2025-03-30T22:00:00.000Z', value: 100, samples: 1, missing: 0 },
     ]
     const hourly = await get(`${asked}&from=2025-03-28T23:00:00Z&to=2025-03-31T22:00:00Z`)
-    expect([hourly.source, hourly.series[0].points]).toEqual(['1h', expected])
+    expect([hourly.source, hourly.series[0]?.points]).toEqual(['1h', expected])
     const raw = await get(`${asked}&from=2025-03-28T23:00:00Z&to=2025-03-31T21:59:59Z`)
-    expect([raw.source, raw.series[0].points]).toEqual(['raw', expected])
+    expect([raw.source, raw.series[0]?.points]).toEqual(['raw', expected])
   })
 
   it('begin at from and end before to', async () => {
@@ -424,7 +446,7 @@ describe('series', () => {
     ['p95', 3],
   ])('%s of 1 and 3 is %d', async (aggregate, value) => {
     const { series } = await get(`devices/${device}/metrics?metric=system.cpu.load_average.1m&step=1h&aggregate=${aggregate}`)
-    expect(series[0].points[0].value).toBe(value)
+    expect(series[0]?.points[0]?.value).toBe(value)
   })
 
   it('of counters are increases over the time that was seen, with what happened to them', async () => {
@@ -467,7 +489,7 @@ describe('series', () => {
 
 describe('histories', () => {
   it('of log lines are searched by text in either case, % and _ as they are, and by severity', async () => {
-    const found = async (filter: string) => (await get(`devices/${device}/logs?${filter}`)).items.map((item: Answer) => item.message)
+    const found = async (filter: string) => (await get(`devices/${device}/logs?${filter}`)).items.map((item) => item.message)
     expect(await found('')).toEqual(['<b>bold</b>', 'a%b', 'link down', 'Link UP 100%'])
     expect(await found('order=asc&text=LINK')).toEqual(['Link UP 100%', 'link down'])
     expect(await found('text=0%25')).toEqual(['Link UP 100%'])
@@ -482,13 +504,13 @@ describe('histories', () => {
     let cursor: string | null = ''
     while (cursor !== null) {
       const page: Answer = await get(`devices/${device}/logs?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`)
-      seen.push(...page.items.map((item: Answer) => item.message as string))
+      seen.push(...page.items.map((item) => item.message))
       cursor = page.nextCursor
     }
     expect(seen).toEqual(['<b>bold</b>', 'a%b', 'link down', 'Link UP 100%'])
     const first = await get(`devices/${device}/radio?limit=2`)
     const rest = await get(`devices/${device}/radio?limit=2&cursor=${first.nextCursor}`)
-    expect([...first.items, ...rest.items].map((item: Answer) => [item.rsrpDbm, item.cell.name])).toEqual([
+    expect([...first.items, ...rest.items].map((item) => [item.rsrpDbm, item.cell.name])).toEqual([
       [-100, 'Sector B'],
       [null, 'Any network'],
       [-90, 'Any network'],
@@ -497,13 +519,8 @@ describe('histories', () => {
   })
 
   it('of presence and boots are newest first', async () => {
-    expect((await get(`devices/${device}/presence`)).items.map((item: Answer) => item.state)).toEqual([
-      'online',
-      'online',
-      'offline',
-      'online',
-    ])
-    expect((await get(`devices/${device}/boots`)).items.map((item: Answer) => item.bootId)).toEqual(['b1'])
+    expect((await get(`devices/${device}/presence`)).items.map((item) => item.state)).toEqual(['online', 'online', 'offline', 'online'])
+    expect((await get(`devices/${device}/boots`)).items.map((item) => item.bootId)).toEqual(['b1'])
   })
 })
 
@@ -586,7 +603,7 @@ describe('the fleet', () => {
   it('has sites, cells and places', async () => {
     expect((await get('sites?q=neihu')).items).toMatchObject([{ siteId: 's1', devicesExpected: 2, devicesReported: 1 }])
     expect((await get('cells?q=sector')).items).toMatchObject([{ cellId: 1002, plmn: '00101', name: 'Sector B' }])
-    expect((await get('cells?limit=2')).items.map((item: Answer) => item.plmn)).toEqual([null, '00101'])
+    expect((await get('cells?limit=2')).items.map((item) => item.plmn)).toEqual([null, '00101'])
     expect((await get('places')).items).toMatchObject([{ place, messages: 1 }])
   })
 })
