@@ -3,25 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Row, Warehouse } from '../model/ports.ts'
 import { AppError } from '../runtime/errors.ts'
 import { migrate } from './clickhouse/migrations.ts'
+import { measurementRow } from './warehouse-rows.ts'
 
 export type WarehouseUnderTest = { warehouse: Warehouse; stop: () => Promise<void> }
 
 const nowMs = Date.now()
-
-export const measurementRow = (offset: number, over: Row = {}): Row => ({
-  tenant: 'default',
-  subject: '00-11-22-33-44-55',
-  metric: 'hw.temperature',
-  attributes: '',
-  observed_at: nowMs - 3_600_000 + offset * 1000,
-  received_at: nowMs - 3_600_000 + offset * 1000 + 40,
-  value: offset % 5 === 4 ? null : offset / 4,
-  quality: offset % 5 === 4 ? 'missing' : 'ok',
-  log_id: 'log-1',
-  partition: 0,
-  offset,
-  ...over,
-})
 
 export const warehouseContract = (name: string, start: () => Promise<WarehouseUnderTest>): void => {
   // Generous: the machine may be busy, and an insert with its views is a dozen files.

@@ -3,7 +3,7 @@
  * without a parent's pipe it ends at once, and it ends when the pipe closes, also after a kill -9 of the parent.
  * A Ctrl-C reaches the whole process group; only the parent decides when the child stops, so signals are ignored.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -71,13 +71,12 @@ const openWhenFree = async (config: ChildConfig): Promise<Engine> => {
     try {
       return openEngine({ path: config.path, database: config.database, memoryBytesMax: config.memoryBytesMax })
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      if (!/Cannot lock file|code: 76/i.test(message)) throw error
-      if (Date.now() >= until)
-        throw new Refused(
-          'DATA_DIR_IN_USE',
-          `Expected the warehouse folder ${config.path} to be free, but it is held by ${holderOf(config.path)}`,
-        )
+      // The engine says only that it failed; whether a lock is the reason, the kernel knows.
+      const holder = holderOf(join(config.path, 'status'))
+      if (holder === null) throw error
+      if (Date.now() >= until) {
+        throw new Refused('DATA_DIR_IN_USE', `Expected the warehouse folder ${config.path} to be free, but it is held by ${holder}`)
+      }
       await delay(lockRetryMs)
     }
   }
@@ -91,13 +90,16 @@ class Refused extends Error {
   }
 }
 
-/** The engine writes its process id into the file that it locks. */
-const holderOf = (path: string): string => {
+/** Who has locked the file, from Linux' list of locks: `1: FLOCK ADVISORY WRITE 4711 fe:00:1234 0 EOF`. Null: nobody. */
+const holderOf = (file: string): string | null => {
   try {
-    const pid = /PID: (\d+)/.exec(readFileSync(join(path, 'status'), 'utf8'))?.[1]
-    return pid === undefined ? 'another process' : `process ${pid}`
+    const inode = statSync(file).ino
+    const line = readFileSync('/proc/locks', 'utf8')
+      .split('\n')
+      .find((lock) => lock.includes(`:${inode} `))
+    return line === undefined ? null : `process ${/ (?:READ|WRITE) +(-?\d+) /.exec(line)?.[1] ?? 'unknown'}`
   } catch {
-    return 'another process'
+    return null
   }
 }
 

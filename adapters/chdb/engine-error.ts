@@ -15,7 +15,8 @@ export class EngineError extends Error {
 /** From chdb's text `Code: 62. DB::Exception: ... (SYNTAX_ERROR)`; anything else is code 1002, UNKNOWN_EXCEPTION. */
 export const toEngineError = (error: unknown): EngineError => {
   if (error instanceof EngineError) return error
-  const text = error instanceof Error ? error.message : String(error)
+  // Errors of a file's content come with the prefix twice.
+  const text = (error instanceof Error ? error.message : String(error)).replace(/^(Code: \d+\. DB::Exception: )\1/, '$1')
   const parts = /Code: (\d+)\. DB::Exception: ([\s\S]*?)\s*(?:\(([A-Z][A-Z0-9_]+)\))?\s*$/.exec(text)
   if (parts?.[1] === undefined) return new EngineError(1002, 'UNKNOWN_EXCEPTION', text)
   return new EngineError(Number(parts[1]), parts[3] ?? 'UNKNOWN_EXCEPTION', parts[2] ?? '')

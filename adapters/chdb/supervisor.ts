@@ -135,6 +135,7 @@ const startChild = (config: ChildConfig, options: WarehouseChildOptions): Promis
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     const lastWords = keepLastWords(child)
+    let refusal: AppError | undefined
     const ended = new Promise<string>((resolveEnded) => {
       child.once('error', (error) => resolveEnded(error.message))
       child.once('exit', (code, signal) => resolveEnded(`the warehouse process ended (${signal ?? `code ${code}`})${lastWords()}`))
@@ -152,14 +153,16 @@ const startChild = (config: ChildConfig, options: WarehouseChildOptions): Promis
           })
           return
         case 'refused':
-          // Only when it is gone: the next start must find folder and ports free.
-          void ended.then(() => reject(new AppError(message.code, message.message)))
+          refusal = new AppError(message.code, message.message)
           return
         case 'asked':
           options.onAsked?.(message)
       }
     })
-    void ended.then((reason) => reject(new AppError('WAREHOUSE_UNAVAILABLE', `Expected the warehouse process to start: ${reason}`)))
+    // Only when it is gone: the next start must find folder and ports free.
+    void ended.then((reason) =>
+      reject(refusal ?? new AppError('WAREHOUSE_UNAVAILABLE', `Expected the warehouse process to start: ${reason}`)),
+    )
     send(child, { kind: 'start', config })
   })
 

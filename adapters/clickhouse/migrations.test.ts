@@ -1,0 +1,106 @@
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startForTest } from '../chdb/start-for-test.ts'
+import { migrate } from './migrations.ts'
+
+describe('migrations', { timeout: 60_000 }, () => {
+  let started: Awaited<ReturnType<typeof startForTest>>
+  let directory: string
+  let database: string
+  let count = 0
+  beforeAll(async () => {
+    started = await startForTest({ listen: null })
+  }, 60_000)
+  afterAll(() => started.stop())
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'fleet-migrations-'))
+    database = `migrated_${++count}`
+    return () => rmSync(directory, { recursive: true, force: true })
+  })
+
+  const write = (name: string, text: string): void => writeFileSync(join(directory, name), text)
+  const run = (options = {}) => migrate(started.warehouse, { database, directory, ...options })
+  const tablesNow = async (): Promise<string[]> =>
+    (
+      await started.warehouse.query<{ name: string }>('SELECT name FROM system.tables WHERE database = {database:String} ORDER BY name', {
+        database,
+      })
+    ).map(({ name }) => name)
+
+  it('run once each, in order, from an empty database, and nothing the second time', async () => {
+    write('0001_one.sql', '-- A comment; with a semicolon\nCREATE TABLE IF NOT EXISTS {db}.one (a UInt8) ENGINE = MergeTree ORDER BY a;\n')
+    expect(await run()).toEqual(['0001_one.sql'])
+    write(
+      '0002_two.sql',
+      "INSERT INTO {db}.one VALUES (1);\nCREATE TABLE IF NOT EXISTS {db}.two (a String DEFAULT 'x; y') ENGINE = MergeTree ORDER BY a;\n",
+    )
+    expect(await run()).toEqual(['0002_two.sql'])
+    expect(await run()).toEqual([])
+    expect(await tablesNow()).toEqual(['migrations', 'one', 'two'])
+  })
+
+  it('refuse a file that was changed after it had been applied', async () => {
+    write('0001_one.sql', 'CREATE TABLE IF NOT EXISTS {db}.one (a UInt8) ENGINE = MergeTree ORDER BY a;\n')
+    await run()
+    write('0001_one.sql', 'CREATE TABLE IF NOT EXISTS {db}.one (a UInt16) ENGINE = MergeTree ORDER BY a;\n')
+    await expect(run()).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: 'Migration 0001_one.sql was changed after it had been applied',
+    })
+  })
+
+  it('refuse a warehouse of a newer release', async () => {
+    write('0001_one.sql', 'CREATE TABLE IF NOT EXISTS {db}.one (a UInt8) ENGINE = MergeTree ORDER BY a;\n')
+    await run()
+    rmSync(join(directory, '0001_one.sql'))
+    await expect(run()).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: expect.stringContaining('made by a newer one') as string,
+    })
+  })
+
+  it('refuse a gap in the numbers', async () => {
+    write('0002_two.sql', 'SELECT 1;\n')
+    await expect(run()).rejects.toMatchObject({ code: 'MIGRATION_FAILED' })
+  })
+
+  it('name the statement that failed, and go on from that file when it is mended', async () => {
+    write('0001_one.sql', 'CREATE TABLE IF NOT EXISTS {db}.one (a UInt8) ENGINE = MergeTree ORDER BY a;\nCREATE NONSENSE;\n')
+    await expect(run()).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: expect.stringMatching(/^0001_one\.sql, statement 2 of 2: /) as string,
+    })
+    write('0001_one.sql', 'CREATE TABLE IF NOT EXISTS {db}.one (a UInt8) ENGINE = MergeTree ORDER BY a;\n')
+    expect(await run()).toEqual(['0001_one.sql'])
+  })
+
+  it('run once when several start at the same time', async () => {
+    write('0001_one.sql', 'CREATE TABLE {db}.one (a UInt8) ENGINE = MergeTree ORDER BY a;\n')
+    const applied = await Promise.all([run(), run(), run()])
+    expect(applied.flat()).toEqual(['0001_one.sql'])
+  })
+
+  it('wait for the lock, say so, and take over one that is stale', async () => {
+    write('0001_one.sql', 'SELECT 1;\n')
+    await started.warehouse.command(`CREATE DATABASE ${database}`)
+    await started.warehouse.command(`CREATE TABLE ${database}.migrations_lock (at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY at`)
+    await expect(run({ lockWaitMs: 300 })).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: expect.stringContaining('Another process has been migrating') as string,
+    })
+    expect(await run({ lockStaleAfterMs: 0 })).toEqual(['0001_one.sql'])
+  })
+
+  it('of the project lead from empty to all tables, and repeat without a change', async () => {
+    const own = fileURLToPath(new URL('../../schemas/clickhouse', import.meta.url))
+    for (const name of readdirSync(own)) copyFileSync(join(own, name), join(directory, name))
+    expect(await run()).toEqual(readdirSync(directory).sort())
+    const tables = await tablesNow()
+    expect(await run()).toEqual([])
+    expect(await tablesNow()).toEqual(tables)
+    expect(tables).toContain('measurements')
+  })
+})
