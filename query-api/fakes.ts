@@ -13,11 +13,10 @@ export const fakeWarehouse = (answer: (sql: string, params: Record<string, unkno
     for (const [, name] of sql.matchAll(/\{(\w+):\w/g)) {
       if (name !== undefined && !(name in params)) return Promise.reject(new Error(`the query names {${name}}, which was not given`))
     }
-    try {
-      return Promise.resolve(answer(sql, params) as T[])
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    // What `answer` throws is the rejection.
+    return new Promise((resolve) => {
+      resolve(answer(sql, params) as T[])
+    })
   },
   command: () => Promise.reject(new Error('the query API never commands')),
   ping: () => Promise.resolve(true),
