@@ -65,7 +65,6 @@ export const createDeviceStage = (deps: DeviceStageDeps) => {
       const beyond = rowsBeyond(rows[table], marks[table])
       if (beyond.length === 0) return
       await warehouse.insert(table, beyond, { dedupToken: `${logId}:${topic}:${partition}:${from}-${to}:${table}` })
-      deps.onRows?.(table, beyond.length)
     })
     await store.finish({
       range,
@@ -90,6 +89,7 @@ export const createDeviceStage = (deps: DeviceStageDeps) => {
     while (index >= 0 && index < records.length) {
       own.prepared ??= prepareNext(own, records, index)
       await commit(partition, own.prepared, own.marks)
+      for (const table of stageTables) if (own.prepared.rows[table].length > 0) deps.onRows?.(table, own.prepared.rows[table].length)
       index += own.prepared.records
       own.next = own.prepared.to + 1
       own.finishedTickMs = own.prepared.tickMs

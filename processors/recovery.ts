@@ -123,21 +123,22 @@ const refillStage = async (deps: RecoveryDeps, partition: number, marks: Partial
 
 /**
  * What a table really holds, asked only where its mark falls short: a lost mark must not double rows that are there. Merges
- * of the ledger keep no last offset; without a mark of its own it is taken to reach as far as the messages.
+ * of the ledger keep no last offset; when it has rows and no mark, it is taken to reach as far as the messages.
  */
-const heldUpTo = async (
-  { warehouse, logId }: RecoveryDeps,
-  table: string,
-  partition: number,
-  mark: number | undefined,
-): Promise<number> => {
+const heldUpTo = async (deps: RecoveryDeps, table: string, partition: number, mark: number | undefined): Promise<number> => {
   if (table === 'ledger' && mark !== undefined) return mark
-  const from = table === 'ledger' ? 'messages' : table
+  const greatest = await greatestOffset(deps, table, partition)
+  const held = table === 'ledger' && greatest >= 0 ? await greatestOffset(deps, 'messages', partition) : greatest
+  return Math.max(mark ?? -1, held)
+}
+
+/** -1 when the table holds no row of this log's partition. */
+const greatestOffset = async ({ warehouse, logId }: RecoveryDeps, table: string, partition: number): Promise<number> => {
   const [held] = await warehouse.query<{ offset: number | string; held: number | string }>(
-    `SELECT max(offset) AS offset, count() AS held FROM ${from} WHERE log_id = {logId:String} AND partition = {partition:UInt16}`,
+    `SELECT max(offset) AS offset, count() AS held FROM ${table} WHERE log_id = {logId:String} AND partition = {partition:UInt16}`,
     { logId, partition },
   )
-  return Math.max(mark ?? -1, held === undefined || Number(held.held) === 0 ? -1 : Number(held.offset))
+  return held === undefined || Number(held.held) === 0 ? -1 : Number(held.offset)
 }
 
 type Commit = (states: ReadonlyMap<string, StageState | null>) => void

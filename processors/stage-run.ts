@@ -168,12 +168,14 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
     state.tickMs = Math.max(state.tickMs, event.receivedAtMs)
     projectMessage(message, 'tick', record.value)
     if (noteTick(state.watch, own, event.receivedAtMs)) judgeSilent(message, state)
-    return deps.counters.outcome('tick')
+    deps.counters.outcome('tick')
+    return
   }
   if (own?.kind === 'InventoryChanged') {
     projectMessage(message, 'inventory', record.value)
     for (const body of event.bodies) if (body.kind === 'InventoryChanged') projectInventory(message, body)
-    return deps.counters.outcome('inventory')
+    deps.counters.outcome('inventory')
+    return
   }
 
   const core = coreOf(overlay, event.subject.id)
@@ -185,7 +187,10 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
   const { storedCopy } = event.source
   if (!storedCopy) core.lastReceivedAtMs = Math.max(core.lastReceivedAtMs, event.receivedAtMs)
   const context: Context = { ...message, core, bootKey: 0 }
-  if (storedCopy) return projectStoredCopy(context)
+  if (storedCopy) {
+    projectStoredCopy(context)
+    return
+  }
   if (outcome !== 'duplicate' && outcome !== 'quarantined') projectAll(context)
   if (!event.bodies.some(({ kind }) => kind === 'Presence')) projectSign(context)
 }

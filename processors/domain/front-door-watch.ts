@@ -47,7 +47,7 @@ export const noteTick = (state: WatchState, tick: TickBody, atMs: number): boole
 export const endWatch = (state: WatchState): void => {
   const { running } = state
   if (running === null) return
-  for (const name of Object.keys(state.instances)) if (name !== running.instance) delete state.instances[name]
+  for (const name of Object.keys(state.instances)) if (name !== running.instance) Reflect.deleteProperty(state.instances, name)
   state.running = null
 }
 
@@ -61,5 +61,5 @@ const startWatch = (state: WatchState, tick: TickBody, atMs: number): void => {
   if (names.length <= instancesMax) return
   const tickOf = (name: string): number => state.instances[name]?.lastTickMs ?? 0
   const oldest = names.reduce((least, name) => (tickOf(name) < tickOf(least) ? name : least))
-  delete state.instances[oldest]
+  Reflect.deleteProperty(state.instances, oldest)
 }

@@ -63,7 +63,10 @@ const projectReading = (context: Context, state: CounterState, item: CounterItem
   const count = samplesOf(state)
   let at = count
   while (at > 0 && isOlder(state, at - 1, now, context.placed.verdict === 'trusted')) at--
-  if (at < count) return projectOlder(context, state, item, nature, now, at)
+  if (at < count) {
+    projectOlder(context, state, item, nature, now, at)
+    return
+  }
 
   const before = sampleAt(state, at - 1)
   const step: CounterStep = before === undefined ? { delta: null, seconds: null, flag: 'first' } : stepBetween(state, nature, before, now)
@@ -102,7 +105,8 @@ const projectOlder = (
   const toNow = before === undefined ? null : stepBetween(state, nature, before, now)
   const toAfter = after === undefined ? null : stepBetween(state, nature, now, after)
   if (after === undefined || toAfter?.delta == null || (!first && toNow?.delta == null)) {
-    return pushRow(context, item, now, { delta: null, seconds: null, flag: 'suspect' })
+    pushRow(context, item, now, { delta: null, seconds: null, flag: 'suspect' })
+    return
   }
   const half: CounterStep = { delta: toNow?.delta ?? null, seconds: toNow?.seconds ?? null, flag: 'amendment' }
   pushRow(context, item, now, half)

@@ -23,9 +23,13 @@ const projectFact = (context: Context, { byName }: FactsState, item: FactItem): 
   if (known === undefined) {
     makeRoom(context, byName)
     byName[item.name] = { value: item.value, sinceMs: atMs, seenMs: atMs, late: null }
-    return pushRow(context, item, item.value, atMs)
+    pushRow(context, item, item.value, atMs)
+    return
   }
-  if (atMs < known.seenMs) return projectLate(context, known, item, atMs)
+  if (atMs < known.seenMs) {
+    projectLate(context, known, item, atMs)
+    return
+  }
   known.seenMs = atMs
   if (known.value === item.value) return
   known.value = item.value
@@ -52,7 +56,7 @@ const makeRoom = (context: Context, byName: Record<string, FactState>): void => 
   context.onLimit('facts-per-device')
   const seenOf = (name: string): number => byName[name]?.seenMs ?? 0
   const oldest = names.reduce((least, name) => (seenOf(name) < seenOf(least) ? name : least))
-  delete byName[oldest]
+  Reflect.deleteProperty(byName, oldest)
 }
 
 const noBytes = new Uint8Array(0)

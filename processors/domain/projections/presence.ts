@@ -23,7 +23,10 @@ export const projectPresence = (context: Context, body: PresenceBody): void => {
   const next: PresenceState = { state: body.state, sessionId: body.sessionId, atMs }
   if (known !== null) {
     if (storedCopy && (placed.verdict !== 'trusted' || atMs <= known.atMs)) return
-    if (atMs < known.atMs) return pushRow(context, next, body.reason) // Re-driven: history, not the newest.
+    if (atMs < known.atMs) {
+      pushRow(context, next, body.reason)
+      return
+    } // Re-driven: history, not the newest.
     if (isWillOfOlderSession(known, next)) return
     if (known.state === next.state && (next.sessionId === null || next.sessionId === known.sessionId)) return
   }
