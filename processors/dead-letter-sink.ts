@@ -24,8 +24,6 @@ export const sinkTable = 'dead_letters'
 export const sinkStateKey = 'sink'
 const topic: LogTopic = 'dead-letters'
 
-export type DeadLetterSink = ReturnType<typeof createDeadLetterSink>
-
 export const createDeadLetterSink = (deps: DeadLetterSinkDeps) => {
   const { store, warehouse, logId } = deps
   const marks = new Map<number, number>()

@@ -37,8 +37,6 @@ type Partition = {
   finishedTickMs: number
 }
 
-export type DeviceStage = ReturnType<typeof createDeviceStage>
-
 export const createDeviceStage = (deps: DeviceStageDeps) => {
   const { store, warehouse, logId } = deps
   const partitions = new Map<number, Partition>()

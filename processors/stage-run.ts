@@ -139,10 +139,11 @@ type Batch = {
 const runRecord = (batch: Batch, record: StoredRecord): void => {
   const { deps, state, rows } = batch
   const decoded = deps.codec.decode(record.value)
-  if (!decoded.ok) {
+  const problem = decoded.ok ? problemOf(decoded.event) : decoded.reason
+  if (!decoded.ok || problem !== null) {
     deps.counters.outcome('undecodable')
     state.timeMs = Math.max(state.timeMs, record.appendedAtMs)
-    batch.outputs.push(deadLetterOf(batch, record, 'FRAME_UNREADABLE', decoded.reason))
+    batch.outputs.push(deadLetterOf(batch, record, 'FRAME_UNREADABLE', problem ?? ''))
     return
   }
   const before = stageTables.map((table) => rows[table].length)
@@ -155,6 +156,15 @@ const runRecord = (batch: Batch, record: StoredRecord): void => {
     batch.outputs.push(deadLetterOf(batch, record, 'PROJECTION_FAILED', error instanceof Error ? error.message : String(error)))
   }
 }
+
+/** Arrival and sequence are our own front door's work; a frame of another maker must not give rows that no column takes. */
+const problemOf = ({ receivedAtMs, seq }: DeviceEvent): string | null => {
+  if (receivedAtMs < 0 || receivedAtMs >= arrivalMsMax) return `expected an arrival of 1970 to 2105, got ${receivedAtMs}`
+  return seq !== null && seq < 0 ? `expected a sequence of 0 or more, got ${seq}` : null
+}
+
+/** The ledger's hours are DateTime, which ends in February 2106. */
+const arrivalMsMax = Date.UTC(2106, 0, 1)
 
 const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void => {
   const { deps, state, overlay, rows } = batch

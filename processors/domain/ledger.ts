@@ -49,7 +49,6 @@ export const countMessage = (entry: LedgerEntry, event: DeviceEvent, identity: I
 }
 
 /** The batch's entries, in the order in which the devices first spoke in it. */
-export type LedgerBook = ReturnType<typeof createLedgerBook>
 
 type Page = { tenant: string; subject: string; hour: number; receivedAtMs: number; offset: number; entry: LedgerEntry }
 

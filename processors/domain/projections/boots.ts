@@ -7,7 +7,7 @@ export const projectBoot = ({ event, place, rows }: Context, boot: NonNullable<B
   rows.boots.push({
     tenant: event.tenant,
     subject: event.subject.id,
-    observed_at: toDateTime64(boot.observedAtMs),
+    observed_at: toDateTime64(Math.round(boot.observedAtMs)),
     received_at: event.receivedAtMs,
     boot_id: boot.bootId,
     reason: boot.told?.reason ?? null,
