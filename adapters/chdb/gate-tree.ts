@@ -34,17 +34,16 @@ export const judgeTree = (lines: readonly string[], rules: TreeRules): TreeVerdi
   const root = parseTree(lines)
   if (typeof root === 'string') return { refusal: root }
   if (!topKinds.has(root.kind)) return { refusal: `${root.kind} statements are not answered here` }
-  let setNodes = 0
-  let readsPaths = false
-  let namesPaths = false
+  const seen = { setNodes: 0, readsPaths: false, namesPaths: false }
   const visit = (node: TreeNode, parent: TreeNode | null): string | null => {
     if (parent !== null && !nodeKinds.has(node.kind)) return `${node.kind} is not allowed here`
-    if (node.kind === 'Set') setNodes++
+    if (node.kind === 'Set') seen.setNodes++
     if (node.kind === 'TableIdentifier') {
       if (!rules.isTableAllowed(node.text)) return `Table ${node.text.slice(0, 100)} may not be read here`
-      if (/^system\.(tables|databases)$/i.test(node.text)) readsPaths = true
+      if (/^system\.(tables|databases)$/i.test(node.text)) seen.readsPaths = true
     }
-    if (starKinds.has(node.kind) || (node.kind === 'Identifier' && hiddenColumns.has(node.text.split('.').at(-1) ?? ''))) namesPaths = true
+    if (starKinds.has(node.kind) || (node.kind === 'Identifier' && hiddenColumns.has(node.text.split('.').at(-1) ?? '')))
+      seen.namesPaths = true
     if (node.kind === 'Function') {
       const refusal = functionRefusal(node, parent, rules)
       if (refusal !== null) return refusal
@@ -58,8 +57,8 @@ export const judgeTree = (lines: readonly string[], rules: TreeRules): TreeVerdi
   const refusal =
     visit(root, null) ??
     topRefusal(root, rules) ??
-    (readsPaths && namesPaths ? 'Name the columns of system.tables; those with paths and texts are not shown' : null)
-  return refusal === null ? { refusal, setNodes, root } : { refusal }
+    (seen.readsPaths && seen.namesPaths ? 'Name the columns of system.tables; those with paths and texts are not shown' : null)
+  return refusal === null ? { refusal, setNodes: seen.setNodes, root } : { refusal }
 }
 
 const functionRefusal = (node: TreeNode, parent: TreeNode | null, rules: TreeRules): string | null => {

@@ -37,7 +37,7 @@ export const sendChunks = async (
     }
     sink.end()
   } catch (error) {
-    const message = `${errorText(toError(error))}`
+    const message = errorText(toError(error))
     const bytes = Buffer.byteLength(message)
     sink.write(`\r\n__exception__\r\n${tag}\r\n${message}${bytes} ${tag}\r\n__exception__\r\n`)
     if (head.gzip) (sink as ReturnType<typeof createGzip>).flush()

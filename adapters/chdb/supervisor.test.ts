@@ -24,8 +24,9 @@ const started = async (options: Parameters<typeof startForTest>[0] = {}) => {
 }
 
 const until = async (what: string, condition: () => Promise<boolean> | boolean, withinMs = 30_000): Promise<void> => {
-  for (const end = Date.now() + withinMs; !(await condition()); await delay(20)) {
+  for (const end = Date.now() + withinMs; !(await condition()); ) {
     if (Date.now() > end) throw new Error(`Expected within ${withinMs} ms: ${what}`)
+    await delay(20)
   }
 }
 const isAlive = (pid: number): boolean => {

@@ -108,7 +108,7 @@ const lock = async (
   { lockWaitMs, lockStaleAfterMs }: { lockWaitMs: number; lockStaleAfterMs: number },
 ): Promise<() => Promise<void>> => {
   const table = `${database}.migrations_lock`
-  for (const until = Date.now() + lockWaitMs; ; await delay(lockRetryMs)) {
+  for (const until = Date.now() + lockWaitMs; ; ) {
     try {
       await warehouse.command(`CREATE TABLE ${table} (at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY at`)
       return () => warehouse.command(`DROP TABLE ${table} SYNC`)
@@ -126,5 +126,6 @@ const lock = async (
         'MIGRATION_FAILED',
         `Another process has been migrating for ${age[0]?.seconds ?? 0} s; if it died, run: DROP TABLE ${table}`,
       )
+    await delay(lockRetryMs)
   }
 }
