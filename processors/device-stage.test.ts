@@ -122,6 +122,33 @@ describe('device stage', () => {
     expect(bench.rowsOf('measurements')).toHaveLength(1)
   })
 
+  it('goes on past an event on which a projection fails: its row in the archive and a dead letter stand, nothing half-made', async () => {
+    const bench = createBench()
+    let fails = true
+    const onLimit = bench.deps.counters.limitReached
+    const line = { observedAtMs: null, writtenAt: '', severity: null, facility: null, program: null, message: 'x', cut: false }
+    const burst = Array.from({ length: 6_002 }, () => line)
+    bench.append(
+      eventOf({ bodies: [readingsOf(1), { kind: 'LogLines', source: 's', items: burst }] }),
+      eventOf({ bodies: [readingsOf(2)] }),
+    )
+    const limitReached: typeof onLimit = (limit) => {
+      if (fails) {
+        fails = false
+        throw new Error('planted')
+      }
+      onLimit(limit)
+    }
+    await bench.run(10, { counters: { ...bench.deps.counters, limitReached } })
+    expect(bench.counts).toEqual({ stored: 2, failed: 1 })
+    expect(only(bench.rowsOf('messages'), 'offset')).toEqual([{ offset: 0 }, { offset: 1 }])
+    expect(only(bench.rowsOf('measurements'), 'value')).toEqual([{ value: 2 }])
+    expect(bench.rowsOf('log_lines')).toEqual([])
+    const letters = []
+    for await (const { value } of bench.log.read('dead-letters', 0, 0, 10)) letters.push(deadLetterCodec.decode(value))
+    expect(letters).toMatchObject([{ ok: true, value: { reason: 'PROJECTION_FAILED', detail: 'device-events 0:0: planted' } }])
+  })
+
   it('counts a re-driven letter that no account had as received', async () => {
     const bench = createBench()
     bench.append(eventOf({ bodies: [readingsOf(1)], source: { redriveOf: '0:12:uncounted' } }))

@@ -4,6 +4,7 @@ import type { Body, DeviceEvent, RadioBody } from '../../../model/event.ts'
 import type { Row } from '../../../model/ports.ts'
 import { arrivalMs, createBench, deviceId, type EventWords, eventOf, only } from '../../../test/stage-fakes.ts'
 import type { TableName } from '../../../schemas/tables.ts'
+import { createPartitionRun } from '../../stage-run.ts'
 import { logLinesPerMinuteMax } from './log-lines.ts'
 
 const rowsOf = async (table: TableName, ...events: DeviceEvent[]): Promise<Row[]> => {
@@ -168,5 +169,13 @@ describe('inventory', () => {
     expect(bench.rowsOf('cells')).toMatchObject([{ cell_id: 1234, plmn: '00101', vendor: 'v' }])
     expect(only(bench.rowsOf('messages'), 'outcome')).toEqual([{ outcome: 'inventory' }, { outcome: 'inventory' }])
     expect(bench.rowsOf('ledger')).toEqual([])
+  })
+
+  it('writes a broadcast site or cell in the first partition only, a device in its own', async () => {
+    const bench = createBench()
+    bench.append(changed('site', 's1', {}), changed('cell', '1', {}), changed('device', deviceId, {}))
+    const run = createPartitionRun(bench.deps, 1, { read: () => undefined, segments: () => [] })
+    const { rows } = run.prepare((await bench.batchFrom(0, 2)).records, 0, () => false, 100)
+    expect([rows.sites.length, rows.cells.length, rows.devices.length, rows.messages.length]).toEqual([0, 0, 1, 3])
   })
 })

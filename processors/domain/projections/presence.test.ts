@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { DeviceEvent, PresenceBody } from '../../../model/event.ts'
 import { arrivalMs, createBench, type EventWords, eventOf, readingsOf, tickOf } from '../../../test/stage-fakes.ts'
-import { judgedPerTickMax } from './presence.ts'
+import { hash32 } from '../hash.ts'
+import { judgedPerTickMax, onlinePerShardMax, onlineShards } from './presence.ts'
 
 const told = (atSeconds: number, state: PresenceBody['state'], sessionId: string | null = null, words: EventWords = {}): DeviceEvent =>
   eventOf({ receivedAtMs: arrivalMs + atSeconds * 1_000, bodies: [{ kind: 'Presence', state, sessionId, reason: null }], ...words })
@@ -110,5 +111,17 @@ describe('presence', () => {
     bench.append(...ticks(165, 175, 'front-2', 98))
     await bench.run()
     expect(unknowns()).toBe(devices.length)
+  })
+
+  it('indexes 2,000 online devices a shard; one beyond is online all the same, and counted', async () => {
+    const bench = createBench()
+    for (let n = 0, found = 0; found <= onlinePerShardMax; n++) {
+      if (hash32(`device-${n}`) % onlineShards !== 0) continue
+      found++
+      bench.append(told(1, 'online', null, { device: `device-${n}` }))
+    }
+    await bench.run()
+    expect(bench.rowsOf('presence')).toHaveLength(onlinePerShardMax + 1)
+    expect(bench.counts['online-per-shard']).toBe(1)
   })
 })
