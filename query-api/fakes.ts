@@ -8,15 +8,12 @@ export const testNowMs = Date.UTC(2025, 2, 1, 12)
 /** `answer` gets each query; no rows unless it says otherwise. */
 export const fakeWarehouse = (answer: (sql: string, params: Record<string, unknown>) => unknown[] = () => []): Warehouse => ({
   insert: () => Promise.reject(new Error('the query API never inserts')),
-  query: <T>(sql: string, params: Record<string, unknown> = {}) => {
+  query: async <T>(sql: string, params: Record<string, unknown> = {}): Promise<T[]> => {
     // As the engine would: a value that the text names must be given.
     for (const [, name] of sql.matchAll(/\{(\w+):\w/g)) {
-      if (name !== undefined && !(name in params)) return Promise.reject(new Error(`the query names {${name}}, which was not given`))
+      if (name !== undefined && !(name in params)) throw new Error(`the query names {${name}}, which was not given`)
     }
-    // What `answer` throws is the rejection.
-    return new Promise((resolve) => {
-      resolve(answer(sql, params) as T[])
-    })
+    return answer(sql, params) as T[]
   },
   command: () => Promise.reject(new Error('the query API never commands')),
   ping: () => Promise.resolve(true),

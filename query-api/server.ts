@@ -68,7 +68,12 @@ export const createServer = async (
   })
 
   await app.register(swagger, openApi)
-  await app.register(swaggerUi, { routePrefix: docsPath, staticCSP: false, uiConfig: { docExpansion: 'list', deepLinking: true } })
+  await app.register(swaggerUi, {
+    routePrefix: docsPath,
+    staticCSP: false,
+    uiConfig: { docExpansion: 'list', deepLinking: true },
+    ...ownLook(pageFiles),
+  })
   app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger())
 
   await app.register(publicRoutes, { context })
@@ -98,4 +103,15 @@ export const createServer = async (
   )
   await app.ready()
   return app
+}
+
+/** Our mark instead of the framework's. */
+const ownLook = (pageFiles: readonly PageFile[]) => {
+  const icon = pageFiles.find(({ path }) => path.endsWith('/icon.svg'))
+  if (icon === undefined) return {}
+  const content = Buffer.from(icon.body)
+  return {
+    logo: { type: icon.contentType, content, href: '/', target: '_self' },
+    theme: { title: 'Fleet Recorder API', favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: icon.contentType, content }] },
+  }
 }

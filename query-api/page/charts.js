@@ -89,7 +89,7 @@ export const chart = ({ title, format, axisFormat = format, axisWidth = 62 }) =>
         scales: { x: { time: true, range: () => [shown.fromMs / 1000, shown.toMs / 1000] }, y: { range: shown.range ?? padded } },
         axes: [
           { ...axis, size: 24, space: 70, values: axisTimes },
-          { ...axis, size: axisWidth, space: 30, values: (_self, splits) => splits.map((value) => axisFormat(value)) },
+          { ...axis, size: axisWidth, space: 24, values: (_self, splits) => splits.map((value) => axisFormat(value)) },
         ],
         series: [
           {},

@@ -92,7 +92,7 @@ export const chartsPart = (id) => {
       const target = chartOf('traffic', { title: 'Traffic', format: bitsPerSecond })
       jobs.push(
         get(`devices/${id}/counters`, { ...asked, metric: 'system.network.io' }).then((answer) => {
-          const shown = answer.series.filter((one) => !loopback.test(JSON.stringify(one.attributes))).slice(0, 6)
+          const shown = busiest(answer.series.filter((one) => !loopback.test(JSON.stringify(one.attributes))))
           target.update({
             ...frame,
             series: shown.map((one) => ({
@@ -133,6 +133,15 @@ export const chartsPart = (id) => {
       for (const one of charts.values()) one.leave()
     },
   }
+}
+
+/** Up to six series by their highest rate; idle interfaces only where all are idle. */
+const busiest = (series) => {
+  const ranked = series
+    .map((one) => ({ one, top: Math.max(0, ...one.points.map(({ ratePerSecond }) => ratePerSecond ?? 0)) }))
+    .sort((a, b) => b.top - a.top)
+  const busy = ranked.filter(({ top }) => top > 0)
+  return (busy.length > 0 ? busy : ranked).slice(0, 6).map(({ one }) => one)
 }
 
 const drawRadio = (chartOf, points, frame) => {

@@ -142,7 +142,7 @@ const header = (device, now) => {
     h(
       'div',
       { class: 'identity' },
-      h('span', { class: 'mono' }, device.deviceId),
+      device.name === null ? undefined : h('span', { class: 'mono' }, device.deviceId),
       item('site', device.site === null ? null : (device.site.name ?? device.site.id)),
       item('region', device.region),
       item('customer', device.customer),
