@@ -9,7 +9,8 @@
 import type { LogBatch, LogTopic, StageStore, StartPosition, Warehouse } from '../model/ports.ts'
 import { type StageTable, stageTables } from './domain/projection.ts'
 import type { StageState } from './domain/state.ts'
-import { createPartitionRun, type PartitionRun, type Prepared, type RunDeps, rowsBeyond, rowsPerRangeMax } from './stage-run.ts'
+import { createPartitionRun, type PartitionRun, type Prepared, rowsBeyond, rowsPerRangeMax } from './stage-run.ts'
+import type { RunDeps } from './run-record.ts'
 
 export type DeviceStageDeps = RunDeps & {
   store: StageStore<StageState>

@@ -16,7 +16,8 @@ import { type DeadLetterSinkDeps, type SinkState, sinkStateKey, sinkTable, toDea
 import type { Marks } from './device-stage.ts'
 import { type StageTable, stageTables } from './domain/projection.ts'
 import type { StageState } from './domain/state.ts'
-import { createPartitionRun, type PartitionRun, type RunDeps, rowsBeyond, rowsPerRangeMax } from './stage-run.ts'
+import { createPartitionRun, type PartitionRun, rowsBeyond, rowsPerRangeMax } from './stage-run.ts'
+import type { RunDeps } from './run-record.ts'
 
 export type RecoveryDeps = RunDeps & {
   log: EventLog

@@ -1,0 +1,207 @@
+/**
+ * One record of `device-events` through the stage: read, judged once, then every projection that its bodies ask for. Changes
+ * the batch's rows and states in place. Called by `stage-run.ts` for each record in offset order.
+ */
+import type { DeadLetter, DeviceEvent } from '../model/event.ts'
+import type { Digest, EventCodec, LogRecord, StoredRecord } from '../model/ports.ts'
+import { noteBoot } from './domain/boot-tracker.ts'
+import { firstSkew, noteSkew } from './domain/clock-skew.ts'
+import { noteTick } from './domain/front-door-watch.ts'
+import { type Identity, type IdentityWindow, judgeIdentity } from './domain/identity.ts'
+import { type createLedgerBook, isQuarantined } from './domain/ledger.ts'
+import { placeTime } from './domain/placed-time.ts'
+import { type Context, type LimitName, stageTables, type TableRows } from './domain/projection.ts'
+import { projectBoot } from './domain/projections/boots.ts'
+import { projectCounters } from './domain/projections/counters.ts'
+import { projectFacts } from './domain/projections/facts.ts'
+import { projectInventory } from './domain/projections/inventory.ts'
+import { projectLogLines } from './domain/projections/log-lines.ts'
+import { projectMeasurements } from './domain/projections/measurements.ts'
+import { type MessageOutcome, projectMessage } from './domain/projections/messages.ts'
+import { coreOf, judgeSilent, projectPresence, projectSign } from './domain/projections/presence.ts'
+import { projectRadio } from './domain/projections/radio.ts'
+import type { Overlay, PartitionState } from './domain/state.ts'
+
+export type RunDeps = {
+  logId: string
+  /** Of dead letters whose frame does not tell it. */
+  tenant: string
+  codec: EventCodec
+  digest: Digest
+  encodeDeadLetter: (letter: DeadLetter) => Uint8Array
+  /** Share of this partition in the identity table. */
+  seenIdsMax: number
+  counters: RunCounters
+}
+
+/** For `/metrics`. */
+export type RunCounters = {
+  outcome: (outcome: MessageOutcome | 'undecodable' | 'failed') => void
+  limitReached: (limit: LimitName) => void
+}
+
+export type Batch = {
+  deps: RunDeps
+  partition: number
+  state: PartitionState
+  overlay: Overlay
+  rows: TableRows
+  ledger: ReturnType<typeof createLedgerBook>
+  outputs: LogRecord[]
+  window: IdentityWindow
+}
+
+/** No record wedges the stage: one that cannot be read or that a projection fails on becomes a dead letter of its own. */
+export const runRecord = (batch: Batch, record: StoredRecord): void => {
+  const { deps, state, rows } = batch
+  const decoded = deps.codec.decode(record.value)
+  const problem = decoded.ok ? problemOf(decoded.event) : decoded.reason
+  if (!decoded.ok || problem !== null) {
+    deps.counters.outcome('undecodable')
+    state.timeMs = Math.max(state.timeMs, record.appendedAtMs)
+    batch.outputs.push(deadLetterOf(batch, record, 'FRAME_UNREADABLE', problem ?? ''))
+    return
+  }
+  const before = stageTables.map((table) => rows[table].length)
+  try {
+    runEvent(batch, decoded.event, record)
+  } catch (error) {
+    // Its row in the archive stands, what the projections had begun does not.
+    for (const [index, table] of stageTables.entries()) if (table !== 'messages') rows[table].length = before[index] ?? 0
+    deps.counters.outcome('failed')
+    batch.outputs.push(deadLetterOf(batch, record, 'PROJECTION_FAILED', error instanceof Error ? error.message : String(error)))
+  }
+}
+
+/** Arrival and sequence are our own front door's work; a frame of another maker must not give rows that no column takes. */
+const problemOf = ({ receivedAtMs, seq }: DeviceEvent): string | null => {
+  if (receivedAtMs < 0 || receivedAtMs >= arrivalMsMax) return `expected an arrival of 1970 to 2105, got ${receivedAtMs}`
+  return seq !== null && seq < 0 ? `expected a sequence of 0 or more, got ${seq}` : null
+}
+
+/** The ledger's hours are DateTime, which ends in February 2106. */
+const arrivalMsMax = Date.UTC(2106, 0, 1)
+
+const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void => {
+  const { deps, state, overlay, rows } = batch
+  state.timeMs = Math.max(state.timeMs, event.receivedAtMs)
+  const place = { logId: deps.logId, partition: batch.partition, offset: record.offset }
+  const placed = placeTime(event.observedAtMs, event.receivedAtMs)
+  const message = { event, place, placed, rows, overlay, onLimit: deps.counters.limitReached }
+
+  const own = event.bodies[0]
+  if (own?.kind === 'Tick') {
+    state.tickMs = Math.max(state.tickMs, event.receivedAtMs)
+    projectMessage(message, 'tick', record.value)
+    if (noteTick(state.watch, own, event.receivedAtMs)) judgeSilent(message, state)
+    deps.counters.outcome('tick')
+    return
+  }
+  if (own?.kind === 'InventoryChanged') {
+    projectMessage(message, 'inventory', record.value)
+    for (const body of event.bodies) if (body.kind === 'InventoryChanged') projectInventory(message, body)
+    deps.counters.outcome('inventory')
+    return
+  }
+
+  const core = coreOf(overlay, event.subject.id)
+  const identity = judgeIdentity(event, core, batch.window, state.timeMs)
+  const outcome = outcomeOf(event, identity)
+  batch.ledger.count(event, identity, record.offset)
+  projectMessage(message, outcome, record.value)
+  deps.counters.outcome(outcome)
+  const { storedCopy } = event.source
+  if (!storedCopy) core.lastReceivedAtMs = Math.max(core.lastReceivedAtMs, event.receivedAtMs)
+  const context: Context = { ...message, core, bootKey: 0 }
+  if (storedCopy) {
+    projectStoredCopy(context)
+    return
+  }
+  if (outcome !== 'duplicate' && outcome !== 'quarantined') projectAll(context)
+  if (!event.bodies.some(({ kind }) => kind === 'Presence')) projectSign(context)
+}
+
+const outcomeOf = (event: DeviceEvent, identity: Identity): MessageOutcome => {
+  if (isQuarantined(event)) return 'quarantined'
+  return identity.outcome === 'new' ? 'stored' : identity.outcome
+}
+
+const projectAll = (context: Context): void => {
+  const { event, core, placed } = context
+  if (event.observedAtMs !== null && event.source.redriveOf === null) {
+    if (core.skew === null) core.skew = firstSkew(event.receivedAtMs, event.observedAtMs)
+    else noteSkew(core.skew, event.receivedAtMs, event.observedAtMs)
+  }
+  const { boot, bootKey } = noteBoot(core.boot, event, placed.observedAtMs)
+  context.bootKey = bootKey
+  if (boot !== null) projectBoot(context, boot)
+  for (const body of event.bodies) {
+    switch (body.kind) {
+      case 'Measurements':
+        projectMeasurements(context, body)
+        break
+      case 'Counters':
+        projectCounters(context, body)
+        break
+      case 'Radio':
+        projectRadio(context, body)
+        break
+      case 'Facts':
+        projectFacts(context, body)
+        break
+      case 'LogLines':
+        projectLogLines(context, body)
+        break
+      case 'Presence':
+        projectPresence(context, body)
+        break
+      case 'Boot': // Read by `noteBoot`.
+      case 'TaskEvent': // Kept in `messages`; task histories read it there.
+      case 'InventoryChanged':
+      case 'Quarantined':
+      case 'Tick':
+        break
+    }
+  }
+}
+
+/** What an outside broker had kept is no sample: it only fills presence and facts. */
+const projectStoredCopy = (context: Context): void => {
+  for (const body of context.event.bodies) {
+    if (body.kind === 'Facts') projectFacts(context, body)
+    if (body.kind === 'Presence') projectPresence(context, body)
+  }
+}
+
+/** The frame itself stays in the log at the named offset; the letter cannot be re-driven. */
+const deadLetterOf = ({ deps, partition }: Batch, record: StoredRecord, reason: string, detail: string): LogRecord => {
+  const reference = `device-events ${partition}:${record.offset}`
+  const letter: DeadLetter = {
+    eventId: deps.digest(deps.logId, reference),
+    tenant: deps.tenant,
+    receivedAtMs: record.appendedAtMs,
+    topic: '',
+    topicShape: 'device-events',
+    reason,
+    detail: `${reference}: ${detail}`,
+    subject: null,
+    source: {
+      origin: 'recorder',
+      topic: '',
+      qos: 0,
+      dup: false,
+      retain: false,
+      storedCopy: false,
+      clientId: '',
+      sessionId: null,
+      connection: 0,
+      packetId: null,
+      redriveOf: null,
+      actor: null,
+    },
+    sealedPayload: new Uint8Array(0),
+    payloadBytes: record.value.byteLength,
+    cut: true,
+  }
+  return { partition: 0, key: letter.topicShape, value: deps.encodeDeadLetter(letter) }
+}
