@@ -111,7 +111,7 @@ const ownLook = (pageFiles: readonly PageFile[]) => {
   if (icon === undefined) return {}
   const content = Buffer.from(icon.body)
   return {
-    logo: { type: icon.contentType, content, href: '/', target: '_self' },
+    logo: { type: icon.contentType, content, href: '/', target: '_self' as const },
     theme: { title: 'Fleet Recorder API', favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: icon.contentType, content }] },
   }
 }
