@@ -97,8 +97,11 @@ export const startProcessorsThread = ({ data, logger, metrics, onRefusedStart }:
 const count = (metrics: Metrics, report: Extract<ProcessorsReport, { kind: 'progress' }>): void => {
   metrics.stageLag.set(report.lagRecords)
   if (report.completeThroughMs !== null) metrics.completeThrough.set(report.completeThroughMs / 1000)
-  for (const [table, rows] of Object.entries(report.counts['rows'] ?? {})) metrics.rows.inc({ table }, rows)
-  for (const [stage, batches] of Object.entries(report.counts['batches'] ?? {})) metrics.stageBatches.inc({ stage }, batches)
-  metrics.duplicates.inc(report.counts['outcomes']?.['duplicate'] ?? 0)
-  metrics.ambiguous.inc(report.counts['outcomes']?.['ambiguous'] ?? 0)
+  const { counts } = report
+  for (const [table, rows] of Object.entries(counts['rows'] ?? {})) metrics.rows.inc({ table }, rows)
+  for (const [stage, batches] of Object.entries(counts['batches'] ?? {})) metrics.stageBatches.inc({ stage }, batches)
+  for (const [limit, times] of Object.entries(counts['limits'] ?? {})) metrics.limitsReached.inc({ limit }, times)
+  for (const [table, rows] of Object.entries(counts['refilled'] ?? {})) metrics.refilledRows.inc({ table }, rows)
+  metrics.duplicates.inc(counts['outcomes']?.['duplicate'] ?? 0)
+  metrics.ambiguous.inc(counts['outcomes']?.['ambiguous'] ?? 0)
 }

@@ -18,6 +18,8 @@ const descriptions = {
   fleet_recorder_rows_total: 'Rows written, by table.',
   fleet_recorder_duplicates_total: 'Messages that had come before.',
   fleet_recorder_ambiguous_total: 'Messages stored although it cannot be known whether they had come before.',
+  fleet_recorder_limits_reached_total: 'Named bounds of the stages that were reached, by bound.',
+  fleet_recorder_refilled_rows_total: 'Rows that the warehouse had lost and that were written again, by table.',
   fleet_recorder_warehouse_restarts_total: 'Restarts of the embedded warehouse.',
   fleet_recorder_processors_restarts_total: 'Restarts of the processors.',
 } as const
@@ -49,6 +51,8 @@ export const createMetrics = () => {
     rows: counter('fleet_recorder_rows_total', ['table']),
     duplicates: counter('fleet_recorder_duplicates_total'),
     ambiguous: counter('fleet_recorder_ambiguous_total'),
+    limitsReached: counter('fleet_recorder_limits_reached_total', ['limit']),
+    refilledRows: counter('fleet_recorder_refilled_rows_total', ['table']),
     warehouseRestarts: counter('fleet_recorder_warehouse_restarts_total'),
     processorsRestarts: counter('fleet_recorder_processors_restarts_total'),
   }

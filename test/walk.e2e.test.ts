@@ -12,7 +12,9 @@ import { type Recorder, startRecorder } from '../app/recorder.ts'
 import type { LogTopic } from '../model/ports.ts'
 import { type Config, loadConfig } from '../runtime/config.ts'
 import { createLogger } from '../runtime/logger.ts'
-import { until } from './until.ts'
+import { waitFor } from './ledger/recorder-process.ts'
+
+const until = (what: string, isTrue: () => Promise<boolean>): Promise<void> => waitFor(what, isTrue, 30_000)
 
 const mac = '00-11-22-33-44-55'
 const root = `dwr/311-a1/${mac}`
