@@ -18,6 +18,7 @@ import { limitsFromSettings } from '../adapters/mqtt/limits.ts'
 import { randomIds, systemClock } from '../adapters/system/clock-ids-digest.ts'
 import { inflateBounded } from '../adapters/system/inflate.ts'
 import { rightsOf } from '../ingest/domain/access.ts'
+import { type ReasonCode, reasons } from '../ingest/domain/reasons.ts'
 import { startIngest } from '../ingest/main.ts'
 import { consumerGroups } from '../processors/main.ts'
 import { startQueryApi } from '../query-api/main.ts'
@@ -203,28 +204,32 @@ export const startRecorder = async (
       {
         name: 'query API',
         start: async () => {
-          const api = await startQueryApi({
-            warehouse: made.warehouse,
-            clock,
-            tenant: config.TENANT,
-            listen: splitListen(config.HTTP_LISTEN),
-            authenticate: async (bearer) => (isSameToken(bearer, made.token.token) ? { actor: 'admin' } : null),
-            parse: made.ingest.parse,
-            importInventory: made.ingest.importInventory,
-            retire: made.ingest.retire,
-            redrive: made.ingest.redrive,
-            openSealed: made.keys.open,
-            completeThroughMs: made.processors.completeThroughMs,
-            readiness: async () => {
-              const waitingFor: string[] = []
-              if (!made.link.health().connected) waitingFor.push('front door')
-              if (made.processors.lagRecords() === null) waitingFor.push('processors')
-              if (!(await made.warehouse.ping())) waitingFor.push('warehouse')
-              return { ready: waitingFor.length === 0, waitingFor }
+          const api = await startQueryApi(
+            {
+              warehouse: made.warehouse,
+              clock,
+              tenant: config.TENANT,
+              listen: splitListen(config.HTTP_LISTEN),
+              authenticate: async (bearer) => (isSameToken(bearer, made.token.token) ? { actor: 'admin' } : null),
+              parse: made.ingest.parse,
+              importInventory: made.ingest.importInventory,
+              retire: made.ingest.retire,
+              redrive: made.ingest.redrive,
+              openSealed: made.keys.open,
+              completeThroughMs: made.processors.completeThroughMs,
+              readiness: async () => {
+                const waitingFor: string[] = []
+                if (!made.link.health().connected) waitingFor.push('front door')
+                if (made.processors.lagRecords() === null) waitingFor.push('processors')
+                if (!(await made.warehouse.ping())) waitingFor.push('warehouse')
+                return { ready: waitingFor.length === 0, waitingFor }
+              },
+              metricsText: () => metrics.registry.metrics(),
+              schemaText: (id) => schemas.get(id),
+              explainReason: (code) => (Object.hasOwn(reasons, code) ? reasons[code as ReasonCode] : undefined),
             },
-            metricsText: () => metrics.registry.metrics(),
-            schemaText: (id) => schemas.get(id),
-          })
+            logger,
+          )
           urls.page = api.url
           return api.stop
         },

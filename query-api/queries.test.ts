@@ -152,12 +152,14 @@ const rows: Record<string, Row[]> = {
     ledgerRow(device, [1, 1, 0, 0, 1, 0, 0, 0]),
     ledgerRow(other, [5, 5, 0, 0, 0, 0, 0, 0]),
   ],
-  dead_letters: [1, 2, 3].map((minutes) => ({
+  // The fourth (offset 8999) was driven again, the fifth is its mark: both wait no more.
+  dead_letters: [1, 2, 3, 4, 5].map((minutes) => ({
     ...base('', nowMs - minutes * minuteMs),
+    offset: 9000 - 5 + minutes + (minutes === 5 ? 1 : 0),
     topic: `a/${String(minutes)}`,
     topic_shape: 'a/+',
-    reason: 'TOPIC_UNMAPPED',
-    detail: 'd',
+    reason: minutes === 5 ? 'REDRIVEN' : 'TOPIC_UNMAPPED',
+    detail: minutes === 5 ? '0:8999' : 'd',
     subject_kind: '',
     client_id: 'c',
     payload_bytes: 3,

@@ -11,7 +11,10 @@ export type DeadLetterGroupRow = {
   last_seen_ms: number
 }
 
-const inRange = `tenant = {tenant:String} AND received_at >= ${timeParam('from_ms')} AND received_at < ${timeParam('to_ms')}`
+/** Letters that still wait: those that a re-drive made events of are marked by a row of their own, whose detail is `partition:offset`. The table's alias is `letters`. */
+export const waitingLetters = `reason != 'REDRIVEN' AND concat(toString(letters.partition), ':', toString(letters.offset)) NOT IN (
+  SELECT detail FROM dead_letters WHERE tenant = {tenant:String} AND reason = 'REDRIVEN')`
+const inRange = `tenant = {tenant:String} AND received_at >= ${timeParam('from_ms')} AND received_at < ${timeParam('to_ms')} AND ${waitingLetters}`
 
 export type DeadLetterQuery = TimeRange & { topicShape: string | null; reason: string | null; limit: number }
 

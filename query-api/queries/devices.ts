@@ -62,7 +62,7 @@ const devicesSql = (of: string): string => {
   return `
 SELECT ids.id AS device_id,
   toUInt8(inventory.device_id != '') AS registered, inventory.retired AS retired,
-  inventory.name AS name, inventory.site AS site, sites.name AS site_name,
+  if(inventory.name = '', facts.hostname, inventory.name) AS name, inventory.site AS site, sites.name AS site_name,
   if(inventory.region = '', sites.region, inventory.region) AS region,
   if(inventory.customer = '', sites.customer, inventory.customer) AS customer,
   inventory.class AS class, inventory.plan AS plan,
@@ -95,8 +95,9 @@ LEFT JOIN (
   SELECT subject,
     ifNull(tupleElement(argMaxIf(tuple(value), (observed_at, offset), name = 'device.model'), 1), '') AS model,
     ifNull(tupleElement(argMaxIf(tuple(value), (observed_at, offset), name = 'firmware.version'), 1), '') AS firmware,
-    ifNull(tupleElement(argMaxIf(tuple(value), (observed_at, offset), name = 'device.serial'), 1), '') AS serial
-  FROM facts WHERE tenant = {tenant:String}${only('subject')} AND name IN ('device.model', 'firmware.version', 'device.serial') GROUP BY subject
+    ifNull(tupleElement(argMaxIf(tuple(value), (observed_at, offset), name = 'device.serial'), 1), '') AS serial,
+    ifNull(tupleElement(argMaxIf(tuple(value), (observed_at, offset), name = 'device.hostname'), 1), '') AS hostname
+  FROM facts WHERE tenant = {tenant:String}${only('subject')} AND name IN ('device.model', 'firmware.version', 'device.serial', 'device.hostname') GROUP BY subject
 ) AS facts ON facts.subject = ids.id`
 }
 

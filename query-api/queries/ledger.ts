@@ -1,6 +1,7 @@
 /** The ledger: what was received and what became of it, summed per device or over the fleet. */
 import type { TimeRange } from '../domain/time.ts'
 import type { CursorPart } from '../domain/cursor.ts'
+import { waitingLetters } from './dead-letters.ts'
 import { msOf, type Scope, timeParam } from './scope.ts'
 
 export type LedgerRow = {
@@ -59,7 +60,7 @@ FROM (SELECT subject, ${sums} FROM ledger AS entries WHERE ${inRange} GROUP BY s
 /** Dead letters that named no subject: they stand in no device's ledger and are counted beside it. */
 export const deadLettersWithoutSubject = async ({ warehouse, tenant }: Scope, range: TimeRange): Promise<number> => {
   const rows = await warehouse.query<{ n: number }>(
-    `SELECT toFloat64(count()) AS n FROM dead_letters WHERE tenant = {tenant:String} AND subject = '' AND received_at >= toStartOfHour(${timeParam('from_ms')}) AND received_at < ${timeParam('to_ms')}`,
+    `SELECT toFloat64(count()) AS n FROM dead_letters AS letters WHERE tenant = {tenant:String} AND subject = '' AND ${waitingLetters} AND received_at >= toStartOfHour(${timeParam('from_ms')}) AND received_at < ${timeParam('to_ms')}`,
     { tenant, from_ms: range.fromMs, to_ms: range.toMs },
   )
   return rows[0]?.n ?? 0

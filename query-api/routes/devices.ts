@@ -29,7 +29,7 @@ import {
 
 const Device = Type.Object({
   deviceId: Type.String(),
-  name: TextOrNull,
+  name: nullable(Type.String({ description: 'From the inventory; else what the device calls itself (its host name).' })),
   site: nullable(Type.Object({ id: Type.String(), name: TextOrNull })),
   region: TextOrNull,
   customer: TextOrNull,
