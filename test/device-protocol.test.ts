@@ -2,16 +2,30 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { reasons } from '../ingest/domain/reasons.ts'
-import { linesOf, outcomeOf } from './parse-kit.ts'
+import { parse as parseYaml } from 'yaml'
+import type { TopicMap } from '../ingest/domain/topic-map.ts'
+import { linesOf, mapOf, outcomeOf, shippedTopics } from './parse-kit.ts'
 
 const page = new URL('../docs/reference/device-protocol.md', import.meta.url)
 
-const withResults = (text: string): string =>
-  text.replace(/```message\n([\s\S]*?)```/g, (_block, body: string) => {
+/** A block `topics` changes the mapping for the messages behind it. */
+const withResults = (text: string): string => {
+  let topicMap: TopicMap | undefined
+  return text.replace(/```(message|topics)\n([\s\S]*?)```/g, (block, kind: string, body: string) => {
+    if (kind === 'topics') {
+      topicMap = mapOf(withChanges(parseYaml(body) as Record<string, unknown>))
+      return block
+    }
     const [topic = '', ...rest] = body.split(/\n(?==>)|\n$/, 1)[0]?.split('\n') ?? []
-    const lines = linesOf(outcomeOf(topic, rest.join('\n')))
+    const lines = linesOf(outcomeOf(topic, rest.join('\n'), topicMap))
     return `\`\`\`message\n${[topic, ...rest].join('\n')}\n${lines.map((line) => `=> ${line}`).join('\n')}\n\`\`\``
   })
+}
+
+const withChanges = (changes: Record<string, unknown>): Record<string, unknown> => {
+  const shipped = shippedTopics()
+  return { ...shipped, ...changes, profiles: { ...(shipped['profiles'] as object), ...(changes['profiles'] as object | undefined) } }
+}
 
 const reasonTable = (): string =>
   [

@@ -9,6 +9,7 @@ import { canonicalKey, snakeKey } from './keys.ts'
 import { factCharsMax, itemsInMessageMax, nameCharsMax } from './limits.ts'
 import type { ReasonCode } from './reasons.ts'
 import type { Route } from './topic-map.ts'
+import { numberWithUnit } from './units.ts'
 import { masked, toNumber, toWord } from './values.ts'
 import { shown } from './shown.ts'
 
@@ -17,6 +18,10 @@ export type PersonalFact = { name: string; value: string; masked: string }
 export type Draft = {
   readonly route: Route
   readonly receivedAtMs: number
+  /** The profile that read it: the topic's, or the one whose form was recognised. */
+  profile: string
+  /** The device's MAC where the payload tells it; names the device where the topic does not. */
+  mac: string | null
   /** The payload as text, for what is kept as it came. */
   text: string
   observedAtMs: number | null
@@ -43,6 +48,8 @@ export type Draft = {
 export const createDraft = (route: Route, receivedAtMs: number): Draft => ({
   route,
   receivedAtMs,
+  profile: route.declared?.name ?? route.profile,
+  mac: null,
   text: '',
   observedAtMs: null,
   bootId: null,
@@ -78,12 +85,16 @@ export const addMeasurement = (
   scale = 1,
   key: string = metric,
 ): void => {
-  const number = typeof value === 'number' ? value : toNumber(value)
+  const definition = measurementCatalogue[metric]
+  let number = typeof value === 'number' ? value : toNumber(value)
+  if (number === undefined && typeof value === 'string') {
+    number = numberWithUnit(value, definition.unit)
+    scale = 1
+  }
   if (number === undefined) {
     addUnknownKey(draft, draft.route.prefix, key, value)
     return
   }
-  const definition = measurementCatalogue[metric]
   if (number !== null && !Number.isFinite(number)) {
     refuse(draft, 'NUMBER_NOT_FINITE', `expected ${metric} within the range of a double`)
     return
@@ -99,13 +110,17 @@ export const addMeasurement = (
   )
 }
 
+/** Is this text a reading of the metric (a number, with the metric's unit perhaps, or a marker for none), not a word? */
+export const isReading = (metric: MetricName, value: unknown): boolean =>
+  toNumber(value) !== undefined || (typeof value === 'string' && numberWithUnit(value, measurementCatalogue[metric].unit) !== undefined)
+
 /** A reading without catalogue entry: any finite number is one. */
-export const addGeneric = (draft: Draft, metric: string, number: number | null): void => {
+export const addGeneric = (draft: Draft, metric: string, number: number | null, attributes = ''): void => {
   if (number !== null && !Number.isFinite(number)) {
     refuse(draft, 'NUMBER_NOT_FINITE', `expected ${metric} within the range of a double`)
     return
   }
-  pushMeasurement(draft, metric, '', number, number === null ? 'missing' : 'ok')
+  pushMeasurement(draft, metric, attributes, number, number === null ? 'missing' : 'ok')
 }
 
 const pushMeasurement = (
@@ -140,11 +155,15 @@ export const noteOutOfRange = (draft: Draft, metric: string, { min, max, unit }:
 }
 const notesMax = 20
 
+export const note = (draft: Draft, text: string): void => {
+  if (draft.notes.length < notesMax) draft.notes.push(text)
+}
+
 export type CounterHints = { widthBits: number | null; linkBitsPerSecond: number | null }
 const noHints: CounterHints = { widthBits: null, linkBitsPerSecond: null }
 
 /** A cumulative reading. A missing or negative one says nothing; one past 2^53 is refused, because it was rounded. */
-export const addCounter = (draft: Draft, metric: MetricName, attributes: string, value: unknown, hints: CounterHints = noHints): void => {
+export const addCounter = (draft: Draft, metric: string, attributes: string, value: unknown, hints: CounterHints = noHints): void => {
   const number = typeof value === 'number' ? value : exactNumber(draft, metric, value)
   if (number === null || number === undefined) return
   if (number > Number.MAX_SAFE_INTEGER) {
@@ -191,9 +210,11 @@ export const addPersonal = (draft: Draft, name: string, value: unknown): void =>
     return
   }
   const word = typeof value === 'object' && value !== null ? JSON.stringify(value) : toWord(value)
-  if (word === null || word === undefined) return
+  if (word === null || word === undefined || word === '[]' || word === '{}') return
   const kept = cut(word)
-  draft.personalFacts.push({ name: factName(draft, name), value: kept, masked: name.startsWith('position') ? '***' : masked(kept) })
+  const hidden = name.startsWith('position') || name.startsWith('secret')
+  const item = { name: factName(draft, name), value: kept, masked: hidden ? '***' : masked(kept) }
+  if (!draft.personalFacts.some((known) => known.name === item.name && known.value === kept)) draft.personalFacts.push(item)
 }
 
 const factName = (draft: Draft, name: string): string => (draft.route.factPrefix === '' ? name : draft.route.factPrefix + name)
@@ -268,6 +289,11 @@ const personalKeys = new Map([
   ['gps', 'position'],
   ['gnss', 'position'],
   ['location', 'position'],
+  // Not of a person, but never to be read in clear either.
+  ['password', 'secret.password'],
+  ['passwd', 'secret.password'],
+  ['passphrase', 'secret.password'],
+  ['psk', 'secret.psk'],
 ])
 
 export const personalName = (key: string): string | undefined => personalKeys.get(canonicalKey(key))

@@ -7,11 +7,12 @@ import type { Body, Subject } from '../../model/event.ts'
 import { createDraft, type Draft, type PersonalFact } from './draft.ts'
 import { itemsInMessageMax } from './limits.ts'
 import { profiles } from './payloads/profiles.ts'
+import { recognisedJson, recognisedText } from './payloads/recognise.ts'
 import { isDraftSenml, isSenml, readSenml } from './payloads/senml.ts'
 import type { Profile } from './profile.ts'
 import type { ReasonCode } from './reasons.ts'
 import { parseStrictJson } from './strict-json.ts'
-import { placeRouteOf, type Route, type TopicMap, type TopicRefusal } from './topic-map.ts'
+import { placeRouteOf, type Route, type TopicMap, type TopicRefusal, type Unnamed, unnamedDetail } from './topic-map.ts'
 import { guessedShape, printable } from './topic-shape.ts'
 
 export type ParseContext = {
@@ -50,16 +51,26 @@ export const parseMessage = (topic: string, payload: Uint8Array, context: ParseC
   const route = context.topicMap.resolve(topic)
   if (route.kind === 'ignored') return route
   if (route.kind === 'refused') return refusedTopic(topic, route, context)
-  const { subject, storedTopic } = placeRouteOf(route, context.pseudonym)
   const draft = createDraft(route, context.receivedAtMs)
   readPayload(draft, payload)
+  const { subject, storedTopic } = route.unnamed === null ? placeRouteOf(route, context.pseudonym) : namedByPayload(draft, route.unnamed)
   const itemCount = draft.measurements.length + draft.counters.length + draft.facts.length + draft.personalFacts.length
   if (itemCount > itemsInMessageMax && draft.refusal === null) {
     draft.refusal = { reason: 'TOO_MANY_ITEMS', detail: `expected at most ${itemsInMessageMax} readings and facts, got more` }
   }
   if (draft.refusal !== null) return { kind: 'refused', ...draft.refusal, subject, storedTopic, topicShape: route.topicShape }
+  if (subject === null) {
+    const detail = route.unnamed === null ? '' : unnamedDetail(route.unnamed)
+    return { kind: 'refused', reason: 'IDENTITY_UNKNOWN', detail, subject, storedTopic, topicShape: route.topicShape }
+  }
   return { kind: 'message', message: toMessage(draft, route, subject, storedTopic) }
 }
+
+/** The payload's own MAC takes the place of the topic's level, as an alias would. */
+const namedByPayload = ({ mac, route }: Draft, { at }: Unnamed): { subject: Subject | null; storedTopic: string } =>
+  mac === null
+    ? { subject: null, storedTopic: printable(route.storedTopic) }
+    : { subject: { kind: 'device', id: mac }, storedTopic: route.storedTopic.split('/').with(at, mac).join('/') }
 
 /** A refusal whose reason lies before the payload (too large, a broken batch), with what the topic alone tells. */
 export const refuseUnread = (
@@ -69,8 +80,10 @@ export const refuseUnread = (
   context: ParseContext,
 ): Extract<ParseOutcome, { kind: 'refused' }> => {
   const route = context.topicMap.resolve(topic)
-  if (route.kind === 'route')
-    return { kind: 'refused', reason, detail, ...placeRouteOf(route, context.pseudonym), topicShape: route.topicShape }
+  if (route.kind === 'route') {
+    const place = route.unnamed === null ? placeRouteOf(route, context.pseudonym) : { subject: null, storedTopic: printable(topic) }
+    return { kind: 'refused', reason, detail, ...place, topicShape: route.topicShape }
+  }
   if (route.kind === 'refused') return { ...refusedTopic(topic, route, context), reason, detail }
   return { kind: 'refused', reason, detail, subject: null, storedTopic: printable(topic), topicShape: guessedShape(topic) }
 }
@@ -91,7 +104,7 @@ const toMessage = (draft: Draft, route: Route, subject: Subject, storedTopic: st
     bodies: bodiesOf(draft, route),
     personalFacts,
     personal: personalFacts.length > 0 || household !== null,
-    profile: route.profile,
+    profile: draft.profile,
     notes: draft.notes,
   }
 }
@@ -130,7 +143,7 @@ const readPayload = (draft: Draft, payload: Uint8Array): void => {
     }
   }
   if (!looksLikeJson(text, profile)) {
-    profile.text(draft, text)
+    readerOfText(draft, profile, text).text(draft, text)
     return
   }
   draft.text = text
@@ -149,7 +162,22 @@ const readPayload = (draft: Draft, payload: Uint8Array): void => {
   }
   if (isDraftSenml(json.value))
     refuseWith(draft, 'PAYLOAD_SHAPE', 'expected SenML as an array (RFC 8428), got an object with e, as drafts before it')
-  else profile.json(draft, json.value)
+  else readerOfJson(draft, profile, json.value).json(draft, json.value)
+}
+
+/** Vendors' own forms are read for what they are on every topic whose profile allows it. */
+const readerOfJson = (draft: Draft, profile: Profile, value: unknown): Profile => {
+  const name = profile.mayBeForeign === true ? recognisedJson(value) : null
+  if (name === null) return profile
+  draft.profile = name
+  return profiles[name]
+}
+
+const readerOfText = (draft: Draft, profile: Profile, text: string): Profile => {
+  const name = profile.mayBeForeign === true ? recognisedText(text) : null
+  if (name === null) return profile
+  draft.profile = name
+  return profiles[name]
 }
 
 const refuseWith = (draft: Draft, reason: ReasonCode, detail: string): void => {

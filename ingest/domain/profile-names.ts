@@ -20,6 +20,13 @@ export const profileNames = [
   'status',
   'place',
   'task-event',
+  'collectd',
+  'teltonika',
+  'mmcli',
+  'quectel',
+  'ubus',
+  'shelly',
+  'declared',
 ] as const
 
 export type ProfileName = (typeof profileNames)[number]

@@ -9,4 +9,6 @@ export type Profile = {
   text: (draft: Draft, text: string) => void
   /** Log texts may begin with `[`, and a garbled byte in one must not cost the lines around it. */
   isLog?: true
+  /** Payloads of a vendor's own form (mmcli, Quectel, ubus, ...) are read by its profile instead. */
+  mayBeForeign?: true
 }

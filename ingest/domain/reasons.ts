@@ -20,6 +20,10 @@ export const reasons = {
     means: 'No family of topics.yaml matches.',
     whatToDo: 'Add a family, a place root or an alias to topics.yaml, restart, then re-drive these dead letters.',
   },
+  IDENTITY_UNKNOWN: {
+    means: 'The topic names its device by something that is no MAC and no alias (a host name, a serial number).',
+    whatToDo: 'Add the identity and its MAC to aliases in topics.yaml, in quotes, restart, then re-drive these dead letters.',
+  },
   PAYLOAD_EMPTY: {
     means: 'The payload has no bytes. Deleting a retained message looks like this.',
     whatToDo: 'Nothing, when a retained message was deleted; else mend the device.',

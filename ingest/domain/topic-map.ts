@@ -9,9 +9,11 @@ import { attributesOf } from './attributes.ts'
 import { snakeKey } from './keys.ts'
 import { topicCharsMax, topicLevelsMax, topicsInCacheMax } from './limits.ts'
 import { parseMac } from './mac.ts'
+import type { DeclaredProfile } from './declared-profile.ts'
 import type { ProfileName } from './profile-names.ts'
+import { type RadioScale, scalesOfModel } from './radio-scale.ts'
 import type { ReasonCode } from './reasons.ts'
-import { type Family, parseTopicConfig, type TopicConfig } from './topic-config.ts'
+import { type Family, parseTopicConfig, type ProfileRef, type TopicConfig } from './topic-config.ts'
 import { shown } from './shown.ts'
 import { guessedShape } from './topic-shape.ts'
 
@@ -19,15 +21,23 @@ export type Route = {
   kind: 'route'
   family: string
   profile: ProfileName
-  /** Null for a household until its pseudonym is known. */
+  /** Of the profile `declared`: its table. */
+  declared: DeclaredProfile | null
+  /** Null for a household until its pseudonym is known, and for a device that only the payload names. */
   subject: Subject | null
   household: Household | null
+  /** The topic's level that should have named the device and does not: the payload has to. Else null. */
+  unnamed: Unnamed | null
   storedTopic: string
   topicShape: string
   /** Names of unknown keys begin with this: `hardware.lte`, `environment.door`. */
   prefix: string
   /** Last level: `dmesg`, `syslog`, `temperature`. */
   metric: string
+  /** Levels that `{metric}` took, as written: `interface-wwan0`, `if_octets`. */
+  path: readonly string[]
+  radioScales: readonly RadioScale[]
+  storeRates: Family['storeRates']
   /** Of every measurement of this topic: '' or `{"place.area":"hall"}`. */
   attributes: string
   factPrefix: string
@@ -35,6 +45,8 @@ export type Route = {
   /** Product and model as facts; one object for all messages of the topic. */
   topicFacts: FactsBody | null
 }
+
+export type Unnamed = { family: string; at: number; hint: string }
 
 /** `germany/bavaria/nuremberg` + `90402/12a` + `hall/door`. */
 export type Household = { town: string; house: string; below: string; known: string | null; resolved: ResolvedHousehold | null }
@@ -100,12 +112,30 @@ const resolveTopic = (config: TopicConfig, topic: string): Resolution => {
   if (levels.length > 1 && levels.at(-1) === '') levels.pop() // Devices publish `.../hardware/lte/`.
   const empty = levels.indexOf('')
   if (empty >= 0) return refused('TOPIC_EMPTY_LEVEL', `expected no empty level, got one as level ${empty + 1} of ${levels.length}`)
+  let unnamed: TopicRefusal | null = null
   for (const family of config.families) {
     const captured = match(config, family, levels)
-    if (captured !== null) return toRoute(config, family, captured, topic, levels)
+    if (captured === null) continue
+    if (captured.unnamedAt < 0 || family.identity === 'payload') return toRoute(config, family, captured, topic, levels)
+    unnamed ??= {
+      kind: 'refused',
+      reason: 'IDENTITY_UNKNOWN',
+      detail: unnamedDetail({ family: family.name, at: captured.unnamedAt, hint: hintOf(config, levels[captured.unnamedAt]) }),
+      topicShape: captured.shape.join('/'),
+      placeRoot: null,
+    }
   }
-  return refused('TOPIC_UNMAPPED', unmappedDetail(config, levels))
+  return unnamed ?? refused('TOPIC_UNMAPPED', unmappedDetail(config, levels))
 }
+
+export const unnamedDetail = ({ family, at, hint }: Unnamed): string =>
+  `level ${at + 1} of the topic (family ${family}) is no MAC and no alias; add it to aliases in topics.yaml, in quotes, with the device's MAC${hint}`
+
+/** YAML reads an unquoted 0000000007 as the number 7. */
+const hintOf = (config: TopicConfig, level: string | undefined): string =>
+  level !== undefined && /^0\d+$/.test(level) && config.aliases.has(String(Number(level)))
+    ? '; there is an alias without its leading zeros: quote it'
+    : ''
 
 const unmappedDetail = (config: TopicConfig, levels: readonly string[]): string =>
   `no family of topics.yaml matches ${levels.length} levels with "${levels[0] ?? ''}" first` +
@@ -118,6 +148,8 @@ type Captured = {
   mac: string
   /** Level of an alias, which may be an IMEI; -1 none. */
   aliasAt: number
+  /** Level that should name the device and does not; -1 none. */
+  unnamedAt: number
   product: string | null
   model: string | null
   category: string | null
@@ -138,6 +170,7 @@ const match = (config: TopicConfig, family: Family, levels: readonly string[]): 
   const captured: Captured = {
     mac: '',
     aliasAt: -1,
+    unnamedAt: -1,
     product: null,
     model: null,
     category: null,
@@ -170,9 +203,20 @@ const match = (config: TopicConfig, family: Family, levels: readonly string[]): 
       case 'device': {
         const mac = parseMac(text)
         const aliased = mac ?? config.aliases.get(text)
-        if (aliased === undefined) return null
-        captured.mac = aliased
+        // Where a word begins the pattern, the topic is one of this family whoever sent it.
+        if (aliased === undefined && family.levels[0]?.kind !== 'word') return null
+        if (aliased === undefined) captured.unnamedAt = at - 1
+        captured.mac = aliased ?? ''
         if (mac === null) captured.aliasAt = at - 1
+        break
+      }
+      case 'deviceName': {
+        const [, name, hex] = namedDevice.exec(text) ?? []
+        const mac = config.aliases.get(text) ?? (hex === undefined ? null : parseMac(hex))
+        if (mac === null) return null
+        captured.mac = mac
+        captured.product = name ?? null
+        captured.aliasAt = at - 1
         break
       }
       case 'placeRoot':
@@ -198,6 +242,9 @@ const match = (config: TopicConfig, family: Family, levels: readonly string[]): 
   return at === levels.length ? captured : null
 }
 
+/** `shellyplus1pm-a8032abcdef0`. */
+const namedDevice = /^([A-Za-z0-9][A-Za-z0-9_-]{0,63})-([0-9A-Fa-f]{12})$/
+
 const keptInShape = new Set(['word', 'product', 'model', 'category'])
 
 const toRoute = (config: TopicConfig, family: Family, captured: Captured, topic: string, levels: readonly string[]): Resolution => {
@@ -216,6 +263,7 @@ const deviceRoute = (config: TopicConfig, family: Family, captured: Captured, to
   const category = family.category ?? captured.category ?? ''
   const path = family.metric === null ? captured.metric : [family.metric, ...captured.metric]
   const { profile, length } = profileOf(config, family, [category, ...path])
+  const { mac, unnamedAt, aliasAt } = captured
   // Levels beneath the ones that chose the profile: `hardware/temperature/cpu` is the sensor `cpu`.
   const instance = path.slice(Math.max(length - 1, 1))
   const own = path.slice(0, Math.max(length - 1, 1))
@@ -223,17 +271,22 @@ const deviceRoute = (config: TopicConfig, family: Family, captured: Captured, to
   return {
     kind: 'route',
     family: family.name,
-    profile,
-    subject: { kind: 'device', id: captured.mac },
+    profile: profile.name,
+    declared: profile.declared,
+    subject: unnamedAt < 0 ? { kind: 'device', id: mac } : null,
     household: null,
-    storedTopic: captured.aliasAt < 0 ? topic : topic.split('/').with(captured.aliasAt, captured.mac).join('/'),
+    unnamed: unnamedAt < 0 ? null : { family: family.name, at: unnamedAt, hint: hintOf(config, topic.split('/')[unnamedAt]) },
+    storedTopic: aliasAt < 0 || unnamedAt >= 0 ? topic : topic.split('/').with(aliasAt, mac).join('/'),
     topicShape: captured.shape.join('/'),
     prefix: [category, ...own]
       .filter((level) => level !== '')
       .map(snakeKey)
       .join('.'),
     metric: own.at(-1) ?? '',
-    attributes: part === '' ? '' : attributesOf({ [profile === 'temperature' ? 'hw.name' : 'topic.part']: part }),
+    path: captured.metric,
+    radioScales: scalesOfModel(config.radioScales, captured.product, captured.model),
+    storeRates: family.storeRates,
+    attributes: part === '' ? '' : attributesOf({ [profile.name === 'temperature' ? 'hw.name' : 'topic.part']: part }),
     factPrefix: part === '' ? '' : `${instance.map(snakeKey).join('.')}.`,
     taskId: captured.taskId,
     topicFacts: topicFacts(captured),
@@ -241,14 +294,15 @@ const deviceRoute = (config: TopicConfig, family: Family, captured: Captured, to
 }
 
 /** The longest prefix of `<category>/<metric>/...` that the profiles table knows. */
-const profileOf = (config: TopicConfig, family: Family, path: readonly string[]): { profile: ProfileName; length: number } => {
+const profileOf = (config: TopicConfig, family: Family, path: readonly string[]): { profile: ProfileRef; length: number } => {
   if (family.profile !== null) return { profile: family.profile, length: path.length }
   for (let length = path.length; length > 0; length--) {
     const profile = config.profiles.get(path.slice(0, length).join('/'))
     if (profile !== undefined) return { profile, length }
   }
-  return { profile: 'generic', length: path.length }
+  return { profile: genericProfile, length: path.length }
 }
+const genericProfile: ProfileRef = { name: 'generic', declared: null }
 
 const topicFacts = ({ product, model }: Captured): FactsBody | null => {
   const items = [
@@ -267,7 +321,9 @@ const placeRoute = (family: Family, captured: Captured, topic: string, levels: r
   return {
     kind: 'route',
     family: family.name,
-    profile: family.profile ?? 'place',
+    profile: family.profile?.name ?? 'place',
+    declared: family.profile?.declared ?? null,
+    unnamed: null,
     subject: householdLevels === 0 ? { kind: 'place', id: above.join('/') } : null,
     household:
       householdLevels === 0
@@ -283,6 +339,9 @@ const placeRoute = (family: Family, captured: Captured, topic: string, levels: r
     topicShape: captured.shape.join('/'),
     prefix: ['environment', ...(quantity === '' ? [] : [snakeKey(quantity)])].join('.'),
     metric: quantity,
+    path: captured.quantity,
+    radioScales: [],
+    storeRates: family.storeRates,
     attributes: area.length === 0 ? '' : attributesOf({ 'place.area': area.join('/') }),
     factPrefix: area.map((level) => `${snakeKey(level)}.`).join(''),
     taskId: '',

@@ -2,7 +2,7 @@
  * `hardware/cpu`: JSON percentages (`utilization`, or a share per mode), or the text of /proc/stat. Stored as 0..1. Modes that
  * add up to far more than 100 are ticks since boot, like /proc/stat's, and become counters in milliseconds (a tick is 1/100 s).
  */
-import { addCounter, addMeasurement, addUnknownKey, type Draft, refuse } from '../draft.ts'
+import { addCounter, addMeasurement, addUnknownKey, type Draft, isReading, refuse } from '../draft.ts'
 import { type FieldReader, fieldTable, ignoreField, readJson } from '../fields.ts'
 import { canonicalKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
@@ -66,7 +66,7 @@ export const cpu: Profile = {
       return
     }
     const value = scalarOf(text)
-    if (toNumber(value) === undefined) {
+    if (!isReading('system.cpu.utilization', value)) {
       refuse(draft, 'PAYLOAD_SHAPE', `expected /proc/stat, a percentage or JSON, got "${shown(text)}"`)
       return
     }

@@ -15,6 +15,7 @@ import { sized } from './sizes.ts'
 const factsProfile = (fields: Readonly<Record<string, FieldReader>>, main: FieldReader): Profile => {
   const table = fieldTable({ value: main, ...fields })
   return {
+    mayBeForeign: true,
     json: (draft, value) => {
       if (isObject(value)) readObject(draft, table, value)
       else if (Array.isArray(value)) refuse(draft, 'PAYLOAD_SHAPE', 'expected one object, got an array')

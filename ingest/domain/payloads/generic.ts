@@ -12,6 +12,7 @@ const fields = fieldTable({
 })
 
 export const generic: Profile = {
+  mayBeForeign: true,
   json: (draft, value) => readJson(draft, fields, value),
   text: (draft, text) => readScalar(draft, scalarOf(text), draft.route.prefix, draft.route.prefix),
 }

@@ -79,7 +79,7 @@ const readList = (draft: Draft, list: readonly unknown[]): void => {
 
 const nameKeys = new Set(['name', 'ifname', 'interface', 'device'])
 
-const readInterface = (draft: Draft, name: string, value: unknown): void => {
+export const readInterface = (draft: Draft, name: string, value: unknown): void => {
   if (typeof value === 'string' || value === null) {
     addFact(draft, `network.${name}.address`, value)
     return
@@ -117,7 +117,8 @@ const readInterfaceField = (draft: Draft, name: string, key: string, part: unkno
     }
     case 'ipv6':
     case 'address6': {
-      addFact(draft, `network.${name}.address6`, part)
+      // netifd: `true`, IPv6 is enabled.
+      addFact(draft, `network.${name}.${typeof part === 'boolean' ? 'ipv6' : 'address6'}`, part)
       return
     }
     case 'mac':
@@ -139,13 +140,27 @@ const readInterfaceField = (draft: Draft, name: string, key: string, part: unkno
       addFact(draft, `network.${name}.${canonical === 'operstate' ? 'state' : canonical}`, part)
       return
     }
-    case 'speed':
+    case 'ipv4address':
+    case 'ipv6address': {
+      // netifd: `[{"address":"198.51.100.23","mask":24}]`.
+      const first: unknown = Array.isArray(part) ? part[0] : part
+      const address = isObject(first) ? first['address'] : Array.isArray(part) ? (first ?? null) : part
+      addFact(draft, `network.${name}.${canonical === 'ipv4address' ? 'address' : 'address6'}`, address)
+      return
+    }
+    case 'speed': {
+      const [, duplex] = /^\d+([FH])$/.exec(typeof part === 'string' ? part : '') ?? []
+      if (duplex !== undefined) addFact(draft, `network.${name}.duplex`, duplex === 'F' ? 'full' : 'half')
+      return
+    }
     case 'speedmbps':
     case 'speedbps':
     case 'counterbits':
       return
     default:
-      if (!nameKeys.has(canonical)) addUnknownKey(draft, `${draft.route.prefix}.${snakeKey(name)}`, key, part)
+      if (Array.isArray(part) && part.every((word) => typeof word === 'string')) {
+        if (part.length > 0) addFact(draft, `network.${name}.${snakeKey(key)}`, part.join(','))
+      } else if (!nameKeys.has(canonical)) addUnknownKey(draft, `${draft.route.prefix}.${snakeKey(name)}`, key, part)
   }
 }
 
@@ -190,6 +205,7 @@ const readProcNetDev = (draft: Draft, text: string): boolean => {
 const addressText = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]*)(?:\/\d{1,3})?$/i
 
 export const interfaces: Profile = {
+  mayBeForeign: true,
   json: readInterfaces,
   text: (draft, text) => {
     if (readProcNetDev(draft, text)) return

@@ -19,6 +19,7 @@ const fields = fieldTable({
 const procLoadavg = /^\s*(\S+)\s+(\S+)\s+(\S+)(?:\s+(\d+)\/(\d+)(?:\s+\d+)?)?\s*$/
 
 export const loadavg: Profile = {
+  mayBeForeign: true,
   json: (draft, value) => readJson(draft, fields, value),
   text: (draft, text) => {
     const [, one, five, fifteen, runningCount, count] = procLoadavg.exec(text) ?? []

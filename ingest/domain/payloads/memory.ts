@@ -32,6 +32,7 @@ const fields = fieldTable({
 })
 
 export const memory: Profile = {
+  mayBeForeign: true,
   json: (draft, value) => {
     const unit = isObject(value) ? value['unit'] : undefined
     const factor = unit === undefined ? kilobyte : unitFactor(unit)

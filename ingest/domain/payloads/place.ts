@@ -3,7 +3,7 @@
  * `.../hall/door` `open`. A quantity that the catalogue does not know is `environment.<quantity>`; a word is a fact.
  */
 import type { MetricName } from '../../../model/measurement-catalogue.ts'
-import { addMeasurement, addUnknown, type Draft } from '../draft.ts'
+import { addMeasurement, addUnknown, type Draft, isReading } from '../draft.ts'
 import { type FieldReader, type FieldTable, fieldTable, measure, readJson } from '../fields.ts'
 import { canonicalKey, snakeKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
@@ -75,7 +75,7 @@ export const place: Profile = {
   text: (draft, text) => {
     const quantity = known.get(canonicalKey(draft.route.metric))
     const value = scalarOf(text)
-    if (quantity === undefined || toNumber(value) === undefined) {
+    if (quantity === undefined || !isReading(quantity.metric, value)) {
       readScalar(draft, value, draft.route.prefix, factNameOf(draft))
       return
     }

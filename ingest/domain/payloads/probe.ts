@@ -1,9 +1,9 @@
 /** `network/probe`: loss and round trips to a target; one result, an array of them, or `probes`. Loss as `lossRatio` 0..1 or `loss` percent. */
 import { attributesOf, mergeAttributes } from '../attributes.ts'
-import { addMeasurement, addUnknown, type Draft, refuse } from '../draft.ts'
+import { addMeasurement, addUnknown, type Draft, isReading, refuse } from '../draft.ts'
 import { type FieldReader, fieldTable, ignoreField, measure, readObject } from '../fields.ts'
 import type { Profile } from '../profile.ts'
-import { isObject, toNumber, toWord } from '../values.ts'
+import { isObject, toWord } from '../values.ts'
 import { scalarOf } from './scalar.ts'
 import { shown } from '../shown.ts'
 
@@ -57,7 +57,7 @@ export const probe: Profile = {
   },
   text: (draft, text) => {
     const value = scalarOf(text)
-    if (toNumber(value) === undefined) {
+    if (!isReading('network.probe.rtt.avg', value)) {
       refuse(draft, 'PAYLOAD_SHAPE', `expected JSON or a round trip in ms, got "${shown(text)}"`)
       return
     }

@@ -4,7 +4,7 @@
  * so that a squashfs root, which is always full, can be left out.
  */
 import { attributesOf, mergeAttributes } from '../attributes.ts'
-import { addMeasurement, addUnknown, addUnknownKey, type Draft, refuse } from '../draft.ts'
+import { addMeasurement, addUnknown, addUnknownKey, type Draft, isReading, refuse } from '../draft.ts'
 import { fieldTable, readObject, readUnknown } from '../fields.ts'
 import { canonicalKey, snakeKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
@@ -42,7 +42,7 @@ export const storage: Profile = {
   },
   text: (draft, text) => {
     const value = scalarOf(text)
-    if (toNumber(value) === undefined) {
+    if (!isReading('system.filesystem.utilization', value)) {
       refuse(draft, 'PAYLOAD_SHAPE', `expected JSON or the percentage in use, got "${shown(text)}"`)
       return
     }

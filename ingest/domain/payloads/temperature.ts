@@ -2,7 +2,7 @@
  * `hardware/temperature`: `{"value":45.2}`, `{"cpu":51.2,"modem":40}`, `{"sensors":[{"name":"cpu","celsius":51.2}]}` or a bare
  * number. Degrees Celsius unless `unit` says F, mC (thousandths, as /sys/class/thermal) or dC (tenths).
  */
-import { addMeasurement, addUnknownKey, type Draft, refuse } from '../draft.ts'
+import { addMeasurement, addUnknownKey, type Draft, isReading, refuse } from '../draft.ts'
 import { type FieldReader, fieldTable, readUnknown } from '../fields.ts'
 import { snakeKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
@@ -58,6 +58,7 @@ const fields = fieldTable({
 })
 
 export const temperature: Profile = {
+  mayBeForeign: true,
   json: (draft, value) => {
     if (Array.isArray(value)) {
       withUnit(draft, undefined, () => readSensors(draft, value))
@@ -75,7 +76,7 @@ export const temperature: Profile = {
   },
   text: (draft, text) => {
     const value = scalarOf(text)
-    if (toNumber(value) === undefined) {
+    if (!isReading('hw.temperature', value)) {
       refuse(draft, 'PAYLOAD_SHAPE', `expected a number or JSON, got "${shown(text)}"`)
       return
     }
