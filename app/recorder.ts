@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
+import { writeDoorFile } from '../adapters/chdb/door-file.ts'
 import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
 import { migrate } from '../adapters/clickhouse/migrations.ts'
 import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
@@ -133,7 +134,9 @@ export const startRecorder = async (
           made.warehouseAccess = child.access
           made.warehouse = openWarehouse({ ...child.access, database: 'fleet' })
           await migrate(made.warehouse)
+          const removeDoorFile = writeDoorFile(config.DATA_DIR, child.access)
           return async () => {
+            removeDoorFile()
             await made.warehouse.close()
             await child.stop()
           }
