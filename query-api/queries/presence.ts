@@ -1,32 +1,37 @@
 /** Presence and boots: the latest state with the moment it began, and the histories. */
 import type { CursorPart } from '../domain/cursor.ts'
 import type { TimeRange } from '../domain/time.ts'
-import { msOf, observedRange, type Scope, timeParam } from './scope.ts'
+import { knownBy, knownParams, msOf, observedRange, type Scope, timeParam } from './scope.ts'
 
 export type PresenceState = 'online' | 'offline' | 'unknown'
 export type PresenceNowRow = { subject: string; state: PresenceState; since_ms: number; reason: string | null; session_id: string | null }
 
 /** The state at that time, and since when: the first row of it after the last row of another state. */
-export const presenceAt = async ({ warehouse, tenant }: Scope, subjects: readonly string[], atMs: number): Promise<PresenceNowRow[]> => {
+export const presenceAt = async (
+  { warehouse, tenant }: Scope,
+  subjects: readonly string[],
+  atMs: number,
+  knownMs: number | null = null,
+): Promise<PresenceNowRow[]> => {
   if (subjects.length === 0) return []
   return warehouse.query<PresenceNowRow>(
     `
 SELECT rows.subject AS subject, any(latest.state_now) AS state, ${msOf('minIf(rows.observed_at, rows.observed_at > latest.other_until OR latest.others = 0)')} AS since_ms,
   any(latest.reason_now) AS reason, any(latest.session_now) AS session_id
-FROM (SELECT subject, observed_at, state FROM presence WHERE tenant = {tenant:String} AND subject IN {subjects:Array(String)} AND observed_at <= ${timeParam('at_ms')}) AS rows
+FROM (SELECT subject, observed_at, state FROM presence WHERE tenant = {tenant:String} AND subject IN {subjects:Array(String)} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)}) AS rows
 INNER JOIN (
   SELECT subject, state_now, reason_now, session_now, max(if(state != state_now, observed_at, toDateTime64(0, 3, 'UTC'))) AS other_until, countIf(state != state_now) AS others
   FROM (
     SELECT subject, observed_at, toString(state) AS state,
       last_value(toString(state)) OVER w AS state_now, tupleElement(last_value(tuple(reason)) OVER w, 1) AS reason_now,
       tupleElement(last_value(tuple(session_id)) OVER w, 1) AS session_now
-    FROM presence WHERE tenant = {tenant:String} AND subject IN {subjects:Array(String)} AND observed_at <= ${timeParam('at_ms')}
+    FROM presence WHERE tenant = {tenant:String} AND subject IN {subjects:Array(String)} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)}
     WINDOW w AS (PARTITION BY subject ORDER BY observed_at, received_at, offset ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
   ) GROUP BY subject, state_now, reason_now, session_now
 ) AS latest ON latest.subject = rows.subject
 WHERE toString(rows.state) = latest.state_now
 GROUP BY rows.subject`,
-    { tenant, subjects: [...subjects], at_ms: atMs },
+    { tenant, subjects: [...subjects], at_ms: atMs, ...knownParams(knownMs) },
   )
 }
 
@@ -76,12 +81,13 @@ export const bootAt = async (
   { warehouse, tenant }: Scope,
   subject: string,
   atMs: number,
+  knownMs: number | null = null,
 ): Promise<(BootRow & { boots: number }) | undefined> => {
   const rows = await warehouse.query<BootRow & { boots: number }>(
     `SELECT ${bootColumns}, toFloat64(count() OVER ()) AS boots FROM boots AS t
-WHERE tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')}
+WHERE tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)}
 ORDER BY t.observed_at DESC, t.received_at DESC, t.offset DESC LIMIT 1`,
-    { tenant, subject, at_ms: atMs },
+    { tenant, subject, at_ms: atMs, ...knownParams(knownMs) },
   )
   return rows[0]
 }

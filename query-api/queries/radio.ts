@@ -2,7 +2,7 @@
 import type { Step } from '../domain/step.ts'
 import type { TimeRange } from '../domain/time.ts'
 import { historyConditions, historyOrder, historyParams, type HistoryQuery } from './presence.ts'
-import { bucketOf, msOf, observedRange, type Scope, timeParam } from './scope.ts'
+import { bucketOf, knownBy, knownParams, msOf, observedRange, type Scope, timeParam } from './scope.ts'
 
 export type CarrierRow = {
   role: string | null
@@ -48,11 +48,16 @@ export const radioHistory = ({ warehouse, tenant }: Scope, query: HistoryQuery):
     historyParams(tenant, query),
   )
 
-export const radioAt = async ({ warehouse, tenant }: Scope, subject: string, atMs: number): Promise<RadioRow | undefined> => {
+export const radioAt = async (
+  { warehouse, tenant }: Scope,
+  subject: string,
+  atMs: number,
+  knownMs: number | null = null,
+): Promise<RadioRow | undefined> => {
   const rows = await warehouse.query<RadioRow>(
-    `SELECT ${columns} FROM radio AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')}
+    `SELECT ${columns} FROM radio AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)}
 ORDER BY t.observed_at DESC, t.received_at DESC, t.offset DESC LIMIT 1`,
-    { tenant, subject, at_ms: atMs },
+    { tenant, subject, at_ms: atMs, ...knownParams(knownMs) },
   )
   return rows[0]
 }

@@ -20,6 +20,13 @@ export const timeParam = (name: string): string => `fromUnixTimestamp64Milli({${
 export const observedFrom = (name: string): string =>
   `observed_at >= ${timeParam(name)} AND received_at >= ${timeParam(name)} - INTERVAL 5 MINUTE`
 
+/**
+ * Only what had arrived by then: the state as it was known at a moment. Null: all that is known now. Goes with the parameter
+ * `known_ms`, which `knownParams` gives.
+ */
+export const knownBy = (knownMs: number | null): string => (knownMs === null ? '' : ` AND received_at <= ${timeParam('known_ms')}`)
+export const knownParams = (knownMs: number | null): Record<string, number> => (knownMs === null ? {} : { known_ms: knownMs })
+
 export const observedRange = `${observedFrom('from_ms')} AND observed_at < ${timeParam('to_ms')}`
 
 /** Start of the step that a time lies in, as local time in `tz` cuts it; epoch milliseconds. */

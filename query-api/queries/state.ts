@@ -2,7 +2,7 @@
  * What was last known of a subject at a time, by placed time: measurements, counters, facts, radio. A series that spoke in
  * the two hours before is found in a few granules; only the silent ones are looked for in all of history.
  */
-import { msOf, type Scope, timeParam } from './scope.ts'
+import { knownBy, knownParams, msOf, type Scope, timeParam } from './scope.ts'
 
 const recentMs = 2 * 3_600_000
 
@@ -31,18 +31,26 @@ const within = `observed_at > ${timeParam('recent_ms')} AND observed_at <= ${tim
 /**
  * A series whose newest row says "missing" keeps that as its state, with the value before it beside. Silent series are
  * looked for only on the days that the daily rollup names: its last with any row and its last with a value. The day of
- * `recent_ms` itself is always read, since the rollup cannot tell the rows before that moment from those after it.
+ * `recent_ms` itself is always read, since the rollup cannot tell the rows before that moment from those after it. Nor can it
+ * tell when its rows arrived: the state as it was known then reads the rows of all days.
  */
-export const lastMeasurements = async (scope: Scope, subject: string, atMs: number): Promise<LastMeasurementRow[]> => {
-  const params = { tenant: scope.tenant, subject, at_ms: atMs, recent_ms: Math.max(0, atMs - recentMs) }
-  const known = `SELECT metric, attributes FROM measurements WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${within} AND isNotNull(value) GROUP BY metric, attributes`
+export const lastMeasurements = async (
+  scope: Scope,
+  subject: string,
+  atMs: number,
+  knownMs: number | null = null,
+): Promise<LastMeasurementRow[]> => {
+  const params = { tenant: scope.tenant, subject, at_ms: atMs, recent_ms: Math.max(0, atMs - recentMs), ...knownParams(knownMs) }
+  const arrived = knownBy(knownMs)
+  const known = `SELECT metric, attributes FROM measurements WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${within}${arrived} AND isNotNull(value) GROUP BY metric, attributes`
   const lastDays = `SELECT metric, attributes, toDate(arrayJoin([max(bucket), maxIf(bucket, samples > 0)])) AS day FROM measurements_1d
     WHERE tenant = {tenant:String} AND subject = {subject:String} AND bucket < toStartOfDay(${timeParam('recent_ms')}) GROUP BY metric, attributes`
-  const silent = `observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${known})
+  const lastOnly = `
   AND toDate(observed_at) IN (SELECT day FROM (${lastDays}) UNION ALL SELECT toDate(${timeParam('recent_ms')}))
   AND (toDate(observed_at) = toDate(${timeParam('recent_ms')}) OR (metric, attributes, toDate(observed_at)) IN (${lastDays}))`
+  const silent = `observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${known})${knownMs === null ? lastOnly : arrived}`
   const [recent, older] = await Promise.all([
-    scope.warehouse.query<LastMeasurementRow>(measurementsSql(within), params),
+    scope.warehouse.query<LastMeasurementRow>(measurementsSql(within + arrived), params),
     scope.warehouse.query<LastMeasurementRow>(measurementsSql(silent), params),
   ])
   const olderBySeries = new Map(older.map((row) => [seriesKey(row), row]))
@@ -74,13 +82,19 @@ SELECT metric, attributes, ${msOf('max(observed_at)')} AS newest_at_ms, argMax(t
 FROM counters AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND t.flag != 'amendment' AND ${conditions}
 GROUP BY metric, attributes ORDER BY metric, attributes`
 
-export const lastCounters = async (scope: Scope, subject: string, atMs: number): Promise<LastCounterRow[]> => {
-  const params = { tenant: scope.tenant, subject, at_ms: atMs, recent_ms: Math.max(0, atMs - recentMs) }
-  const known = `SELECT metric, attributes FROM counters WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${within} GROUP BY metric, attributes`
+export const lastCounters = async (
+  scope: Scope,
+  subject: string,
+  atMs: number,
+  knownMs: number | null = null,
+): Promise<LastCounterRow[]> => {
+  const params = { tenant: scope.tenant, subject, at_ms: atMs, recent_ms: Math.max(0, atMs - recentMs), ...knownParams(knownMs) }
+  const arrived = knownBy(knownMs)
+  const known = `SELECT metric, attributes FROM counters WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${within}${arrived} GROUP BY metric, attributes`
   const parts = await Promise.all([
-    scope.warehouse.query<LastCounterRow>(countersSql(within), params),
+    scope.warehouse.query<LastCounterRow>(countersSql(within + arrived), params),
     scope.warehouse.query<LastCounterRow>(
-      countersSql(`observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${known})`),
+      countersSql(`observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${known})${arrived}`),
       params,
     ),
   ])
@@ -89,11 +103,32 @@ export const lastCounters = async (scope: Scope, subject: string, atMs: number):
 
 export type LastFactRow = { name: string; observed_at_ms: number; value: string | null; sealed: 0 | 1 }
 
-export const lastFacts = ({ warehouse, tenant }: Scope, subject: string, atMs: number): Promise<LastFactRow[]> =>
+export const lastFacts = (
+  { warehouse, tenant }: Scope,
+  subject: string,
+  atMs: number,
+  knownMs: number | null = null,
+): Promise<LastFactRow[]> =>
   warehouse.query<LastFactRow>(
     `SELECT name, ${msOf('max(observed_at)')} AS observed_at_ms, tupleElement(argMax(tuple(t.value), ${newest}), 1) AS value, toUInt8(argMax(t.sealed, ${newest}) != '') AS sealed
-FROM facts AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')} GROUP BY name ORDER BY name`,
-    { tenant, subject, at_ms: atMs },
+FROM facts AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)} GROUP BY name ORDER BY name`,
+    { tenant, subject, at_ms: atMs, ...knownParams(knownMs) },
+  )
+
+export type CounterIncreaseRow = { metric: string; attributes: string; increase: number | null; seconds: number; flags: CounterFlag[] }
+
+/** What each counter is known to have grown by after `fromMs` and up to `toMs`: the sum of its deltas, amendments included. */
+export const counterIncreases = (
+  { warehouse, tenant }: Scope,
+  subject: string,
+  { fromMs, toMs, knownMs }: { fromMs: number; toMs: number; knownMs: number | null },
+): Promise<CounterIncreaseRow[]> =>
+  warehouse.query<CounterIncreaseRow>(
+    `SELECT metric, attributes, if(count(t.delta) = 0, NULL, sum(t.delta)) AS increase, ifNull(sum(t.seconds), 0) AS seconds,
+  arraySort(arrayFilter(f -> f NOT IN ('ok', 'amendment'), groupUniqArray(toString(t.flag)))) AS flags
+FROM counters AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND observed_at > ${timeParam('from_ms')} AND observed_at <= ${timeParam('to_ms')}${knownBy(knownMs)}
+GROUP BY metric, attributes ORDER BY metric, attributes`,
+    { tenant, subject, from_ms: fromMs, to_ms: toMs, ...knownParams(knownMs) },
   )
 
 const seriesKey = (row: { metric: string; attributes: string }): string => `${row.metric}\n${row.attributes}`

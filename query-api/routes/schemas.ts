@@ -48,6 +48,10 @@ export const stepQuery = {
 
 export const atQuery = { at: time('The moment asked about; default now.') }
 
+export const knownAtQuery = {
+  knownAt: time('Only what had arrived by then, so as a reader saw it at that time; default all that is known now.'),
+}
+
 export const pagingQuery = {
   limit: Type.Integer({ minimum: 1, maximum: limitMax, default: 100 }),
   cursor: Type.Optional(Type.String({ maxLength: 2000, description: 'The nextCursor of the answer before.' })),

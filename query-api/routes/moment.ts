@@ -1,0 +1,147 @@
+/**
+ * All that was last known of a subject at a moment, as answers show it: for `state` and for both sides of `diff`. With
+ * `knownAt` only what had arrived by then counts, so that the answer is what a reader saw who looked at that time.
+ */
+import { type Static, Type } from 'typebox'
+import { attributesObject } from '../domain/attributes.ts'
+import { clockAheadMaxMs, parseTime, toTime, toTimeOrNull } from '../domain/time.ts'
+import { unitOf } from '../domain/units.ts'
+import { bootAt, presenceAt } from '../queries/presence.ts'
+import { radioAt } from '../queries/radio.ts'
+import { type LastCounterRow, type LastMeasurementRow, lastCounters, lastFacts, lastMeasurements } from '../queries/state.ts'
+import { completeThrough, type RouteContext } from './context.ts'
+import { Boot, toBoot } from './devices.ts'
+import { nameCells, Radio, toRadio } from './radio.ts'
+import { choice, CompleteThrough, nullable, TextOrNull, Time } from './schemas.ts'
+
+export const KnownAt = nullable(
+  Type.String({ format: 'date-time', description: 'Only what had arrived by then; null: all that is known now.' }),
+)
+
+const Age = Type.Number({ description: 'Seconds from there to `at`.' })
+
+export const Measurement = Type.Object({
+  metric: Type.String(),
+  attributes: Type.Record(Type.String(), Type.String()),
+  value: Type.Union([Type.Number(), Type.Null()], {
+    description: 'Of the newest report. Null: the device said that it has no reading, or it was out of range.',
+  }),
+  unit: Type.Union([Type.String(), Type.Null()], { description: 'UCUM; null for metrics that the catalogue does not know.' }),
+  quality: choice(['ok', 'missing', 'out_of_range']),
+  observedAt: Time,
+  ageSeconds: Age,
+  lastKnown: Type.Union([Type.Object({ value: Type.Number(), observedAt: Time, ageSeconds: Age }), Type.Null()], {
+    description: 'The newest report with a value; equal to the above when its quality is ok.',
+  }),
+})
+
+export const Counter = Type.Object({
+  metric: Type.String(),
+  attributes: Type.Record(Type.String(), Type.String()),
+  value: Type.Number({ description: 'As the device counts.' }),
+  unit: TextOrNull,
+  ratePerSecond: Type.Union([Type.Number(), Type.Null()], {
+    description: 'Over the interval that ends here; null after a first reading or a gap.',
+  }),
+  flag: Type.String(),
+  observedAt: Time,
+  ageSeconds: Age,
+})
+
+export const Fact = Type.Object({ name: Type.String(), value: TextOrNull, observedAt: Time, ageSeconds: Age, masked: Type.Boolean() })
+
+export const DeviceState = Type.Object({
+  deviceId: Type.String(),
+  at: Time,
+  knownAt: KnownAt,
+  presence: Type.Object({ state: Type.String(), since: nullable(Time), reason: TextOrNull, sessionId: TextOrNull }),
+  firmware: nullable(Type.Object({ version: TextOrNull, observedAt: Time, ageSeconds: Age })),
+  boot: nullable(Type.Intersect([Boot, Type.Object({ ageSeconds: Age })])),
+  radio: nullable(Type.Intersect([Radio, Type.Object({ ageSeconds: Age })])),
+  measurements: Type.Array(Measurement),
+  counters: Type.Array(Counter),
+  facts: Type.Array(Fact),
+  completeThrough: CompleteThrough,
+})
+
+/** `throughMs`: rows up to here count; `knownMs`: and only those that had arrived by then, null for all. */
+export type Moment = { atMs: number; throughMs: number; knownMs: number | null }
+
+/** Asked about now, what believed clocks say ahead of ours is part of it; asked about a moment, nothing after it is. */
+export const momentOf = ({ deps }: RouteContext, name: string, at: string | undefined, knownAt: string | undefined): Moment => {
+  const knownMs = knownAt === undefined ? null : parseTime('knownAt', knownAt)
+  if (at !== undefined) return { atMs: parseTime(name, at), throughMs: parseTime(name, at), knownMs }
+  const nowMs = deps.clock.nowMs()
+  return { atMs: nowMs, throughMs: nowMs + clockAheadMaxMs, knownMs }
+}
+
+export const commonStateAt = async ({ scope }: RouteContext, subject: string, { atMs, throughMs, knownMs }: Moment) => {
+  const [measurements, counters, facts] = await Promise.all([
+    lastMeasurements(scope, subject, throughMs, knownMs),
+    lastCounters(scope, subject, throughMs, knownMs),
+    lastFacts(scope, subject, throughMs, knownMs),
+  ])
+  return {
+    measurements: measurements.map((row) => toMeasurement(row, atMs)),
+    counters: counters.map((row) => toCounter(row, atMs)),
+    facts: facts.map(({ name, value, observed_at_ms, sealed }) => ({
+      name,
+      value,
+      ...placed(observed_at_ms, atMs),
+      masked: sealed === 1,
+    })),
+  }
+}
+
+export const deviceStateAt = async (context: RouteContext, deviceId: string, moment: Moment): Promise<Static<typeof DeviceState>> => {
+  const { scope } = context
+  const { atMs, throughMs, knownMs } = moment
+  const [common, radio, presence, boot] = await Promise.all([
+    commonStateAt(context, deviceId, moment),
+    radioAt(scope, deviceId, throughMs, knownMs),
+    presenceAt(scope, [deviceId], throughMs, knownMs),
+    bootAt(scope, deviceId, throughMs, knownMs),
+  ])
+  const names = await nameCells(scope, radio === undefined ? [] : [radio])
+  const firmware = common.facts.find((fact) => fact.name === 'firmware.version')
+  const now = presence[0]
+  return {
+    deviceId,
+    at: toTime(atMs),
+    knownAt: toTimeOrNull(knownMs),
+    presence: {
+      state: now?.state ?? 'unknown',
+      since: now === undefined ? null : toTime(now.since_ms),
+      reason: now?.reason ?? null,
+      sessionId: now?.session_id ?? null,
+    },
+    firmware: firmware === undefined ? null : { version: firmware.value, observedAt: firmware.observedAt, ageSeconds: firmware.ageSeconds },
+    boot: boot === undefined ? null : { ...toBoot(boot), ageSeconds: ageSeconds(boot.observed_at_ms, atMs) },
+    radio: radio === undefined ? null : { ...toRadio(radio, names), ageSeconds: ageSeconds(radio.observed_at_ms, atMs) },
+    ...common,
+    completeThrough: completeThrough(context),
+  }
+}
+
+const ageSeconds = (observedAtMs: number, atMs: number): number => Math.max(0, atMs - observedAtMs) / 1000
+const placed = (observedAtMs: number, atMs: number) => ({ observedAt: toTime(observedAtMs), ageSeconds: ageSeconds(observedAtMs, atMs) })
+
+const toMeasurement = (row: LastMeasurementRow, atMs: number): Static<typeof Measurement> => ({
+  metric: row.metric,
+  attributes: attributesObject(row.attributes),
+  value: row.value,
+  unit: unitOf(row.metric),
+  quality: row.quality,
+  ...placed(row.newest_at_ms, atMs),
+  lastKnown: row.known_at_ms === null || row.known_value === null ? null : { value: row.known_value, ...placed(row.known_at_ms, atMs) },
+})
+
+const toCounter = (row: LastCounterRow, atMs: number): Static<typeof Counter> => ({
+  metric: row.metric,
+  attributes: attributesObject(row.attributes),
+  value: row.value,
+  unit: unitOf(row.metric),
+  ratePerSecond: row.delta === null || row.seconds === null || row.seconds <= 0 ? null : row.delta / row.seconds,
+  flag: row.flag,
+  ...placed(row.newest_at_ms, atMs),
+})
