@@ -28,7 +28,7 @@ export const takeBackup = async (config: Config, to: string): Promise<BackupRepo
   if (!(await isFile(join(config.DATA_DIR, 'log', 'data.mdb'))))
     throw new Error(`Expected a recorder's data in ${config.DATA_DIR} (DATA_DIR)`)
   const { warehouse, running, close } = await openOperatorWarehouse(config)
-  const name = `backup-${randomBytes(6).toString('hex')}`
+  const name = `backup${randomBytes(6).toString('hex')}`
   try {
     let frozen: FrozenTable[] = []
     const takenAt = new Date()

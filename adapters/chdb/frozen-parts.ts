@@ -21,7 +21,7 @@ const tablesOf = (warehouse: Warehouse): Promise<TableRow[]> =>
      WHERE database = 'fleet' AND engine LIKE '%MergeTree' AND NOT startsWith(name, 'migrations') ORDER BY name`,
   )
 
-/** Nothing may insert meanwhile, or the tables are of different moments. `name` is that of the copy. */
+/** Nothing may insert meanwhile, or the tables are of different moments. `name`, of the copy: letters and digits (others are escaped in the path). */
 export const freezeTables = async (warehouse: Warehouse, dataDir: string, name: string): Promise<FrozenTable[]> => {
   const found = await tablesOf(warehouse)
   await Promise.all(found.map((table) => warehouse.command(`ALTER TABLE ${table.name} FREEZE WITH NAME '${name}'`)))
@@ -29,7 +29,10 @@ export const freezeTables = async (warehouse: Warehouse, dataDir: string, name: 
     const folder = /\/(store\/[^/]+\/[^/]+)\/?$/.exec(table.path)?.[1]
     if (folder === undefined) throw new AppError('WAREHOUSE_REFUSED', `Expected ${table.name} to lie below store/, got ${table.path}`)
     const path = join(dataDir, 'warehouse', 'shadow', name, folder)
-    return { table: table.name, rows: Number(table.rows), path, parts: existsSync(path) ? readdirSync(path).sort() : [] }
+    const parts = existsSync(path) ? readdirSync(path).sort() : []
+    const rows = Number(table.rows)
+    if (rows > 0 && parts.length === 0) throw new AppError('WAREHOUSE_REFUSED', `Expected parts of ${table.name}, ${rows} rows, in ${path}`)
+    return { table: table.name, rows, path, parts }
   })
 }
 
