@@ -306,7 +306,7 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
   // ---- words
 
   const sayModem = (nowMs: number): void => {
-    if (modemWords.present) say(nowMs, 'modem/status', modemText(modemWords, device.model))
+    say(nowMs, 'modem/status', modemText(modemWords, device.model))
   }
   const sayWan = (nowMs: number): void =>
     say(
@@ -429,7 +429,6 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
         system.setEffects(action.key, action.effects)
         return
       case 'modem':
-        if (action.set.present === false) sayModem(nowMs)
         Object.assign(modemWords, action.set)
         if (booted) sayModem(nowMs)
         considerUplink(nowMs)

@@ -8,7 +8,7 @@ import type { ReadFault } from './fault-kinds/kind.ts'
 import { activityKinds } from './daily.ts'
 import { modelNames } from './models.ts'
 import { deviceClasses } from './planned-device.ts'
-import { duration, flag, integer, isObject, list, matching, number, object, type ObjectOf, oneOf, oneOrMore, optional, parseDuration, type Read, required, share, text, withDefault } from './strict-reader.ts' // biome-ignore format: one list
+import { duration, flag, integer, isObject, list, listBy, matching, number, object, type ObjectOf, oneOf, oneOrMore, optional, parseDuration, type Read, required, share, text, withDefault } from './strict-reader.ts' // biome-ignore format: one list
 
 /** A time of the file: from the start, on the clock, or local time on a day of the run (1 is the day of the start). */
 export type When = { kind: 'offset'; ms: number } | { kind: 'absolute'; ms: number } | { kind: 'local'; day: number; ms: number }
@@ -104,7 +104,7 @@ const fields = {
       plmn: withDefault(matching(/^\d{5,6}$/, '5 or 6 digits as a text'), '00101'),
     }),
   ),
-  fleet: required(object({ sites: withDefault(integer(1, 100_000), 20), groups: required(list(object(groupFields), 1)) })),
+  fleet: required(object({ sites: withDefault(integer(1, 100_000), 20), groups: required(listBy('name', object(groupFields), 1)) })),
   telemetry: orDefaults(
     object({
       interval: withDefault(duration(1_000), 60_000),
@@ -167,26 +167,16 @@ export const parseScenario = (yaml: string): ScenarioResult => {
   const problems: string[] = []
   const { faults: givenFaults, ...rest } = isObject(given) ? given : { faults: undefined }
   const base = object(fields)(isObject(given) ? rest : given, '', problems)
-  const faults = givenFaults === undefined || givenFaults === null ? [] : list(readFault)(givenFaults, 'faults', problems)
-  twice(
-    faults.map(({ id }) => id),
-    'faults',
-    'id',
-    problems,
-  )
-  twice(
-    base.fleet.groups.map(({ name }) => name),
-    'fleet.groups',
-    'name',
-    problems,
-  )
+  const faults = givenFaults === undefined || givenFaults === null ? [] : listBy('id', readFault)(givenFaults, 'faults', problems)
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: { ...base, faults } }
 }
 
 const readFault: Read<PlantedFault> = (value, path, problems) => {
   const { id, kind, at, for: forMs, to, who, with: given } = object(faultFields)(value, path, problems)
   const declared = faultKinds[kind]
-  const read = declared.read(given ?? {}, `${path}.with`, problems)
+  const kindTold = isObject(value) && value['kind'] === kind
+  const read = declared.read(given ?? {}, `${path}.with`, kindTold ? problems : [])
+  if (!kindTold) return { id, kind, path, at, forMs, to, who, read } // Which rules hold is unknown.
   if (forMs !== undefined && to !== undefined) problems.push(`${path}.to: expected either for or to, got both`)
   if (declared.lasts === 'moment' && (forMs !== undefined || to !== undefined))
     problems.push(`${path}.for: a ${kind} is a moment and has no length`)
@@ -198,9 +188,4 @@ const readFault: Read<PlantedFault> = (value, path, problems) => {
   if (declared.target === 'cell' && who.cell === undefined && who.enb === undefined)
     problems.push(`${path}.who.cell: missing; a ${kind} needs cell or enb`)
   return { id, kind, path, at, forMs, to, who, read }
-}
-
-const twice = (names: readonly string[], path: string, key: string, problems: string[]): void => {
-  for (const [index, name] of names.entries())
-    if (name !== '' && names.indexOf(name) !== index) problems.push(`${path}[${index}].${key}: "${name}" comes twice`)
 }

@@ -6,6 +6,7 @@ import type { Selector } from './scenario.ts'
 
 /** A condition that nothing in the fleet can meet is a problem: a fault planted on nobody would score as missed. */
 export const selectDevices = (plan: Plan, faultId: string, who: Selector, path: string, problems: string[]): PlannedDevice[] => {
+  const before = problems.length
   const cells = who.cell === undefined && who.enb === undefined ? undefined : selectCells(plan, who, path, problems)
   const known = <T>(key: keyof Selector, wanted: readonly T[] | undefined, has: (value: T) => boolean): void => {
     for (const value of wanted ?? []) if (!has(value)) problems.push(`${path}.${key}: the fleet has no ${key} "${String(value)}"`)
@@ -13,7 +14,6 @@ export const selectDevices = (plan: Plan, faultId: string, who: Selector, path: 
   known('device', who.device, (mac) => plan.devices.some((device) => device.mac === mac))
   known('site', who.site, (site) => plan.network.sites.some(({ id }) => id === site))
   known('group', who.group, (group) => plan.scenario.fleet.groups.some(({ name }) => name === group))
-  const before = problems.length
   const fitting = plan.devices.filter(
     (device) =>
       among(who.device, device.mac) &&

@@ -99,6 +99,19 @@ export const list =
     return value.map((item: unknown, index) => read(item, `${path}[${index}]`, problems))
   }
 
+/** A list of objects that differ in a key. */
+export const listBy =
+  <const K extends string, T extends Record<K, string>>(key: K, read: Read<T>, atLeast = 0): Read<T[]> =>
+  (value, path, problems) => {
+    const items = list(read, atLeast)(value, path, problems)
+    const seen = new Set<string>()
+    for (const [index, item] of items.entries()) {
+      if (item[key] !== '' && seen.has(item[key])) problems.push(`${path}[${index}].${key}: "${item[key]}" comes twice`)
+      seen.add(item[key])
+    }
+    return items
+  }
+
 /** One value or a list of them. */
 export const oneOrMore =
   <T>(read: Read<T>): Read<T[]> =>
@@ -118,8 +131,10 @@ export const object =
     for (const [key, { read, fallback }] of Object.entries(shape)) {
       const found = given[key]
       if (found !== undefined && found !== null) out[key] = read(found, at(key), problems)
-      else if (fallback === undefined) problems.push(`${at(key)}: missing`)
-      else out[key] = fallback()
+      else if (fallback === undefined) {
+        problems.push(`${at(key)}: missing`)
+        out[key] = read(undefined, at(key), []) // A placeholder of the right shape.
+      } else out[key] = fallback()
     }
     return out as ObjectOf<S>
   }

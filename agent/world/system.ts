@@ -50,6 +50,7 @@ export const createSystem = (device: PlannedDevice, random: Random): RouterSyste
   // Half of the 32-bit counters start shortly before their wrap, so that short runs see some.
   counters.wwan0.rxBytes = counters32 && random.chance(0.5) ? 2 ** 32 - random.between(1, 30_000_000) : random.between(0, 2 ** 31)
   counters.wwan0.txBytes = random.between(0, 2 ** 29)
+  let lan = { rxBytes: random.between(0, 2 ** 29), txBytes: random.between(0, 2 ** 31) }
   let active: 'wwan0' | 'eth1' = 'wwan0'
 
   const available = (nowMs: number): number => {
@@ -88,6 +89,7 @@ export const createSystem = (device: PlannedDevice, random: Random): RouterSyste
     },
     boot: () => {
       counters = { wwan0: emptyCounters(), eth1: emptyCounters() }
+      lan = { rxBytes: 0, txBytes: 0 }
       load1 = 1.6 * model.cores // Starting up is work.
       load5 = load1 / 3
       load15 = load1 / 8
@@ -112,6 +114,8 @@ export const createSystem = (device: PlannedDevice, random: Random): RouterSyste
       const into = counters[active]
       into.rxBytes = counted(into.rxBytes + rx)
       into.txBytes = counted(into.txBytes + tx)
+      lan.rxBytes = counted(lan.rxBytes + tx)
+      lan.txBytes = counted(lan.txBytes + rx)
       const packets = Math.ceil(rx / 1000)
       into.rxPackets = counted(into.rxPackets + packets)
       into.txPackets = counted(into.txPackets + Math.ceil(tx / 260))
@@ -144,7 +148,7 @@ export const createSystem = (device: PlannedDevice, random: Random): RouterSyste
     },
     interfaces: (wan, hasBackup, modemPresent) => {
       active = wan.active
-      const parts: string[] = []
+      const parts = [`"br-lan":{"up":true,"rxBytes":${lan.rxBytes},"txBytes":${lan.txBytes}}`]
       if (modemPresent) parts.push(`"wwan0":${interfaceText(counters.wwan0, wan.active !== 'wwan0' || wan.up)}`)
       if (hasBackup) parts.push(`"eth1":${interfaceText(counters.eth1, true)}`)
       if (device.deviceClass !== 'home') parts.push(`"tun0":{"up":${wan.up && effects.tunnelDown !== true}}`)

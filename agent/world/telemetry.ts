@@ -19,6 +19,7 @@ export const firmwareText = (version: string, previous: string | undefined): str
   `"version":${JSON.stringify(version)}${previous === undefined ? '' : `,"previous":${JSON.stringify(previous)}`}`
 
 export const modemText = (words: ModemWords, { modem, modemFirmware }: RouterModel): string => {
+  if (!words.present) return '"state":"absent","registration":"not-registered"'
   const identity = words.sim === 'absent' ? '' : `,"imsi":"${words.imsi}","iccid":"${words.iccid}"`
   return `"sim":"${words.sim}","registration":"${words.registration}","roaming":${words.roaming},"plmn":"${words.plmn}","apn":${JSON.stringify(words.apn)},"imei":"${words.imei}"${identity},"model":"${modem}","firmware":"${modemFirmware}"`
 }

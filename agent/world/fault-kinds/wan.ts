@@ -19,8 +19,8 @@ export const wanKinds = {
     expects: ['wan.down'],
     with: {},
     steps: (context) => [
-      { atMs: context.fromMs, action: daemonLog(4, 'netifd', "Network device 'wwan0' link is down") },
       ...cellularBlocked(context),
+      { atMs: context.fromMs, action: daemonLog(4, 'netifd', "Network device 'wwan0' link is down") },
       { atMs: context.toMs, action: daemonLog(5, 'netifd', "Network device 'wwan0' link is up") },
     ],
   }),
@@ -108,9 +108,9 @@ export const wanKinds = {
     expects: ['modem.sim-fault'],
     with: { state: withDefault(oneOf(['absent', 'pin', 'puk', 'rejected']), 'absent') },
     steps: (context, { state }) => [
+      ...cellularBlocked(context),
       { atMs: context.fromMs, action: { do: 'modem', set: { sim: state, registration: 'not-registered' } } },
       { atMs: context.fromMs, action: daemonLog(3, 'uqmi', `SIM state changed: ${state}`) },
-      ...cellularBlocked(context),
       { atMs: context.toMs, action: { do: 'modem', set: { sim: 'ready', registration: 'home' } } },
     ],
   }),
@@ -133,8 +133,8 @@ export const wanKinds = {
     expects: ['modem.reg-denied'],
     with: { state: withDefault(oneOf(['denied', 'searching']), 'denied') },
     steps: (context, { state }) => [
-      { atMs: context.fromMs, action: { do: 'modem', set: { registration: state } } },
       ...cellularBlocked(context),
+      { atMs: context.fromMs, action: { do: 'modem', set: { registration: state } } },
       { atMs: context.toMs, action: { do: 'modem', set: { registration: 'home' } } },
     ],
   }),
@@ -157,9 +157,9 @@ export const wanKinds = {
       const { fromMs, toMs, random } = context
       const device = random.between(3, 60)
       return [
+        ...cellularBlocked(context),
         ...spoken(fromMs, [kernelLog(6, usbDropText(device)), kernelLog(6, 'qmi_wwan 1-1:1.4 wwan0: unregister')]),
         { atMs: fromMs, action: { do: 'modem', set: { present: false, registration: 'not-registered' } } },
-        ...cellularBlocked(context),
         ...(by_reboot
           ? [{ atMs: toMs - 1, action: { do: 'reboot', reason: 'watchdog' } } satisfies Step]
           : spoken(
