@@ -72,13 +72,22 @@ const walk = (
   }
 }
 
-/** A personal identifier is one whether the table knows it or not; only `unknown: drop` leaves other things out. */
 const unknown = (draft: Draft, { profile }: Reading, path: string, value: unknown): void => {
   const at = path.lastIndexOf('.')
   const key = path.slice(at + 1)
-  if (!profile.keepUnknown && personalName(key) === undefined) return
+  if (!profile.keepUnknown) {
+    sealIdentifiers(draft, key, value)
+    return
+  }
   const above = at < 0 ? [] : path.slice(0, at).split('.').map(snakeKey)
   addUnknownKey(draft, [draft.route.prefix, ...above].join('.'), key, value)
+}
+
+/** What is left out may still hold an IMEI or a position: found here, they have the raw payload sealed. */
+const sealIdentifiers = (draft: Draft, key: string, value: unknown): void => {
+  const personal = personalName(key)
+  if (personal !== undefined) addPersonal(draft, personal, value)
+  else if (typeof value === 'object' && value !== null) for (const [name, part] of Object.entries(value)) sealIdentifiers(draft, name, part)
 }
 
 const envelope = fieldTable({})
@@ -102,6 +111,7 @@ const apply = (
   const { becomes } = spec
   switch (becomes.kind) {
     case 'ignore':
+      sealIdentifiers(draft, key.slice(key.lastIndexOf('.') + 1), raw)
       return
     case 'fact':
       addFact(draft, becomes.name, Array.isArray(value) && value.every((item) => typeof item !== 'object') ? value.join(',') : value)

@@ -116,7 +116,7 @@ describe('QENG of NR', () => {
     expect(
       answer('+QENG: "servingcell","CONNECT","NR5G-SA","FDD",001,001,FF0000001,7,ABCDEF,431070,1,3,-80,-10,25,0,40').slice(0, 3),
     ).toEqual([
-      `radio rat=NR mode=NR5G-SA plmn=001001 tac=11259375 cellId=${0xff0000001} pci=7 band=n1 earfcn=431070 rsrpDbm=-80 rsrqDb=-10 sinrDb=25`,
+      `radio rat=NR mode=NR5G-SA plmn=001001 tac=11259375 cellId=68451041281 pci=7 band=n1 earfcn=431070 rsrpDbm=-80 rsrqDb=-10 sinrDb=25`,
       'carrier role=PCC rat=NR band=n1 bandwidthMhz=20 earfcn=431070 pci=7 rsrpDbm=-80 rsrqDb=-10 sinrDb=25 active=true',
       'modem.qeng.srxlev 40',
     ])
