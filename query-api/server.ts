@@ -15,6 +15,7 @@ import type { RouteContext } from './routes/context.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { historyRoutes } from './routes/histories.ts'
+import { diffRoutes } from './routes/diff.ts'
 import { inventoryRoutes } from './routes/inventory.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
 import { metricRoutes } from './routes/metrics.ts'
@@ -23,6 +24,7 @@ import { parseRoutes } from './routes/parse.ts'
 import { publicRoutes } from './routes/public.ts'
 import { radioRoutes } from './routes/radio.ts'
 import { stateRoutes } from './routes/state.ts'
+import { timelineRoutes } from './routes/timeline.ts'
 import { docsPath, guardRequests, requireToken } from './security.ts'
 
 /** An inventory of 100,000 devices as CSV has some 15 MB. */
@@ -88,6 +90,8 @@ export const createServer = async (
       for (const routes of [
         deviceRoutes,
         stateRoutes,
+        diffRoutes,
+        timelineRoutes,
         metricRoutes,
         radioRoutes,
         historyRoutes,

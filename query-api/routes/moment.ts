@@ -50,14 +50,18 @@ export const Counter = Type.Object({
 
 export const Fact = Type.Object({ name: Type.String(), value: TextOrNull, observedAt: Time, ageSeconds: Age, masked: Type.Boolean() })
 
+export const PresenceThen = Type.Object({ state: Type.String(), since: nullable(Time), reason: TextOrNull, sessionId: TextOrNull })
+export const BootThen = Type.Intersect([Boot, Type.Object({ ageSeconds: Age })])
+export const RadioThen = Type.Intersect([Radio, Type.Object({ ageSeconds: Age })])
+
 export const DeviceState = Type.Object({
   deviceId: Type.String(),
   at: Time,
   knownAt: KnownAt,
-  presence: Type.Object({ state: Type.String(), since: nullable(Time), reason: TextOrNull, sessionId: TextOrNull }),
+  presence: PresenceThen,
   firmware: nullable(Type.Object({ version: TextOrNull, observedAt: Time, ageSeconds: Age })),
-  boot: nullable(Type.Intersect([Boot, Type.Object({ ageSeconds: Age })])),
-  radio: nullable(Type.Intersect([Radio, Type.Object({ ageSeconds: Age })])),
+  boot: nullable(BootThen),
+  radio: nullable(RadioThen),
   measurements: Type.Array(Measurement),
   counters: Type.Array(Counter),
   facts: Type.Array(Fact),

@@ -48,6 +48,11 @@ export const stepQuery = {
 
 export const atQuery = { at: time('The moment asked about; default now.') }
 
+export const diffQuery = {
+  from: Type.String({ maxLength: 60, description: 'The earlier moment. RFC 3339 with a zone.', examples: ['2025-03-01T03:00:00Z'] }),
+  to: time('The later moment; default now.'),
+}
+
 export const knownAtQuery = {
   knownAt: time('Only what had arrived by then, so as a reader saw it at that time; default all that is known now.'),
 }
