@@ -1,0 +1,56 @@
+/**
+ * The live warehouse for a reader beside the recorder: through the public door while it runs, else by a child of our own on
+ * the folder. Used by `rebuild-verify.ts`; writes nothing.
+ */
+import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
+import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
+import { lockDataDir } from '../adapters/lmdb/data-dir-lock.ts'
+import { systemClock } from '../adapters/system/clock-ids-digest.ts'
+import type { Warehouse } from '../model/ports.ts'
+import type { Config } from '../runtime/config.ts'
+import { AppError } from '../runtime/errors.ts'
+import { adminToken } from './admin-token.ts'
+
+export type LiveWarehouse = { warehouse: Warehouse; how: string; close: () => Promise<void> }
+
+/** `publicUrl`: where the running recorder's door is, when WAREHOUSE_LISTEN does not tell. */
+export const openLive = async (config: Config, publicUrl: string | undefined): Promise<LiveWarehouse> => {
+  const unlock = lockUnlessRunning(config.DATA_DIR)
+  const { token } = adminToken(config.ADMIN_TOKEN, config.DATA_DIR)
+  if (unlock === null) {
+    const url = publicUrl ?? `http://${config.WAREHOUSE_LISTEN}`
+    const warehouse = openWarehouse({ url, username: 'admin', password: token, database: 'fleet' })
+    return { warehouse, how: `the recorder runs, its tables are read at ${url}`, close: () => warehouse.close() }
+  }
+  try {
+    const child = await startWarehouseChild({
+      dataDir: config.DATA_DIR,
+      listen: null,
+      adminToken: token,
+      memoryBytesMax: config.WAREHOUSE_MEMORY_BYTES_MAX,
+    })
+    const warehouse = openWarehouse({ ...child.access, database: 'fleet' })
+    return {
+      warehouse,
+      how: 'the recorder is stopped, its folder is held until the end',
+      close: async () => {
+        await warehouse.close()
+        await child.stop()
+        unlock()
+      },
+    }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+/** Null: another program holds the folder, which is the recorder. */
+const lockUnlessRunning = (dataDir: string): (() => void) | null => {
+  try {
+    return lockDataDir(dataDir, systemClock.nowMs())
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'DATA_DIR_IN_USE') return null
+    throw error
+  }
+}
