@@ -191,6 +191,7 @@ export const startRecorder = async (
               metrics.acceptFailures.inc()
               appendFailures.tell(error)
             },
+            onKeyExpiryFailed: warn('keys of old dead letters could not be erased'),
             onAccepted: (tookMs) => metrics.acceptSeconds.observe(tookMs / 1000),
           })
           const observing = setInterval(() => observe(metrics, made.link.stats()), brokerObservedEveryMs)
@@ -219,6 +220,7 @@ export const startRecorder = async (
               retire: made.ingest.retire,
               redrive: made.ingest.redrive,
               openSealed: made.keys.open,
+              decodeFrame: createEventCodec().decode,
               completeThroughMs: made.processors.completeThroughMs,
               readiness: async () => {
                 const waitingFor: string[] = []

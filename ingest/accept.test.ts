@@ -192,6 +192,27 @@ describe('accept', () => {
     ])
   })
 
+  it('appends a batch in one piece: a log that refuses leaves none of it', async () => {
+    const appends: number[] = []
+    const accept = createAccept({
+      ...at.deps,
+      log: {
+        ...at.deps.log,
+        append: (topic, records) => {
+          appends.push(records.length)
+          return at.deps.log.append(topic, records)
+        },
+      },
+    })
+    const lines = [
+      '{"topic":"hardware/loadavg","payload":{"load1":1}}',
+      '{"topic":"modem/status","payload":{"imei":"490154203237518"}}',
+      '{"topic":"status","payload":"online"}',
+    ]
+    await accept(message(`${device}/batch/deflate`, deflateRawSync(lines.join('\n'))))
+    expect([appends, at.counted]).toEqual([[3], ['accepted', 'accepted', 'accepted']])
+  })
+
   it('makes one dead letter of a batch that does not inflate within its bound', async () => {
     await at.accept(message(`${device}/batch/deflate`, deflateRawSync(Buffer.alloc(1024 * 1024 + 1))))
     expect(await at.deadLetters()).toMatchObject([{ reason: 'BATCH_INVALID', topicShape: 'dwr/311-a1/+/batch/deflate' }])

@@ -81,11 +81,26 @@ const acceptBatch = async (deps: AcceptDeps, incoming: Incoming, context: ParseC
   }
   const split = splitBatch(incoming.topic, inflated)
   if (!split.ok) return quarantine(deps, incoming, refuseUnread(incoming.topic, 'BATCH_INVALID', split.reason, context))
-  const parts = split.value.map(({ topic, payload }) => {
-    const part = { ...incoming, topic, payload, payloadBytes: payload.byteLength, source: { ...incoming.source, topic } }
-    return acceptOne(deps, part, parseMessage(topic, payload, context))
-  })
-  await Promise.all(parts)
+  const records = await Promise.all(
+    split.value.map(({ topic, payload }) => {
+      const part = { ...incoming, topic, payload, payloadBytes: payload.byteLength, source: { ...incoming.source, topic } }
+      return acceptPart(deps, part, parseMessage(topic, payload, context))
+    }),
+  )
+  // In one append, so that a log that refuses in between leaves no half of a batch to come twice.
+  const kept = records.filter((record) => record !== null)
+  await deps.log.append('device-events', kept)
+  for (const _ of kept) deps.counters.accepted()
+}
+
+/** A part's record; null when it was ignored or is a dead letter by now. */
+const acceptPart = async (deps: AcceptDeps, part: Incoming, outcome: ParseOutcome): Promise<LogRecord | null> => {
+  if (outcome.kind !== 'message') {
+    await acceptOne(deps, part, outcome)
+    return null
+  }
+  const event = outcome.message.personal ? await sealedEvent(deps, part, outcome.message) : toEvent(deps, part, outcome.message, [], null)
+  return recordOf(deps, part, event)
 }
 
 /** What one packet may inflate to; a deflate bomb ends here (security: row 11). */
@@ -115,12 +130,23 @@ const toIncoming = (message: DeviceMessage): Incoming => ({
 
 const append = async (deps: AcceptDeps, incoming: Incoming, event: DeviceEvent): Promise<void> => {
   const value = encoded(deps, event)
-  if (typeof value === 'string')
-    return quarantine(deps, incoming, { kind: 'refused', reason: 'FIELD_INVALID', detail: value, ...placeOf(event) })
-  const { id } = event.subject
-  await deps.log.append('device-events', [{ partition: partitionOf(id, deps.log.partitionCount('device-events')), key: id, value }])
+  if (typeof value === 'string') return quarantine(deps, incoming, unfit(event, value))
+  await deps.log.append('device-events', [toRecord(deps, event, value)])
   deps.counters.accepted()
 }
+
+const recordOf = async (deps: AcceptDeps, incoming: Incoming, event: DeviceEvent): Promise<LogRecord | null> => {
+  const value = encoded(deps, event)
+  if (typeof value !== 'string') return toRecord(deps, event, value)
+  await quarantine(deps, incoming, unfit(event, value))
+  return null
+}
+
+const toRecord = (deps: AcceptDeps, { subject: { id } }: DeviceEvent, value: Uint8Array): LogRecord => ({
+  partition: partitionOf(id, deps.log.partitionCount('device-events')),
+  key: id,
+  value,
+})
 
 /** A value that the schema cannot carry (a PCI of 12.5) is the sender's fault: a dead letter, or the device would send it for ever. */
 const encoded = (deps: AcceptDeps, event: DeviceEvent): Uint8Array | string => {
@@ -132,9 +158,19 @@ const encoded = (deps: AcceptDeps, event: DeviceEvent): Uint8Array | string => {
   }
 }
 
-const placeOf = ({ subject, source }: DeviceEvent) => ({ subject, storedTopic: source.topic, topicShape: guessedShape(source.topic) })
+const unfit = ({ subject, source }: DeviceEvent, detail: string): Refusal => ({
+  kind: 'refused',
+  reason: 'FIELD_INVALID',
+  detail,
+  subject,
+  storedTopic: source.topic,
+  topicShape: guessedShape(source.topic),
+})
 
-const appendSealed = async (deps: AcceptDeps, incoming: Incoming, message: ParsedMessage): Promise<void> => {
+const appendSealed = async (deps: AcceptDeps, incoming: Incoming, message: ParsedMessage): Promise<void> =>
+  append(deps, incoming, await sealedEvent(deps, incoming, message))
+
+const sealedEvent = async (deps: AcceptDeps, incoming: Incoming, message: ParsedMessage): Promise<DeviceEvent> => {
   const owner = message.subject.id
   const [payload, ...sealed] = await Promise.all([
     deps.keys.seal(owner, incoming.payload),
@@ -143,7 +179,7 @@ const appendSealed = async (deps: AcceptDeps, incoming: Incoming, message: Parse
   const facts = message.personalFacts.map(
     (fact, index): FactItem => ({ name: fact.name, value: fact.masked, sealed: sealed[index] ?? null }),
   )
-  return append(deps, incoming, toEvent(deps, incoming, message, facts, payload))
+  return toEvent(deps, incoming, message, facts, payload)
 }
 
 const encoder = new TextEncoder()
@@ -192,7 +228,7 @@ const quarantine = async (deps: AcceptDeps, incoming: Incoming, refusal: Refusal
     await deps.log.append('device-events', [quarantinedRecord(deps, incoming, refusal, refusal.subject, `0:${offsets[0] ?? 0}`)])
 }
 
-/** Payloads that cannot be parsed may hold anything; one key a day, deleted when their retention ends. */
+/** Payloads that cannot be parsed may hold anything; one key a day, deleted when their retention ends (`dead-letter-keys.ts`). */
 export const deadLetterKeyOf = (receivedAtMs: number): string => `dead-letters:${new Date(receivedAtMs).toISOString().slice(0, 10)}`
 
 const quarantinedRecord = (deps: AcceptDeps, incoming: Incoming, refusal: Refusal, subject: Subject, deadLetter: string): LogRecord => {

@@ -4,6 +4,7 @@
  */
 import type { DeviceLink } from '../model/ports.ts'
 import { createAccept } from './accept.ts'
+import { startKeyExpiry } from './dead-letter-keys.ts'
 import type { InventoryEntry, InventoryKind } from './domain/inventory.ts'
 import { type ParseReport, parseReport } from './domain/parse-report.ts'
 import { createImport } from './import.ts'
@@ -19,6 +20,8 @@ export type IngestDeps = RedriveDeps & {
   currentInventory: (kind: InventoryKind) => Promise<ReadonlyMap<string, InventoryEntry>>
   /** A message or tick that the log did not take; it was not acknowledged. */
   onAppendFailed: (error: unknown) => void
+  /** Keys of old dead letters could not be erased; tried again within the hour. */
+  onKeyExpiryFailed: (error: unknown) => void
   /** Milliseconds from the PUBLISH to the synced event. */
   onAccepted: (tookMs: number) => void
 }
@@ -34,6 +37,7 @@ export const startIngest = async (deps: IngestDeps) => {
     }
     deps.onAccepted(deps.clock.nowMs() - message.receivedAtMs)
   })
+  const stopKeyExpiry = startKeyExpiry(deps.keys, deps.clock.nowMs, deps.onKeyExpiryFailed)
   const stopTicks = await startTicks({ ...deps, health: deps.link.health }, deps.onAppendFailed)
   const { importInventory, retire } = createImport({ ...deps, current: deps.currentInventory })
   return {
@@ -43,6 +47,9 @@ export const startIngest = async (deps: IngestDeps) => {
     retire,
     redrive: createRedrive(deps),
     /** The link is stopped by its owner before; then the last tick is waited for. */
-    stop: stopTicks,
+    stop: async () => {
+      await stopKeyExpiry()
+      await stopTicks()
+    },
   }
 }

@@ -6,6 +6,7 @@
 import type { DeadLetter, EventSource } from '../model/event.ts'
 import type { Result } from '../model/result.ts'
 import { type AcceptDeps, acceptOne, deadLetterKeyOf } from './accept.ts'
+import { isBatchTopic } from './domain/batch.ts'
 import { parseMessage } from './domain/parse-message.ts'
 
 export type RedriveDeps = AcceptDeps & { decodeDeadLetter: (frame: Uint8Array) => Result<DeadLetter> }
@@ -52,6 +53,7 @@ async function* letters(deps: RedriveDeps): AsyncGenerator<{ reference: string; 
 }
 
 const redriveOne = async (deps: RedriveDeps, reference: string, letter: DeadLetter, actor: string): Promise<boolean> => {
+  if (isBatchTopic(letter.topic)) return false // A batch that was no batch: only its sender can mend it.
   const payload = await deps.keys.open(deadLetterKeyOf(letter.receivedAtMs), letter.sealedPayload)
   if (payload === null) return false // Its key's time is over.
   const outcome = parseMessage(letter.topic, payload, {
