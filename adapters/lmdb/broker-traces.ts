@@ -1,0 +1,97 @@
+/**
+ * What the broker's store holds of one subject, seen from outside the broker (`broker-persistence.ts` keeps the same folder),
+ * and how it goes: LMDB keeps a deleted value's page as a free page until it is used again, so free pages are overwritten by
+ * using them up with zeros.
+ */
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Database, open, type RootDatabase } from 'lmdb'
+
+type Packet = { topic: string; payload: Uint8Array }
+
+export type BrokerTraces = {
+  /** Retained messages of the subject's topics. */
+  retained: Packet[]
+  /** Messages of these topics that wait for clients that are away. */
+  queued: Packet[]
+}
+
+export type BrokerStore = {
+  traces: () => BrokerTraces
+  /** Only while no broker runs: it answers from memory. */
+  remove: () => Promise<void>
+  /** Zeros over free pages until no payload is found in the file; how many still are. */
+  scrub: (payloads: readonly Uint8Array[]) => Promise<number>
+  close: () => Promise<void>
+}
+
+/** Null: no broker has kept anything yet. `isOurs` answers for one level of a topic. */
+export const openBrokerStore = (dataDir: string, isOurs: (level: string) => boolean): BrokerStore | null => {
+  const path = join(dataDir, 'broker')
+  if (!existsSync(join(path, 'data.mdb'))) return null
+  const root = open({ path, maxDbs: 8, encoding: 'msgpack' })
+  const queue = root.openDB<Packet, [string, number]>({ name: 'queue' })
+  const retained = root.openDB<Packet, string>({ name: 'retained' })
+  const matching = <K extends string | [string, number]>(database: Database<Packet, K>) =>
+    Array.from(database.getRange({})).filter(({ value }) => value.topic.split('/').some(isOurs))
+  return {
+    traces: () => {
+      root.resetReadTxn()
+      return { retained: matching(retained).map(({ value }) => value), queued: matching(queue).map(({ value }) => value) }
+    },
+    remove: () =>
+      root.transaction(() => {
+        for (const { key } of matching(retained)) retained.removeSync(key)
+        for (const { key } of matching(queue)) queue.removeSync(key)
+      }),
+    scrub: async (payloads) => {
+      const needles = payloads
+        .filter(({ length }) => length >= needleBytesMin)
+        .map((payload) => Buffer.from(payload.slice(0, needleBytesMax)))
+      for (let round = 0; ; round++) {
+        const found = needles.filter((needle) => fileHolds(join(path, 'data.mdb'), needle)).length
+        if (found === 0 || round === scrubRoundsMax) return found
+        await fillFreePages(root)
+        await delay(100) // A page is free for use only when the readers of before have ended.
+      }
+    },
+    close: () => root.close(),
+  }
+}
+
+/** Shorter ones (`online`) say nothing of a person and stand in other devices' messages. */
+const needleBytesMin = 12
+const needleBytesMax = 256
+const scrubRoundsMax = 20
+/** Two fill a page of 4 KiB. */
+const fillBytes = 1_900
+/** 40 MB a round. */
+const fillsMax = 20_000
+
+const fillFreePages = async (root: RootDatabase): Promise<void> => {
+  const fills = root.openDB<Uint8Array, number>({ name: 'scrub', encoding: 'binary' })
+  const zeros = Buffer.alloc(fillBytes)
+  const { lastPageNumber } = root.getStats() as { lastPageNumber: number }
+  const count = Math.min(fillsMax, lastPageNumber * 2)
+  await root.transaction(() => {
+    for (let key = 0; key < count; key++) fills.putSync(key, zeros)
+  })
+  await root.transaction(() => fills.clearSync())
+}
+
+const windowBytes = 1024 * 1024
+
+const fileHolds = (path: string, needle: Buffer): boolean => {
+  const file = openSync(path, 'r')
+  try {
+    const window = Buffer.alloc(windowBytes + needle.length - 1) // Overlapping, so that none lies across two.
+    for (let start = 0; ; start += windowBytes) {
+      const read = readSync(file, window, 0, window.length, start)
+      if (window.subarray(0, read).includes(needle)) return true
+      if (read < window.length) return false
+    }
+  } finally {
+    closeSync(file)
+  }
+}

@@ -1,0 +1,42 @@
+/** One subject out of the stages' states, in a transaction of the caller: the stage reads states anew for each batch. */
+import { Packr } from 'msgpackr'
+import type { Environment } from './environment.ts'
+import { shortKey } from './short-key.ts'
+
+/** As `processors/domain/projections` names them, before the subject's id. */
+const kinds = ['core', 'counters', 'facts', 'device']
+const packr = new Packr({ useRecords: false })
+
+/** Inside a write transaction. Answers how many states it removed or changed. */
+export const removeSubjectStates = (environment: Environment, subject: string): number => {
+  const own = new Set(kinds.map((kind) => shortKey(`${kind}:${subject}`)))
+  let touched = 0
+  for (const { key, value } of Array.from(environment.states.getRange({}), ({ key, value }) => ({ key, value }))) {
+    if (own.has(key[3])) {
+      environment.states.removeSync(key)
+      touched++
+    } else if (key[3].startsWith('online:')) {
+      const state = packr.unpack(value) as { ids?: string[] }
+      if (!state.ids?.includes(subject)) continue
+      environment.states.putSync(key, packr.pack({ ...state, ids: state.ids.filter((id) => id !== subject) }))
+      touched++
+    }
+  }
+  return touched
+}
+
+/** Records that some stage has not finished, up to the log's end as of now. */
+export const backlogOf = (environment: Environment, ends: ReadonlyMap<string, number>): number => {
+  environment.refresh()
+  let records = 0
+  for (const { key, value } of environment.progress.getRange({})) {
+    const [, topic, partition] = key
+    records += Math.max(0, (ends.get(`${topic}:${partition}`) ?? 0) - value.next)
+  }
+  return records
+}
+
+export const endsOf = (environment: Environment): Map<string, number> => {
+  environment.refresh()
+  return new Map(Array.from(environment.bounds.getRange({}), ({ key, value }) => [key.join(':'), value.next]))
+}

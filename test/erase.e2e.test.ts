@@ -1,0 +1,167 @@
+/** Erasure on the running recorder: an identifier that a device published is found in no file and in no answer afterwards. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { connectAsync } from 'mqtt'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ErasureReport } from '../app/erase-subject.ts'
+import { createRecorder, type Recorder, waitFor } from './ledger/recorder-process.ts'
+
+const project = resolve(import.meta.dirname, '..')
+const erased = '00-11-22-33-44-55'
+const other = '00-11-22-33-44-66'
+const imei = '490154203237518'
+const iccid = '8949020000012345678'
+const tables = ['messages', 'measurements', 'facts', 'ledger', 'subjects_seen', 'measurements_15m', 'measurements_1h', 'measurements_1d']
+
+describe('erasing a device', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'erase-'))
+  const data = join(folder, 'data')
+  let recorder: Recorder
+  let report: ErasureReport
+
+  const env = () => ({
+    ...process.env,
+    DATA_DIR: data,
+    ADMIN_TOKEN: recorder.adminToken,
+    HTTP_LISTEN: `127.0.0.1:${recorder.ports.http}`,
+    MQTT_LISTEN: `127.0.0.1:${recorder.ports.mqtt}`,
+  })
+  const erase = (mac: string): Promise<{ code: number | null; text: string; errors: string }> => {
+    const child = spawn(process.execPath, ['app/erase-main.ts', mac, '--json'], {
+      cwd: project,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: env(),
+    })
+    let text = ''
+    let errors = ''
+    child.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()))
+    child.stderr.on('data', (bytes: Buffer) => (errors += bytes.toString()))
+    return new Promise((done) => child.once('exit', (code) => done({ code, text, errors })))
+  }
+  const count = async (sql: string): Promise<number> => {
+    const answer = await fetch(`http://127.0.0.1:${recorder.ports.warehouse}/?database=fleet`, {
+      method: 'POST',
+      headers: { 'X-ClickHouse-User': 'admin', 'X-ClickHouse-Key': recorder.adminToken },
+      body: sql,
+    })
+    const text = await answer.text()
+    if (!answer.ok) throw new Error(text)
+    return Number(text)
+  }
+  const api = async (path: string): Promise<{ status: number; text: string }> => {
+    const answer = await fetch(`http://127.0.0.1:${recorder.ports.http}/api/v1${path}`, {
+      headers: { authorization: `Bearer ${recorder.adminToken}` },
+    })
+    return { status: answer.status, text: await answer.text() }
+  }
+  const rowsOf = async (subject: string): Promise<Record<string, number>> => {
+    const counts: Record<string, number> = {}
+    for (const table of tables) counts[table] = await count(`SELECT count() FROM ${table} WHERE subject = '${subject}'`)
+    return counts
+  }
+  const publish = async (mac: string, retain: boolean): Promise<void> => {
+    const client = await connectAsync(`mqtt://127.0.0.1:${recorder.ports.mqtt}`, { reconnectPeriod: 0 })
+    const status = JSON.stringify({ sim: 'ready', registration: 'home', plmn: '26201', imei, iccid })
+    await client.publishAsync(`dwr/311-a1/${mac}/modem/status`, status, { qos: 1, retain })
+    await client.publishAsync(`dwr/311-a1/${mac}/hardware/loadavg`, '{"load1":0.5,"load5":0.4,"load15":0.3}', { qos: 1 })
+    await client.endAsync()
+  }
+
+  beforeAll(async () => {
+    recorder = await createRecorder(data)
+    await recorder.start()
+    await publish(erased, true)
+    const client = await connectAsync(`mqtt://127.0.0.1:${recorder.ports.mqtt}`, { reconnectPeriod: 0 })
+    await client.publishAsync(`dwr/311-a1/${erased}/hardware/loadavg`, `{"imei":"${imei}","load1":1,"load1":2}`, { qos: 1 })
+    await client.publishAsync(`dwr/311-a1/${other}/hardware/loadavg`, '{"load1":0.5,"load5":0.4,"load15":0.3}', { qos: 1 })
+    await client.endAsync()
+    for (const mac of [erased, other]) {
+      await waitFor(`rows of ${mac}`, async () => (await count(`SELECT count() FROM measurements WHERE subject = '${mac}'`)) > 0, 20_000)
+    }
+    await waitFor('its dead letter', async () => (await count(`SELECT count() FROM dead_letters WHERE subject = '${erased}'`)) > 0, 20_000)
+  })
+  afterAll(async () => {
+    await recorder.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  it('begins with a broker that holds the identifier in clear, and with rows', async () => {
+    expect(filesHolding(data, imei)).toEqual(['broker/data.mdb'])
+    expect(Object.values(await rowsOf(erased)).every((rows) => rows > 0)).toBe(true)
+  })
+
+  it('reports every store that it touched, and what remains', async () => {
+    const { code, text, errors } = await erase('00:11:22:33:44:55')
+    expect(errors).toBe('')
+    expect(code).toBe(0)
+    report = JSON.parse(text) as ErasureReport
+    expect(report).toMatchObject({ subject: erased, running: true })
+    expect(report.touched).toEqual(
+      expect.arrayContaining([
+        { store: 'keys', what: 'key', count: 1 },
+        { store: 'broker', what: 'retained messages', count: 1 },
+        { store: 'warehouse', what: 'rows of messages', count: 3 },
+        { store: 'warehouse', what: 'rows of dead_letters', count: 1 },
+      ]),
+    )
+    expect(report.touched.find(({ what }) => what === 'states of the stages')?.count).toBeGreaterThan(0)
+    expect(report.remains).toEqual([
+      expect.stringContaining('the log (log/data.mdb), until its retention'),
+      expect.stringMatching(/^dead letters in the log.*dead-letters:\d{4}-\d\d-\d\d$/),
+      expect.stringContaining('backups and exports'),
+    ])
+  })
+
+  it('leaves the identifier in no file', () => {
+    expect(filesHolding(data, imei)).toEqual([])
+    expect(filesHolding(data, iccid)).toEqual([])
+  })
+
+  it('leaves no row in any table and no answer of the API', async () => {
+    expect(Object.values(await rowsOf(erased))).toEqual(tables.map(() => 0))
+    expect(await count(`SELECT count() FROM dead_letters WHERE subject = '${erased}'`)).toBe(0)
+    expect((await api(`/devices/${erased}`)).status).toBe(404)
+    expect((await api('/devices')).text).not.toContain(erased)
+    expect((await api('/devices')).text).toContain(other)
+  })
+
+  it('leaves the others as they were, and a restart brings nothing back', async () => {
+    const before = await rowsOf(other)
+    expect(before['measurements']).toBe(3)
+    await recorder.stop()
+    await recorder.start()
+    expect(await rowsOf(other)).toEqual(before)
+    expect(Object.values(await rowsOf(erased))).toEqual(tables.map(() => 0))
+    expect(filesHolding(data, imei)).toEqual([])
+  })
+
+  it('lets the device speak again, as one that was never seen', async () => {
+    await publish(erased, false)
+    await waitFor(
+      'its rows',
+      async () => (await count(`SELECT count() FROM facts WHERE subject = '${erased}' AND sealed != ''`)) > 0,
+      20_000,
+    )
+    expect(await count(`SELECT count() FROM messages WHERE subject = '${erased}'`)).toBe(2)
+  })
+
+  it('works on a stopped recorder too', async () => {
+    await recorder.stop()
+    const { code, text } = await erase(erased)
+    expect(code).toBe(0)
+    const again = JSON.parse(text) as ErasureReport
+    expect(again.running).toBe(false)
+    expect(again.touched).toEqual(expect.arrayContaining([{ store: 'warehouse', what: 'rows of messages', count: 2 }]))
+    expect(filesHolding(data, imei)).toEqual([])
+  })
+})
+
+/** Files below the folder whose bytes hold the text. */
+const filesHolding = (folder: string, text: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => readFileSync(path).includes(text))
+    .map((path) => path.slice(folder.length + 1))
