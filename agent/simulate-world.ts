@@ -179,7 +179,7 @@ export const simulateWorld = async (options: WorldOptions): Promise<SimulationSu
   workAll()
   summary.unacknowledged = waiting
   // The run is over, not the devices: they say goodbye, so that no wills come that the truth does not know.
-  await Promise.all(channels.map(({ link }) => link?.stop()))
+  await Promise.all(channels.map(async ({ link }) => link?.stop()))
   summary.seconds = (performance.now() - startedAt) / 1000
   return summary
 

@@ -67,7 +67,7 @@ describe('messages of a scenario', () => {
       expect(message.bodies.map((body) => body.kind)).toContain(expectedKinds[topic.split('/').slice(3).join('/')] ?? 'Measurements')
       for (const body of message.bodies) if (body.kind === 'LogLines') for (const item of body.items) classes.add(classOf(item.message))
       if (kind === 'will') continue
-      const ts = Number((JSON.parse(payload) as { ts: number }).ts)
+      const { ts } = JSON.parse(payload) as { ts: number }
       expect({ bootId: message.bootId, seq: message.seq }).toEqual({ bootId, seq })
       // Before 2010 a number of milliseconds may be read as seconds; the recorder believes neither.
       if (ts > Date.UTC(2010, 0, 1)) expect(message.observedAtMs).toBe(ts)

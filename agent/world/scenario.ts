@@ -141,7 +141,6 @@ const faultFields = {
   with: withDefault<unknown>((value) => value, undefined),
 } as const
 
-export type Group = ObjectOf<typeof groupFields>
 export type PlantedFault = {
   id: string
   kind: FaultName
