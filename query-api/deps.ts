@@ -2,7 +2,7 @@
  * What the query API is given by `app`. It shares the log and the warehouse with the other services and nothing else:
  * what it needs of their domains (parse, import, re-drive) arrives here as functions.
  */
-import type { Clock, Warehouse } from '../model/ports.ts'
+import type { Clock, EventCodec, Warehouse } from '../model/ports.ts'
 
 export type ImportKind = 'devices' | 'sites' | 'cells'
 
@@ -39,6 +39,8 @@ export type QueryApiDeps = {
   explainReason?: (reason: string) => { means: string; whatToDo: string } | undefined
   /** Null when the key was erased or is past its life. */
   openSealed: (subject: string, sealed: Uint8Array) => Promise<Uint8Array | null>
+  /** An event from its frame as `messages` keeps it; never throws. */
+  decodeFrame: EventCodec['decode']
   /** All rows of messages that arrived up to here are in the warehouse; null: not known yet. */
   completeThroughMs: () => number | null
   readiness: () => Promise<{ ready: boolean; waitingFor: string[] }>

@@ -42,6 +42,7 @@ export const testDeps = (changes: Partial<QueryApiDeps> = {}): QueryApiDeps => (
   retire: () => Promise.resolve(true),
   redrive: () => Promise.resolve({ redriven: 1, stillRefused: 0, skippedCut: 0 }),
   openSealed: (_subject, sealed) => Promise.resolve(sealed),
+  decodeFrame: () => ({ ok: false, reason: 'the tests have no frames' }),
   completeThroughMs: () => testNowMs - 1000,
   readiness: () => Promise.resolve({ ready: true, waitingFor: [] }),
   metricsText: () => Promise.resolve('up 1\n'),

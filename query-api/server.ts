@@ -14,6 +14,7 @@ import { openApi } from './open-api.ts'
 import type { RouteContext } from './routes/context.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { deviceRoutes } from './routes/devices.ts'
+import { explainRoutes } from './routes/explain.ts'
 import { historyRoutes } from './routes/histories.ts'
 import { diffRoutes } from './routes/diff.ts'
 import { inventoryRoutes } from './routes/inventory.ts'
@@ -92,6 +93,7 @@ export const createServer = async (
         stateRoutes,
         diffRoutes,
         timelineRoutes,
+        explainRoutes,
         metricRoutes,
         radioRoutes,
         historyRoutes,

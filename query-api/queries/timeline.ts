@@ -11,7 +11,7 @@ import { msOf, observedFrom, observedRange, type Scope, timeParam } from './scop
 /** Data that came this much later than the time they stand for are an upload of stored data, not a slow network. */
 export const lateAfterMs = 15 * 60_000
 /** A pause of this length between arrivals ends a run of late messages. */
-export const lateRunPauseMs = 5 * 60_000
+const lateRunPauseMs = 15 * 60_000
 /** A minute with at least this many lines, and four times the usual minute of the day before and the range, is a burst. */
 export const burstLinesMin = 20
 const burstTimesUsual = 4
