@@ -67,8 +67,9 @@ await runProgram(intro, flags, async (argv) => {
     say,
   })
   await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
+    // A Ctrl-C reaches the whole group and npm passes it on once more: the second must not end the stop that the first began.
+    process.on('SIGINT', resolve)
+    process.on('SIGTERM', resolve)
   })
   await agent.stop(stopWithinMs)
   const { waiting, dropped } = agent.counts()

@@ -52,8 +52,8 @@ const speedOf = (text: string): number => {
 await runProgram(intro, flags, async (argv) => {
   const given = parseArguments(flags, argv)
   const stop = new AbortController()
-  process.once('SIGINT', () => stop.abort())
-  process.once('SIGTERM', () => stop.abort())
+  process.on('SIGINT', () => stop.abort())
+  process.on('SIGTERM', () => stop.abort())
   const say = (line: string): void => {
     process.stdout.write(`${line}\n`)
   }
