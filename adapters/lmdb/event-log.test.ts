@@ -41,6 +41,26 @@ describe('LMDB log', () => {
     expect(await log.append(topic, [record(1)])).toEqual([20])
   })
 
+  it('delivers in time after the wall clock has stepped back an hour', async () => {
+    let nowMs = Date.now()
+    opened = openTemporaryLog({ clock: { nowMs: () => nowMs } })
+    await opened.log.append(topic, [record(1), record(1)])
+    nowMs -= 3_600_000
+    const limits = { batchRecordsMax: 20_000, batchBytesMax: 1e6, batchAfterMs: 50 }
+    const delivered = await new Promise<number>((resolve, reject) => {
+      const onBatch = async ({ records }: { records: readonly unknown[] }): Promise<void> => resolve(records.length)
+      void opened.log.consume({
+        group: 'g',
+        topics: [topic],
+        startAt: async () => ({ next: 0, repeatTo: null }),
+        ...limits,
+        onBatch,
+        onError: reject,
+      })
+    })
+    expect(delivered).toBe(2)
+  })
+
   it('puts the appends of one turn into one commit, and up to 32 KiB of records into one value', async () => {
     opened = openTemporaryLog()
     const recordBytes = 6 + 1 + 993

@@ -70,7 +70,7 @@ const consumePartition = async (
   while (!sleeper.stopped()) {
     let records: StoredRecord[] | undefined
     try {
-      records = fill(clock.nowMs())
+      records = fill(clock.nowMs(), performance.now())
     } catch (error) {
       options.onError(asError(error), { topic, partition })
       await sleeper.sleep(retryAfterMsMax)
@@ -112,7 +112,8 @@ const deliver = async (batch: LogBatch, { onBatch, onError }: ConsumeOptions, sl
 const createFiller = (source: LogSource, options: ConsumeOptions, reader: PartitionReader) => {
   let collected: StoredRecord[] = []
   let collectedBytes = 0
-  return (nowMs: number): StoredRecord[] | undefined => {
+  let firstSeenAtMs = 0
+  return (nowMs: number, monotonicMs: number): StoredRecord[] | undefined => {
     const { topic, partition, repeatTo } = reader
     const countMax = repeatTo === null ? options.batchRecordsMax : repeatTo - reader.next + 1
     const bytesMax = repeatTo === null ? options.batchBytesMax : Number.POSITIVE_INFINITY
@@ -129,6 +130,7 @@ const createFiller = (source: LogSource, options: ConsumeOptions, reader: Partit
       for (const record of records) {
         if (collected.length > 0 && collectedBytes + record.value.length > bytesMax) full = true
         if (full) break
+        if (collected.length === 0) firstSeenAtMs = monotonicMs
         collected.push(record)
         collectedBytes += record.value.length
         full = collected.length >= countMax || collectedBytes >= bytesMax
@@ -136,7 +138,10 @@ const createFiller = (source: LogSource, options: ConsumeOptions, reader: Partit
       if (records.length === 0) break
     }
     const [first] = collected
-    if (first === undefined || !(full || (repeatTo === null && nowMs - first.appendedAtMs >= options.batchAfterMs))) return undefined
+    if (first === undefined) return undefined
+    // The wall clock may have stepped back since the append; then the time since we saw the record decides.
+    const waitedMs = Math.max(nowMs - first.appendedAtMs, monotonicMs - firstSeenAtMs)
+    if (!full && (repeatTo !== null || waitedMs < options.batchAfterMs)) return undefined
     const due = collected
     collected = []
     collectedBytes = 0
