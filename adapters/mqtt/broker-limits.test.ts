@@ -250,9 +250,62 @@ describe('WebSocket', () => {
       socket.on('error', () => undefined)
     })
 
-  it('wants the path /mqtt and the subprotocol mqtt; on loopback any Origin may come', async () => {
+  it('on loopback a page of elsewhere is refused, by its Origin and by a name that it made mean 127.0.0.1', async () => {
     const { webSocketUrl } = await place.start()
-    expect(await handshake(webSocketUrl, ['mqtt'], { origin: 'https://elsewhere.example' })).toBe('open mqtt')
+    const port = new URL(webSocketUrl).port
+    const upgrade = (host: string | null, origin?: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = createConnection(Number(port), '127.0.0.1')
+        socket.on('error', reject)
+        socket.once('data', (answer) => {
+          resolve(answer.toString('latin1').slice(9, 12))
+          socket.destroy()
+        })
+        const lines = [
+          'GET /mqtt HTTP/1.1',
+          ...(host === null ? [] : [`Host: ${host}`]),
+          'Connection: Upgrade',
+          'Upgrade: websocket',
+          'Sec-WebSocket-Version: 13',
+          'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+          'Sec-WebSocket-Protocol: mqtt',
+          ...(origin === undefined ? [] : [`Origin: ${origin}`]),
+        ]
+        socket.write(`${lines.join('\r\n')}\r\n\r\n`)
+      })
+    const own = `127.0.0.1:${port}`
+    const answers = await Promise.all([
+      upgrade(own),
+      upgrade(`localhost:${port}`),
+      upgrade('LOCALHOST'),
+      upgrade(`[::1]:${port}`),
+      upgrade(`192.168.1.9:${port}`),
+      upgrade(own, `http://${own}`),
+      upgrade(own, 'http://localhost:5173'),
+      upgrade(own, 'http://[::1]:5173'),
+      upgrade('192.168.1.9:8080', 'http://192.168.1.9:8080'),
+    ])
+    expect(answers).toEqual(answers.map(() => '101'))
+    const refused = await Promise.all([
+      upgrade(`rebound.example:${port}`),
+      upgrade(`rebound.example:${port}`, `http://rebound.example:${port}`),
+      upgrade('127.0.0.1.rebound.example'),
+      upgrade('127.rebound.example'),
+      upgrade('localhost.rebound.example'),
+      upgrade(own, 'https://elsewhere.example'),
+      upgrade(own, 'http://127.0.0.1.elsewhere.example'),
+      upgrade(own, 'null'),
+      upgrade(own, 'file://'),
+      upgrade(own, ''),
+      upgrade('a b', `http://${own}`),
+      upgrade(null),
+    ])
+    expect(refused).toEqual(refused.map(() => '403'))
+  })
+
+  it('wants the path /mqtt and the subprotocol mqtt', async () => {
+    const { webSocketUrl } = await place.start()
+    expect(await handshake(webSocketUrl, ['mqtt'])).toBe('open mqtt')
     expect(await handshake(webSocketUrl, ['mqttv3.1'])).toBe('open mqttv3.1')
     expect(await handshake(webSocketUrl, ['chat'])).toBe('400')
     expect(await handshake(webSocketUrl.replace('/mqtt', '/other'), ['mqtt'])).toBe('404')

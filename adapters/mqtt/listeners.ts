@@ -1,10 +1,10 @@
 /**
  * The broker's sockets: TCP, WebSocket at `/mqtt` and TLS, each counted, bounded and rated before anything is read.
- * A WebSocket client must offer the subprotocol `mqtt` [MQTT-6.0.0-3]. On loopback any web page's Origin may connect (a page
- * you open can then publish to your own recorder); off loopback the Origin must be that of the host it connects to.
+ * A WebSocket client must offer the subprotocol `mqtt` [MQTT-6.0.0-3]. A page of somebody else that you visit must not reach
+ * your own recorder: its Origin is refused, and so is a name of its own that it has made to mean 127.0.0.1 (`handshakeRefusal`).
  */
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { createWebSocketStream, WebSocketServer } from 'ws'
@@ -153,7 +153,7 @@ const webSocketServer = (at: ListenAt, limits: BrokerLimits, gate: Gate, hooks: 
   http.on('connection', gate)
   http.on('request', (_request, response) => response.writeHead(426, { upgrade: 'websocket' }).end('MQTT over WebSocket is at /mqtt\n'))
   http.on('upgrade', (request, socket, firstBytes) => {
-    const refusal = handshakeRefusal(request, loopback)
+    const refusal = handshakeRefusal(request, at.host)
     if (refusal !== null || sockets.clients.size >= limits.webSocketConnectionsMax) {
       hooks.onRefused(refusal === null ? 'webSocketConnectionsMax' : 'webSocketHandshake')
       socket.end(`HTTP/1.1 ${refusal ?? '503 Service Unavailable'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
@@ -168,12 +168,26 @@ const webSocketServer = (at: ListenAt, limits: BrokerLimits, gate: Gate, hooks: 
   return http
 }
 
-const handshakeRefusal = ({ url = '', headers }: IncomingMessage, loopback: boolean): string | null => {
+/**
+ * Host and Origin as `query-api/security.ts` has them, but that on loopback a page of another loopback port may come (a
+ * dashboard under development). `Origin: null` (a sandboxed frame, a file) can be anybody's.
+ */
+const handshakeRefusal = ({ url = '', headers }: IncomingMessage, listenHost: string): string | null => {
   if (url.split('?')[0] !== '/mqtt') return '404 Not Found'
   const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
   if (!offered.includes('mqtt') && !offered.includes('mqttv3.1')) return '400 Bad Request'
-  if (loopback || headers.origin === undefined) return null
-  return URL.canParse(headers.origin) && new URL(headers.origin).host === headers.host ? null : '403 Forbidden'
+  const loopback = isLoopbackHost(listenHost)
+  const to = hostIn(`ws://${headers.host ?? ''}`)
+  if (loopback && !(to !== null && (isLoopbackHost(to.name) || isIP(to.name) !== 0 || to.name === listenHost))) return '403 Forbidden'
+  if (headers.origin === undefined) return null
+  const from = hostIn(headers.origin)
+  return from !== null && (from.host === to?.host || (loopback && isLoopbackHost(from.name))) ? null : '403 Forbidden'
+}
+
+const hostIn = (url: string): { host: string; name: string } | null => {
+  if (!URL.canParse(url)) return null
+  const { host, hostname } = new URL(url)
+  return host === '' ? null : { host, name: hostname.replace(/^\[(.*)\]$/, '$1') }
 }
 
 /** Common name of a client certificate that our CA has signed; several names are none. */
@@ -199,5 +213,6 @@ const listenOrFail = (server: Server, { host, port }: ListenAt, setting: string)
     })
   })
 
-/** 127.0.0.0/8, ::1 and localhost. */
-export const isLoopbackHost = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.')
+/** 127.0.0.0/8, ::1 and localhost, but not a name that only begins like them. */
+export const isLoopbackHost = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
