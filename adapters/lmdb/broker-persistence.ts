@@ -69,6 +69,8 @@ type Session = Omit<SessionRecord, 'subscriptions'> & {
   queue: Queued[]
   nextSeq: number
   incoming: Map<number, StoredPacket>
+  /** It was there before the connection that has it now. */
+  resumed: boolean
 }
 
 export type Queued = { seq: number; packet: StoredPacket }
@@ -90,6 +92,8 @@ export type BrokerPersistenceOptions = {
   nowMs?: () => number
   /** False for filters that the broker refused: they are not kept. */
   maySubscribe?: (clientId: string, filter: string) => boolean
+  /** Given back as the one subscription of a resumed session that has none (`sessionMarker` of admission.ts). */
+  sessionMarker?: string
   /** Payloads of received QoS 2 messages, too: aedes' suite looks at them, the broker never does. */
   keepIncomingPayloads?: boolean
 }
@@ -100,6 +104,7 @@ export class BrokerPersistence {
   readonly #limits: BrokerStoreLimits
   readonly #nowMs: () => number
   readonly #maySubscribe: (clientId: string, filter: string) => boolean
+  readonly #sessionMarker: string | undefined
   readonly #keepIncomingPayloads: boolean
   readonly #root: RootDatabase
   readonly #sessionDb: Database<SessionRecord, string>
@@ -116,10 +121,12 @@ export class BrokerPersistence {
   #broker: BrokerRef = { id: '' }
   #closed = false
 
-  constructor({ path, limits, nowMs = Date.now, maySubscribe = () => true, keepIncomingPayloads = false }: BrokerPersistenceOptions) {
+  constructor(options: BrokerPersistenceOptions) {
+    const { path, limits, nowMs = Date.now, maySubscribe = () => true, keepIncomingPayloads = false } = options
     this.#limits = limits
     this.#nowMs = nowMs
     this.#maySubscribe = maySubscribe
+    this.#sessionMarker = options.sessionMarker
     this.#keepIncomingPayloads = keepIncomingPayloads
     this.#root = open({ path, maxDbs: 4, encoding: 'msgpack' })
     this.#sessionDb = this.#root.openDB({ name: 'sessions' })
@@ -158,12 +165,14 @@ export class BrokerPersistence {
   /** Counts the connection of a persistent session, making the session when there is none. Resolves when synced. */
   async openSession({ clientId, identity, resume, keepSeconds }: OpenSession): Promise<{ sessionId: string | null; connection: number }> {
     let session = this.#sessions.get(clientId)
-    if (session && !resume) {
+    if (session && (!resume || this.#isExpired(session))) {
       await this.dropSession(clientId)
       session = undefined
     }
     if (!session && keepSeconds === 0) return { sessionId: null, connection: 0 }
+    const resumed = session !== undefined
     session ??= this.#newSession(clientId, identity)
+    session.resumed = resumed
     session.identity = identity
     session.connection++
     session.connected = true
@@ -201,14 +210,16 @@ export class BrokerPersistence {
 
   /** Drops sessions whose client has been away too long. Called now and then. */
   async sweep(): Promise<void> {
-    const nowMs = this.#nowMs()
     for (const session of [...this.#sessions.values()]) {
-      if (session.connected) continue
-      const keepSeconds = Math.min(session.keepSeconds ?? Number.POSITIVE_INFINITY, this.#limits.sessionExpirySeconds)
-      if (nowMs - session.lastSeenAtMs < keepSeconds * 1_000) continue
+      if (!this.#isExpired(session)) continue
       this.#counts.sessionsExpired++
       await this.dropSession(session.clientId)
     }
+  }
+
+  #isExpired({ connected, keepSeconds, lastSeenAtMs }: Session): boolean {
+    const keptSeconds = Math.min(keepSeconds ?? Number.POSITIVE_INFINITY, this.#limits.sessionExpirySeconds)
+    return !connected && this.#nowMs() - lastSeenAtMs >= keptSeconds * 1_000
   }
 
   #newSession(clientId: string, identity: string): Session {
@@ -226,6 +237,7 @@ export class BrokerPersistence {
       queue: [],
       nextSeq: 0,
       incoming: new Map(),
+      resumed: false,
     }
     this.#sessions.set(clientId, session)
     return session
@@ -286,7 +298,10 @@ export class BrokerPersistence {
 
   async subscriptionsByClient(client: ClientRef): Promise<(StoredSubscription & { topic: string })[]> {
     const session = this.#sessions.get(client.id)
-    return session ? [...session.subscriptions].map(([topic, stored]) => ({ topic, ...stored })) : []
+    if (!session) return []
+    if (session.subscriptions.size === 0 && session.resumed && this.#sessionMarker !== undefined)
+      return [{ topic: this.#sessionMarker, qos: 0 }]
+    return [...session.subscriptions].map(([topic, stored]) => ({ topic, ...stored }))
   }
 
   /** Persistent subscriptions of QoS 1 and 2 that match. Synchronous: hot path. */
@@ -524,6 +539,7 @@ export class BrokerPersistence {
         queue: [],
         nextSeq: 0,
         incoming: new Map(),
+        resumed: false,
       }
       byKey.set(key, session)
       this.#sessions.set(session.clientId, session)

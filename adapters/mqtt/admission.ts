@@ -57,6 +57,12 @@ export type AdmissionDeps = {
 /** CONNACK codes of MQTT 3; aedes translates them for MQTT 5. */
 const returnCodes = { identifierRejected: 2, serverUnavailable: 3, badCredentials: 4, notAuthorized: 5 } as const
 const noRights: Rights = { mayPublish: () => false, mayReceive: () => false }
+/**
+ * aedes tells Session Present by the subscriptions that it restores. A session without any, as a pure publisher has, would be
+ * denied, and the client would throw away what it has not been acknowledged [MQTT-3.2.2-2]. So the store gives aedes this
+ * one, which `authorizeSubscribe` then leaves out.
+ */
+export const sessionMarker = '$session'
 const sessionNeverExpires = 0xffff_ffff
 
 export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: AdmissionDeps): Admission => {
@@ -174,6 +180,10 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
       authorizeSubscribe: (client, subscription, callback) => {
         const connection = connectionOf(client)
         const { topic } = subscription
+        if (topic === sessionMarker) {
+          callback(null, null)
+          return
+        }
         const tooMany = connection?.filters.has(topic) === false && connection.filters.size >= limits.subscriptionsMax
         // `$SYS` is ours; `$share` in MQTT 3 would be a plain filter that matches nothing.
         if (!connection || tooMany || topic.startsWith('$') || Buffer.byteLength(topic) > limits.topicBytesMax) {

@@ -25,6 +25,72 @@ const subscribed = async (
   return got
 }
 
+describe('Session Present', () => {
+  const persistent = { 4: {}, 5: { properties: { sessionExpiryInterval: 3600 } } }
+
+  it.each([4, 5] as const)(
+    'is told of a session without subscriptions, also across a restart (MQTT.js, version %i)',
+    async (protocolVersion) => {
+      const connects = async (place: Running, own = {}): Promise<boolean> => {
+        const options = { clean: false, clientId: 'publisher', protocolVersion, reconnectPeriod: 0, ...persistent[protocolVersion], ...own }
+        const client = connect(place.url, options)
+        const [{ sessionPresent }] = (await once(client, 'connect')) as [{ sessionPresent: boolean }]
+        await client.endAsync()
+        return sessionPresent
+      }
+      const first = await place.start()
+      expect([await connects(first), await connects(first), await connects(first)]).toEqual([false, true, true])
+      await first.broker.stop()
+      const second = await place.start()
+      expect([await connects(second), await connects(second, { clean: true })]).toEqual([true, false])
+      expect(second.broker.stats().refused).toEqual({})
+      expect(second.broker.stats().store['persistentSubscriptions']).toBe(0)
+    },
+  )
+
+  it.each([4, 5] as const)(
+    'stands in the CONNACK of version %i, before anything is subscribed and after all is given up',
+    async (protocolVersion) => {
+      const { raw } = await place.start()
+      const connected = async (own = {}) => {
+        const client = await raw()
+        await client.connect({ clean: false, clientId: 'p', protocolVersion, ...persistent[protocolVersion], ...own })
+        return client
+      }
+      const ended = async (client: Awaited<ReturnType<typeof connected>>) => {
+        client.socket.end()
+        await eventually(() => expect(client.closed()).toBe(true))
+        return (client.packets[0] as { sessionPresent?: boolean }).sessionPresent
+      }
+      expect(await ended(await connected())).toBe(false)
+      const subscriber = await connected()
+      subscriber.write({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'a', qos: 1 }] })
+      await subscriber.waitFor('suback')
+      subscriber.write({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: ['a'] })
+      await subscriber.waitFor('unsuback')
+      expect(await ended(subscriber)).toBe(true)
+      expect(await ended(await connected())).toBe(true)
+      expect(await ended(await connected({ clean: true }))).toBe(false)
+    },
+  )
+
+  it('is not told of a session whose time is over', async () => {
+    let nowMs = Date.now()
+    const { raw } = await place.start({ nowMs: () => nowMs })
+    const own = { clean: false, clientId: 'p', protocolVersion: 5, properties: { sessionExpiryInterval: 10 } }
+    const present: unknown[] = []
+    for (const awayMs of [0, 9_999, 10_000]) {
+      nowMs += awayMs
+      const client = await raw()
+      await client.connect(own)
+      present.push((client.packets[0] as { sessionPresent?: boolean }).sessionPresent)
+      client.socket.end()
+      await eventually(() => expect(client.closed()).toBe(true))
+    }
+    expect(present).toEqual([false, true, false])
+  })
+})
+
 describe('persistent sessions', () => {
   it('have an id of their own and count their connections, also across a restart', async () => {
     const first = await place.start()

@@ -20,7 +20,7 @@ import { AppError } from '../../runtime/errors.ts'
 import { BrokerPersistence } from '../lmdb/broker-persistence.ts'
 import type { SeamBroker } from './aedes-seam.ts'
 import { createAcceptance } from './acceptance.ts'
-import { createAdmission, type Rights } from './admission.ts'
+import { createAdmission, type Rights, sessionMarker } from './admission.ts'
 import { createFrameGuards } from './frame-guard.ts'
 import { type BrokerLimits, limitsWith } from './limits.ts'
 import { type Arrival, isLoopbackHost, type Listeners, type ListenOptions, startListeners } from './listeners.ts'
@@ -76,7 +76,8 @@ export const startEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promi
     path: join(options.dataDir, 'broker'),
     limits,
     nowMs,
-    maySubscribe: (clientId, filter) => admission.maySubscribe(clientId, filter),
+    maySubscribe: (clientId, filter) => filter !== sessionMarker && admission.maySubscribe(clientId, filter),
+    sessionMarker,
   })
   const admission = createAdmission({ limits, logins, rightsOf: options.rightsOf, store, refuse })
   const acceptance = createAcceptance({ limits, store, nowMs, refuse, connectionOf: admission.connectionOf })
