@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { FailingBatch } from '../processors/main.ts'
 import type { Refilled } from '../processors/recovery.ts'
 import type { Config } from '../runtime/config.ts'
 import type { ErrorCode } from '../runtime/errors.ts'
@@ -12,10 +13,12 @@ import type { Metrics } from '../runtime/metrics.ts'
 
 export type ProcessorsData = { config: Config; warehouse: { url: string; username: string; password: string } }
 
+type Progress = { lagRecords: number; completeThroughMs: number | null; failing: FailingBatch[] }
+
 /** Thread to main. */
 export type ProcessorsReport =
   | { kind: 'started' }
-  | { kind: 'progress'; lagRecords: number; completeThroughMs: number | null; counts: Record<string, Record<string, number>> }
+  | ({ kind: 'progress'; counts: Record<string, Record<string, number>> } & Progress)
   | { kind: 'failed-batch'; stage: string; partition: number; error: Record<string, unknown> }
   | { kind: 'refilled'; refilled: Refilled }
   | { kind: 'refused-start'; code: ErrorCode; message: string }
@@ -23,6 +26,8 @@ export type ProcessorsReport =
 export type ProcessorsThread = {
   lagRecords: () => number | null
   completeThroughMs: () => number | null
+  /** Batches that fail again and again (`processors/main.ts`). */
+  failing: () => FailingBatch[]
   stop: () => Promise<void>
 }
 
@@ -38,7 +43,7 @@ type Options = {
 
 export const startProcessorsThread = ({ data, logger, metrics, onRefusedStart }: Options): ProcessorsThread => {
   let worker: Worker | undefined
-  let latest: { lagRecords: number; completeThroughMs: number | null } | undefined
+  let latest: Progress | undefined
   let restartAfterMs = restartAfterMsMin
   let timer: NodeJS.Timeout | undefined
   let stopping = false
@@ -83,6 +88,7 @@ export const startProcessorsThread = ({ data, logger, metrics, onRefusedStart }:
   return {
     lagRecords: () => latest?.lagRecords ?? null,
     completeThroughMs: () => latest?.completeThroughMs ?? null,
+    failing: () => latest?.failing ?? [],
     stop: async () => {
       stopping = true
       clearTimeout(timer)

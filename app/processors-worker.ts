@@ -34,6 +34,7 @@ const run = async (): Promise<void> => {
     encodeDeadLetter: letters.encode,
     digest: md5,
     tenant: config.TENANT,
+    clock: systemClock,
     limits: { batchRecordsMax: config.STAGE_BATCH_RECORDS_MAX, batchAfterMs: config.STAGE_BATCH_AFTER_MS },
     onError: (error, where) => report({ kind: 'failed-batch', ...where, error: describeError(error) }),
     onCount: counts.add,
@@ -45,6 +46,7 @@ const run = async (): Promise<void> => {
       kind: 'progress',
       lagRecords: processors.lagRecords(),
       completeThroughMs: processors.completeThroughMs(),
+      failing: processors.failing(),
       counts: counts.take(),
     })
   progress()

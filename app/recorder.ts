@@ -33,6 +33,7 @@ import { currentInventory } from './current-inventory.ts'
 import { startProcessorsThread } from './processors-thread.ts'
 import { loadSchemaTexts, loadTopicMap } from './project-files.ts'
 import { oncePerMinute } from './quiet-warnings.ts'
+import { refuseUnfinishedRestore } from './restore-unfinished.ts'
 
 export type Recorder = {
   urls: { page: string; mqtt: string; mqttWs: string; mqtts: string | null; warehouse: string }
@@ -83,6 +84,7 @@ export const startRecorder = async (
       {
         name: 'data folder',
         start: async () => {
+          await refuseUnfinishedRestore(config.DATA_DIR)
           const unlock = lockDataDir(config.DATA_DIR, clock.nowMs())
           made.token = adminToken(config.ADMIN_TOKEN, config.DATA_DIR)
           return async () => unlock()
@@ -226,6 +228,9 @@ export const startRecorder = async (
                 const waitingFor: string[] = []
                 if (!made.link.health().connected) waitingFor.push('front door')
                 if (made.processors.lagRecords() === null) waitingFor.push('processors')
+                for (const { stage, partition, times } of made.processors.failing()) {
+                  waitingFor.push(`a batch of ${stage}, partition ${partition}, that failed ${times} times`)
+                }
                 if (!(await made.warehouse.ping())) waitingFor.push('warehouse')
                 return { ready: waitingFor.length === 0, waitingFor }
               },

@@ -6,6 +6,7 @@
 import type { DeadLetter } from '../model/event.ts'
 import type { LogBatch, LogTopic, Row, StageStore, StartPosition, StoredRecord, Warehouse } from '../model/ports.ts'
 import type { Result } from '../model/result.ts'
+import { misfitOf } from './domain/row-fit.ts'
 
 export type DeadLetterSinkDeps = {
   logId: string
@@ -66,8 +67,10 @@ export const toDeadLetterRows = (
   const rows: Row[] = []
   for (const { offset, value } of records) {
     const decoded = decodeDeadLetter(value)
-    if (decoded.ok) rows.push(toRow(decoded.value, logId, partition, offset))
-    else onUndecodable(offset, decoded.reason)
+    const row = decoded.ok ? toRow(decoded.value, logId, partition, offset) : null
+    const misfit = row === null ? null : misfitOf(sinkTable, row)
+    if (row !== null && misfit === null) rows.push(row)
+    else onUndecodable(offset, decoded.ok ? `the value of ${misfit ?? ''} does not fit its column` : decoded.reason)
   }
   return rows
 }

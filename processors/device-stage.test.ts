@@ -149,6 +149,47 @@ describe('device stage', () => {
     expect(letters).toMatchObject([{ ok: true, value: { reason: 'PROJECTION_FAILED', detail: 'device-events 0:0: planted' } }])
   })
 
+  it('a row that does not fit its column wedges no batch: its record becomes a dead letter, the others are written', async () => {
+    const bench = createBench()
+    for (const seq of [0, 1, 2, 3]) bench.append(eventOf({ ...boot, seq, bodies: [readingsOf(seq)] }))
+    const codec: typeof bench.deps.codec = {
+      ...bench.deps.codec,
+      decode: (frame) => {
+        const decoded = bench.deps.codec.decode(frame)
+        if (!decoded.ok || decoded.event.seq === 0 || decoded.event.seq === 3) return decoded
+        // As a frame of another maker might: a reading that is no number, a sequence that is no whole one.
+        const broken = decoded.event.seq === 1 ? { bodies: [readingsOf('1' as unknown as number)] } : { seq: 1.5 }
+        return { ok: true, event: { ...decoded.event, ...broken } }
+      },
+    }
+    await bench.run(10, { codec })
+    expect(only(bench.rowsOf('messages'), 'offset')).toEqual([{ offset: 0 }, { offset: 1 }, { offset: 3 }])
+    expect(only(bench.rowsOf('measurements'), 'value')).toEqual([{ value: 0 }, { value: 3 }])
+    const letters = []
+    for await (const { value } of bench.log.read('dead-letters', 0, 0, 10)) letters.push(deadLetterCodec.decode(value))
+    expect(letters).toMatchObject([
+      {
+        value: {
+          reason: 'PROJECTION_FAILED',
+          detail: 'device-events 0:1: the value of measurements.value does not fit its column',
+        },
+      },
+      { value: { reason: 'PROJECTION_FAILED', detail: 'device-events 0:2: the value of messages.seq does not fit its column' } },
+    ])
+  })
+
+  it('three boots that jump to the greatest sequence number in one batch give an account that fits', async () => {
+    const bench = createBench()
+    for (const bootId of ['b1', 'b2', 'b3']) {
+      for (const seq of [0, Number.MAX_SAFE_INTEGER - 1]) bench.append(eventOf({ bootId, seq, bodies: [readingsOf(1)] }))
+    }
+    await bench.run()
+    expect(only(bench.rowsOf('ledger'), 'received', 'stored', 'ambiguous', 'with_seq', 'seq_expected', 'seq_missing')).toEqual([
+      { received: 6, stored: 6, ambiguous: 3, with_seq: 3, seq_expected: 3, seq_missing: 0 },
+    ])
+    expect(bench.rowsOf('measurements')).toHaveLength(6)
+  })
+
   it('counts a re-driven letter that no account had as received', async () => {
     const bench = createBench()
     bench.append(eventOf({ bodies: [readingsOf(1)], source: { redriveOf: '0:12:uncounted' } }))

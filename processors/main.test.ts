@@ -1,15 +1,37 @@
 import { describe, expect, it } from 'vitest'
+import type { DeviceEvent } from '../model/event.ts'
 import { createMemoryLog } from '../adapters/memory/memory-log.ts'
 import { createMemoryStageStore } from '../adapters/memory/memory-stage-store.ts'
 import { md5 } from '../adapters/system/clock-ids-digest.ts'
 import { arrivalMs, createFakeWarehouse, deadLetterCodec, eventCodec, eventOf, readingsOf, tickOf } from '../test/stage-fakes.ts'
-import { type ProcessorsDeps, startProcessors } from './main.ts'
+import { failingFrom, type ProcessorsDeps, startProcessors } from './main.ts'
 
 const until = async (holds: () => boolean): Promise<void> => {
   for (const end = performance.now() + 10_000; !holds(); ) {
     if (performance.now() > end) throw new Error('waited 10 s in vain')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
+}
+
+const createDeps = () => {
+  const log = createMemoryLog({ clock: { nowMs: () => Date.now() }, partitions: 1 })
+  const warehouse = createFakeWarehouse(() => log.logId)
+  const deps: ProcessorsDeps = {
+    log,
+    warehouse,
+    createStore: (group) => createMemoryStageStore({ group, log }),
+    codec: eventCodec,
+    decodeDeadLetter: deadLetterCodec.decode,
+    encodeDeadLetter: deadLetterCodec.encode,
+    digest: md5,
+    tenant: 'main',
+    limits: { batchAfterMs: 10 },
+    onError: () => undefined,
+    onCount: () => undefined,
+  }
+  const append = (event: DeviceEvent) =>
+    log.append('device-events', [{ partition: 0, key: 'k', value: Uint8Array.from(eventCodec.encode(event)) }])
+  return { deps, append }
 }
 
 describe('processors', () => {
@@ -73,5 +95,42 @@ describe('processors', () => {
     await until(() => counts['rows measurements'] === 2)
     await again.stop()
     expect(warehouse.rows['messages']).toHaveLength(4)
+  })
+
+  it('a batch that is refused again and again is told from its third failure on, until it passes', async () => {
+    const { deps, append } = createDeps()
+    let refused = 0
+    let letPass: () => void = () => undefined
+    const passing = new Promise<void>((resolve) => (letPass = resolve))
+    const insert: typeof deps.warehouse.insert = async (...args) => {
+      if (args[0] === 'messages' && ++refused <= failingFrom) throw new Error('refused')
+      if (args[0] === 'messages') await passing
+      await deps.warehouse.insert(...args)
+    }
+    const told: number[] = []
+    const processors: { failing: () => unknown[]; stop: () => Promise<void> } = await startProcessors({
+      ...deps,
+      warehouse: { ...deps.warehouse, insert },
+      onError: () => told.push(processors.failing().length),
+    })
+    await append(eventOf({ bodies: [readingsOf(1)] }))
+    await until(() => refused === failingFrom + 1)
+    expect(told).toEqual([0, 0, 1])
+    expect(processors.failing()).toEqual([{ stage: 'device-stage', partition: 0, times: failingFrom, message: 'refused' }])
+    letPass()
+    await until(() => processors.failing().length === 0)
+    await processors.stop()
+  })
+
+  it('after a tick from a clock that was ahead, nothing is called complete beyond now, nor beyond the newest tick', async () => {
+    const { deps, append } = createDeps()
+    let nowMs = arrivalMs + 1_000
+    const processors = await startProcessors({ ...deps, clock: { nowMs: () => nowMs } })
+    await append(tickOf(arrivalMs + 365 * 86_400_000))
+    await until(() => processors.completeThroughMs() === nowMs)
+    await append(tickOf(arrivalMs + 2_000))
+    nowMs = arrivalMs + 60_000
+    await until(() => processors.completeThroughMs() === arrivalMs + 2_000)
+    await processors.stop()
   })
 })

@@ -2,7 +2,7 @@
  * The processors: device stage and dead-letter sink as consumers of the log. `app` hands in every port and calls `stop`.
  */
 import type { DeadLetter } from '../model/event.ts'
-import type { Digest, EventCodec, EventLog, LogBatch, LogTopic, StageStore, Warehouse } from '../model/ports.ts'
+import type { Clock, Digest, EventCodec, EventLog, LogBatch, LogTopic, StageStore, Warehouse } from '../model/ports.ts'
 import type { Result } from '../model/result.ts'
 import { createDeadLetterSink, type SinkState } from './dead-letter-sink.ts'
 import { createDeviceStage } from './device-stage.ts'
@@ -21,6 +21,8 @@ export type ProcessorsDeps = {
   digest: Digest
   /** Of dead letters whose frame does not tell it. */
   tenant: string
+  /** Bounds `completeThroughMs`: no tick vouches for what is still to come. Without it ticks are taken as they are. */
+  clock?: Clock
   /** Bounds of one batch; those not given are `batchLimits`. */
   limits?: Partial<typeof batchLimits>
   /** A batch failed and comes again. */
@@ -33,11 +35,18 @@ export type ProcessorsDeps = {
 
 export type CountName = 'rows' | 'batches' | 'outcomes' | 'limits' | 'refilled'
 
+export type FailingBatch = { stage: string; partition: number; times: number; message: string }
+
+/** A warehouse that starts anew answers the third try or the fourth; what fails longer is told. */
+export const failingFrom = 3
+
 export type Processors = {
   /** Highest count of records that lie ahead in any partition. */
   lagRecords: () => number
   /** Up to this moment of the ticks everything that had arrived is in the warehouse; null before the first tick. */
   completeThroughMs: () => number | null
+  /** Batches that failed `failingFrom` times or more in a row and come again: rows of their partitions are held up. */
+  failing: () => FailingBatch[]
   stop: () => Promise<void>
 }
 
@@ -92,6 +101,7 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
 
   const stage = createDeviceStage({ ...common, store: stageStore })
   const sink = createDeadLetterSink({ ...common, store: sinkStore, onUndecodable: () => onCount('outcomes', 'undecodable-letter', 1) })
+  const failures = createFailures()
   const consume = (
     group: (typeof consumerGroups)[number],
     startAt: (partition: number) => ReturnType<typeof stage.startAt>,
@@ -103,11 +113,15 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
       startAt: (_topic, partition) => startAt(partition),
       onBatch: async (batch) => {
         await work(batch)
+        failures.passed(group.group, batch.partition)
         onCount('batches', group.group, 1)
       },
       ...batchLimits,
       ...deps.limits,
-      onError: (error, { partition }) => deps.onError(error, { stage: group.group, partition }),
+      onError: (error, { partition }) => {
+        failures.failed(group.group, partition, error.message)
+        deps.onError(error, { stage: group.group, partition })
+      },
     })
 
   const stageConsumer = await consume(stageGroup, (partition) => stage.startAt(partition, marks.stage.get(partition)), stage.processBatch)
@@ -116,12 +130,26 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
     lagRecords: () => Math.max(stageConsumer.lagRecords(), sinkConsumer.lagRecords()),
     completeThroughMs: () => {
       const times = Array.from({ length: partitions }, (_, partition) => stage.completeThroughMs(partition))
-      const least = Math.min(...times)
+      const least = Math.min(...times, deps.clock?.nowMs() ?? Number.POSITIVE_INFINITY)
       return least > 0 ? least : null
     },
+    failing: failures.failing,
     stop: async () => {
       await stageConsumer.stop()
       await sinkConsumer.stop()
     },
+  }
+}
+
+/** Failures in a row, by stage and partition. */
+const createFailures = () => {
+  const running = new Map<string, FailingBatch>()
+  return {
+    failed: (stage: string, partition: number, message: string): void => {
+      const times = (running.get(`${stage}:${partition}`)?.times ?? 0) + 1
+      running.set(`${stage}:${partition}`, { stage, partition, times, message })
+    },
+    passed: (stage: string, partition: number): boolean => running.delete(`${stage}:${partition}`),
+    failing: (): FailingBatch[] => [...running.values()].filter(({ times }) => times >= failingFrom),
   }
 }

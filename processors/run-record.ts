@@ -20,6 +20,7 @@ import { projectMeasurements } from './domain/projections/measurements.ts'
 import { type MessageOutcome, projectMessage } from './domain/projections/messages.ts'
 import { coreOf, judgeSilent, projectPresence, projectSign } from './domain/projections/presence.ts'
 import { projectRadio } from './domain/projections/radio.ts'
+import { misfitOf } from './domain/row-fit.ts'
 import type { Overlay, PartitionState } from './domain/state.ts'
 
 export type RunDeps = {
@@ -65,11 +66,28 @@ export const runRecord = (batch: Batch, record: StoredRecord): void => {
   const before = stageTables.map((table) => rows[table].length)
   try {
     runEvent(batch, decoded.event, record)
+    refuseMisfits(rows, before)
   } catch (error) {
-    // Its row in the archive stands, what the projections had begun does not.
-    for (const [index, table] of stageTables.entries()) if (table !== 'messages') rows[table].length = before[index] ?? 0
+    // Its row in the archive stands (when that fits), what the projections had begun does not.
+    for (const [index, table] of stageTables.entries()) {
+      const own = rows[table]
+      const first = before[index] ?? 0
+      const archived = table === 'messages' && own.slice(first).every((row) => misfitOf(table, row) === null)
+      if (!archived) own.length = first
+    }
     deps.counters.outcome('failed')
     batch.outputs.push(deadLetterOf(batch, record, 'PROJECTION_FAILED', error instanceof Error ? error.message : String(error)))
+  }
+}
+
+/** A row that the warehouse refuses would hold up its partition for ever. */
+const refuseMisfits = (rows: TableRows, before: readonly number[]): void => {
+  for (const [index, table] of stageTables.entries()) {
+    const own = rows[table]
+    for (let at = before[index] ?? 0; at < own.length; at++) {
+      const misfit = misfitOf(table, own[at] ?? {})
+      if (misfit !== null) throw new Error(`the value of ${misfit} does not fit its column`)
+    }
   }
 }
 
@@ -91,7 +109,7 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
 
   const own = event.bodies[0]
   if (own?.kind === 'Tick') {
-    state.tickMs = Math.max(state.tickMs, event.receivedAtMs)
+    state.tickMs = event.receivedAtMs // Not the greatest: the recorder's clock may have been ahead.
     projectMessage(message, 'tick', record.value)
     if (noteTick(state.watch, own, event.receivedAtMs)) judgeSilent(message, state)
     deps.counters.outcome('tick')

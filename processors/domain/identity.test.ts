@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { DeviceEvent } from '../../model/event.ts'
 import type { Digest } from '../../model/ports.ts'
 import { arrivalMs, eventOf, type EventWords, readingsOf } from '../../test/stage-fakes.ts'
-import { bootsForgottenMax, bootsKeptMax, type Identity, judgeIdentity, redrivenKeptMax } from './identity.ts'
+import { bootsForgottenMax, bootsKeptMax, type Identity, judgeIdentity, redrivenKeptMax, seqJumpMax } from './identity.ts'
 import { createSeenIds } from './seen-ids.ts'
 import { createSessionWindow } from './session-window.ts'
 import { initialCore } from './state.ts'
@@ -63,6 +63,20 @@ describe('identity by boot and sequence', () => {
     for (let seq = 0; seq <= 65 * 2; seq += 2) judge({ bootId: 'b', seq })
     expect(judge({ bootId: 'b', seq: 1 })).toEqual({ outcome: 'ambiguous', letterKnown: false, withSeq: 0, seqExpected: 0, seqMissing: 0 })
     expect(judge({ bootId: 'b', seq: 3 })).toEqual({ outcome: 'new', letterKnown: false, withSeq: 1, seqExpected: 0, seqMissing: -1 })
+  })
+
+  it('three boots that jump to the greatest sequence number wedge nothing: stored, flagged, in no account', () => {
+    const { judge } = createJudge()
+    const flagged = { outcome: 'ambiguous', letterKnown: false, withSeq: 0, seqExpected: 0, seqMissing: 0 }
+    for (const bootId of ['b1', 'b2', 'b3']) {
+      judge({ bootId, seq: 0 })
+      expect(judge({ bootId, seq: Number.MAX_SAFE_INTEGER - 1 })).toEqual(flagged)
+      expect(judge({ bootId, seq: seqJumpMax + 1 })).toEqual(flagged)
+      expect(judge({ bootId, seq: 1 })).toMatchObject({ outcome: 'new', seqExpected: 1, seqMissing: 0 })
+      expect(judge({ bootId, seq: seqJumpMax + 1 })).toMatchObject({ outcome: 'new', seqExpected: seqJumpMax, seqMissing: seqJumpMax - 1 })
+    }
+    judge({ bootId: 'first is wild', seq: 2 ** 40 })
+    expect(judge({ bootId: 'first is wild', seq: 0 })).toEqual(flagged)
   })
 
   it('keeps 16 boots and flags what an older one says again', () => {

@@ -32,6 +32,11 @@ export type IdentityWindow = { seenIds: SeenIds; sessions: SessionWindow; digest
 export const bootsKeptMax = 16
 /** Boots that are remembered by their hash after that; a message of one of them is stored and flagged `ambiguous`. */
 export const bootsForgottenMax = 1_024
+/**
+ * A sequence further from its boot's others than this is no count of messages: at 100 a second that many take eight months.
+ * Its message is stored and flagged, and no account takes it in (a wild number would make sums that no column holds).
+ */
+export const seqJumpMax = 2 ** 31
 /** References of re-driven letters per device. One call re-drives at most 10,000 over all devices. */
 export const redrivenKeptMax = 1_024
 
@@ -52,6 +57,7 @@ const judgeSequence = (core: CoreState, bootId: string, seq: number): Identity =
   const boot = openBoot(core, bootId)
   const lowest = lowestOf(boot.seen)
   const highest = highestOf(boot.seen)
+  if (lowest !== undefined && highest !== undefined && (seq - highest > seqJumpMax || lowest - seq > seqJumpMax)) return plain('ambiguous')
   const outcome = addToIntervals(boot.seen, seq)
   if (outcome === 'present') return plain('duplicate')
   if (outcome === 'forgotten' || boot.revived) return plain('ambiguous')

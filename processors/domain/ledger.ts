@@ -48,6 +48,15 @@ export const countMessage = (entry: LedgerEntry, event: DeviceEvent, identity: I
   entry.seq_missing += identity.seqMissing
 }
 
+/** Sums fit their columns, whatever was added: the row of a whole batch must not be refused for one message. */
+const clamped = (entry: LedgerEntry): LedgerEntry => {
+  const safe = { ...entry }
+  for (const name of Object.keys(safe) as (keyof LedgerEntry)[]) {
+    safe[name] = Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, safe[name]))
+  }
+  return safe
+}
+
 /** The batch's entries, in the order in which the devices first spoke in it. */
 
 type Page = { tenant: string; subject: string; hour: number; receivedAtMs: number; offset: number; entry: LedgerEntry }
@@ -79,7 +88,7 @@ export const createLedgerBook = () => {
           subject,
           hour,
           received_at: receivedAtMs,
-          ...entry,
+          ...clamped(entry),
           log_id: logId,
           partition,
           offset,

@@ -57,7 +57,7 @@ export type PartitionState = {
   kind: 'partition'
   /** The stage's time: greatest arrival of a record or tick; never goes back. */
   timeMs: number
-  /** The greatest tick. */
+  /** The newest tick's arrival. */
   tickMs: number
   seenIds: SeenIdsState
   sessions: SessionWindowState
