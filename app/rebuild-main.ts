@@ -42,11 +42,12 @@ const show = ({ tables, differences, differencesAreCut, figures, sources, skippe
   for (const difference of differences) console.log(differenceLine(difference))
   if (differencesAreCut) console.log('... and more: the first of each table are shown')
   const total = tables.reduce((sum, table) => sum + table.differences, 0)
-  const { records, rows, seconds, compareSeconds, readMs, runMs, encodeMs, waitMs } = figures
+  const { records, rows, seconds, cpuSeconds, compareSeconds, readMs, runMs, encodeMs, waitMs } = figures
   const inSeconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
   console.log(
     `${records} events (${sources.fromLog} read from the log, ${sources.fromMessages} from messages) gave ${rows} rows in ${seconds.toFixed(1)} s: ` +
       `reading ${inSeconds(readMs)}, the stage's run ${inSeconds(runMs)}, encoding ${inSeconds(encodeMs)}, waiting for the engine ${inSeconds(waitMs)}; ` +
+      `${cpuSeconds.toFixed(1)} s of one processor, ${Math.round(records / Math.max(cpuSeconds, 0.001))} events per processor second; ` +
       `compared in ${compareSeconds.toFixed(1)} s`,
   )
   const aside = skipped.length === 0 ? '' : `, ${skipped.length} subjects without a key left out`

@@ -31,7 +31,8 @@ export type VerifyOptions = {
 }
 
 export type VerifyReport = CompareResult & {
-  figures: RebuildFigures & { seconds: number; compareSeconds: number }
+  /** `cpuSeconds`: of this process while it ran the past anew; the engine's is its own. */
+  figures: RebuildFigures & { seconds: number; cpuSeconds: number; compareSeconds: number }
   sources: SourceFigures
   sample: readonly string[] | null
   skipped: readonly string[]
@@ -80,6 +81,7 @@ const verify = async (options: VerifyOptions, { live, scratch, log, stage, sink 
   const letters = createDeadLetterCodec()
   const total = stage.reduce((sum, { to }) => sum + to, 0)
   const startedMs = performance.now()
+  const cpuBefore = process.cpuUsage()
   const progress = everySecond(say, total, startedMs)
   const deps: RebuildDeps = {
     logId: log.logId,
@@ -116,6 +118,8 @@ const verify = async (options: VerifyOptions, { live, scratch, log, stage, sink 
     await rebuildDeadLetters(deps, deadLetters(log, span.to))
   }
   const seconds = (performance.now() - startedMs) / 1000
+  const cpu = process.cpuUsage(cpuBefore)
+  const cpuSeconds = (cpu.user + cpu.system) / 1e6
   say(`run anew: ${figures.records} events in ${seconds.toFixed(1)} s, ${rate(sources.fromLog + sources.fromMessages, seconds)} events/s`)
   if (!whole)
     say(
@@ -142,7 +146,7 @@ const verify = async (options: VerifyOptions, { live, scratch, log, stage, sink 
     onTable: (outcome) => say(tableLine(outcome)),
   })
   const compareSeconds = (performance.now() - compareStartedMs) / 1000
-  return { ...result, figures: { ...figures, seconds, compareSeconds }, sources, sample, skipped, whole }
+  return { ...result, figures: { ...figures, seconds, cpuSeconds, compareSeconds }, sources, sample, skipped, whole }
 }
 
 const tableLine = ({ table, rows, groups, moving, differences, notCompared }: TableOutcome): string => {

@@ -24,10 +24,10 @@ export type RebuildDeps = RunDeps & {
 /** Where the time went, in milliseconds: `readMs` and `runMs` are this thread's, `waitMs` is spent waiting for the engine. */
 export type RebuildFigures = { records: number; rows: number; readMs: number; runMs: number; encodeMs: number; waitMs: number }
 
-/** Records in one uninterrupted piece: between two, the insert under way gets its turn of the event loop. */
-const sliceRecords = 1_000
-/** Rows in one insert; as large as the live stage's greatest. */
-const insertRows = rowsPerRangeMax
+/** Records in one uninterrupted piece: between two, the insert under way gets its turn. Each makes the ledger's rows anew. */
+const sliceRecords = 5_000
+/** Rows of a table before an insert: more would outlive the young generation and cost more in collection than inserts save. */
+const insertRows = 60_000
 
 export const rebuildPartition = async (
   deps: RebuildDeps,

@@ -32,6 +32,7 @@ export const startScratchWarehouse = async (memoryBytesMax: number): Promise<Scr
   }
   try {
     await migrate(warehouse)
+    await withoutExtras(warehouse)
     return { warehouse, keptDays: await withoutExpiry(warehouse), stop }
   } catch (error) {
     await stop()
@@ -46,4 +47,13 @@ const withoutExpiry = async (warehouse: Warehouse): Promise<Map<string, number>>
   const kept = new Map(rows.filter(({ days }) => days !== '').map(({ name, days }) => [name, Number(days)]))
   for (const table of kept.keys()) await warehouse.command(`ALTER TABLE ${table} REMOVE TTL`)
   return kept
+}
+
+/** What serves only a live recorder and its readers and no comparison: marks, the index of words. */
+const withoutExtras = async (warehouse: Warehouse): Promise<void> => {
+  const views = await warehouse.query<{ name: string }>(
+    "SELECT name FROM system.tables WHERE database = 'fleet' AND engine = 'MaterializedView' AND startsWith(name, 'sink_marks_from_')",
+  )
+  for (const { name } of views) await warehouse.command(`DROP VIEW ${name}`)
+  await warehouse.command('ALTER TABLE log_lines DROP INDEX message_text')
 }
