@@ -82,7 +82,7 @@ export const timelineData = (json: string): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(JSON.parse(json) as Record<string, unknown>).map(([name, value]) =>
       name.endsWith('Ms')
-        ? [`${name.slice(0, -2)}`, typeof value === 'number' ? new Date(value).toISOString() : null]
+        ? [name.slice(0, -2), typeof value === 'number' ? new Date(value).toISOString() : null]
         : [name, name === 'first' || name === 'masked' ? value === 1 : value],
     ),
   )

@@ -1,9 +1,11 @@
-/** One device's black box: who it is, the moment looked at, its state then, charts, log lines, presence and boots. */
+/** One device's black box: who it is, the moment looked at, its state then, what changed, what happened, charts, log lines. */
 import { get } from './api.js'
 import { chartsPart } from './device-charts.js'
+import { diffPart } from './device-diff.js'
 import { historyPart } from './device-history.js'
 import { logsPart } from './device-logs.js'
 import { factsPanel, measurementsPanel, radioPanel } from './device-state.js'
+import { timelinePart } from './device-timeline.js'
 import { h, replace } from './dom.js'
 import { presenceMark } from './fleet.js'
 import { ageOf, count, currentZone, dateTime, exactTime, fromInput, toInput, zoneShort } from './format.js'
@@ -15,11 +17,24 @@ const ranges = [
   [168, '7 d'],
 ]
 
+/** Minutes after the moment up to which arrivals count; null: all that has arrived by now. */
+const knowns = [
+  ['', 'all that is known now'],
+  ['0', 'as known then'],
+  ['15', 'as known 15 min later'],
+  ['60', 'as known 1 h later'],
+  ['360', 'as known 6 h later'],
+]
+
 export const deviceView = ({ root, id, params, noteComplete, zones }) => {
   const at = params.get('at') ?? undefined
   const hours = Number(params.get('hours') ?? 6)
+  const known = at === undefined ? undefined : (params.get('known') ?? undefined)
+  const knownAt = known === undefined ? undefined : new Date(Date.parse(at) + Number(known) * 60_000).toISOString()
   const go = (changes) => {
-    const next = new URLSearchParams(Object.entries({ at, hours: String(hours), ...changes }).filter(([, value]) => value !== undefined))
+    const next = new URLSearchParams(
+      Object.entries({ at, hours: String(hours), known, ...changes }).filter(([, value]) => value !== undefined),
+    )
     location.hash = `#/device/${id}${next.size > 0 ? `?${next}` : ''}`
   }
 
@@ -28,21 +43,34 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
   const charts = chartsPart(id)
   const logs = logsPart(id)
   const history = historyPart(id)
+  const timeline = timelinePart(id, go)
+  const diff = diffPart(id)
+  // Who looks at a moment asks what happened; who looks at now asks how it is.
+  const parts = at === undefined ? [charts, timeline, diff, logs, history] : [diff, timeline, charts, logs, history]
   root.append(
     head,
-    momentBar(at, hours, go),
-    h('div', { class: 'columns' }, state, h('div', { class: 'stack' }, charts.root, logs.root, history.root)),
+    momentBar(at, hours, known, go),
+    h(
+      'div',
+      { class: 'columns' },
+      state,
+      h(
+        'div',
+        { class: 'stack' },
+        parts.map(({ root: part }) => part),
+      ),
+    ),
   )
 
   let chartsAtMs = 0
   const refresh = async () => {
-    const [device, now] = await Promise.all([get(`devices/${id}`), get(`devices/${id}/state`, { at })])
+    const [device, now] = await Promise.all([get(`devices/${id}`), get(`devices/${id}/state`, { at, knownAt })])
     noteComplete(now.completeThrough)
     zones(device.timeZone)
     document.title = `${device.name ?? device.deviceId} · Fleet Recorder`
     replace(head, header(device, now), at === undefined ? elsewhere(device, hours, go) : undefined)
     replace(state, radioPanel(now), measurementsPanel(now), factsPanel(now), ledgerPanel(device))
-    const range = rangeOf(at, hours)
+    const range = { ...rangeOf(at, hours), knownAt }
     await Promise.all([
       logs.refresh(range),
       // Charts of a past moment do not change; those of now move slower than the state.
@@ -50,7 +78,7 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
         ? undefined
         : Date.now() - chartsAtMs < 25_000
           ? undefined
-          : Promise.all([charts.refresh(range), history.refresh(range)]),
+          : Promise.all([charts.refresh(range), history.refresh(range), timeline.refresh(range), diff.refresh(range)]),
     ])
     if (Date.now() - chartsAtMs >= 25_000) chartsAtMs = Date.now()
   }
@@ -73,7 +101,7 @@ const elsewhere = ({ lastObservedAt }, hours, go) =>
         h('button', { type: 'button', 'data-key': 'newest', onclick: () => go({ at: lastObservedAt }) }, 'Go there'),
       )
 
-const momentBar = (at, hours, go) => {
+const momentBar = (at, hours, known, go) => {
   const atMs = at === undefined ? Date.now() : Date.parse(at)
   const input = h('input', {
     type: 'text',
@@ -110,6 +138,17 @@ const momentBar = (at, hours, go) => {
     at === undefined
       ? h('span', { class: 'soft' }, zoneShort())
       : h('b', { class: 'warn' }, `as of ${dateTime(at)} ${zoneShort(atMs)}, ${ageOf(at)} ago`),
+    at === undefined
+      ? undefined
+      : h(
+          'select',
+          {
+            'aria-label': 'What counts as known',
+            title: 'State and changes from what had arrived by then; late data are left out',
+            onchange: (event) => go({ known: event.target.value === '' ? undefined : event.target.value }),
+          },
+          knowns.map(([value, label]) => h('option', { value, selected: value === (known ?? '') }, label)),
+        ),
     h('span', { class: 'spring' }),
     h(
       'span',
