@@ -109,11 +109,12 @@ const eraseAtBroker = async (
 const waitForStages = async (environment: Environment, running: boolean): Promise<number> => {
   const ends = endsOf(environment)
   if (!running) return backlogOf(environment, ends)
-  for (const until = performance.now() + stageWithinMs; ; await delay(50)) {
+  for (const until = performance.now() + stageWithinMs; ; ) {
     const behind = backlogOf(environment, ends)
     if (behind === 0) return 0
     if (performance.now() > until)
       throw new Error(`The key is erased, rows are not: the processors are ${behind} records behind. Erase again when they have caught up`)
+    await delay(50)
   }
 }
 

@@ -3,19 +3,18 @@
  * backup's own migrations; the next start brings them up to date), then keys, broker and token, the log last: a folder
  * whose restore was cut off has no log, and says so by `restore-unfinished`.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { attachParts } from '../adapters/chdb/frozen-parts.ts'
 import { migrate } from '../adapters/clickhouse/migrations.ts'
 import { lockDataDir } from '../adapters/lmdb/data-dir-lock.ts'
-import { copyFolder, copyFile, entriesOf, isFile } from '../adapters/system/copied-files.ts'
+import { copyFile, copyFolder, entriesOf, isFile, removeFile, writeWhole } from '../adapters/system/copied-files.ts'
 import type { Config } from '../runtime/config.ts'
 import { type Manifest, readVerified } from './backup-manifest.ts'
 import { startOwnWarehouse } from './operator-warehouse.ts'
+import { unfinishedFile } from './restore-unfinished.ts'
 
 export type RestoreReport = { manifest: Manifest; settings: string[]; tookMs: number }
 
-export const unfinishedFile = 'restore-unfinished'
 const ofTheLock = new Set(['lock', 'lock-journal', 'lock-holder.json'])
 
 export const restoreFolder = async (
@@ -29,9 +28,8 @@ export const restoreFolder = async (
     const there = ((await entriesOf(DATA_DIR)) ?? []).filter((name) => !ofTheLock.has(name))
     if (there.length > 0) throw new Error(`Expected an empty data folder, but ${DATA_DIR} has ${there.slice(0, 5).join(', ')}`)
     const manifest = await readVerified(from)
-    await mkdir(DATA_DIR, { recursive: true })
     const unfinished = join(DATA_DIR, unfinishedFile)
-    await writeFile(unfinished, `Delete this folder and restore again: the restore of ${from} did not come to its end.\n`, { flush: true })
+    await writeWhole(unfinished, `Delete this folder and restore again: the restore of ${from} did not come to its end.\n`)
     await restoreTables(config, from, manifest)
     for (const folder of ['keys', 'broker']) {
       if ((await entriesOf(join(from, folder))) !== undefined) await copyFolder(join(from, folder), join(DATA_DIR, folder))
@@ -40,7 +38,7 @@ export const restoreFolder = async (
     const settings = (await entriesOf(join(from, 'settings'))) ?? []
     if (settings.length > 0) await copyFolder(join(from, 'settings'), join(DATA_DIR, 'restored-settings'))
     await copyFolder(join(from, 'log'), join(DATA_DIR, 'log'))
-    await rm(unfinished)
+    await removeFile(unfinished)
     return { manifest, settings: settings.map((name) => join(DATA_DIR, 'restored-settings', name)), tookMs: performance.now() - startedAt }
   } finally {
     unlock()

@@ -9,6 +9,7 @@ export const errorCodes = {
   PORT_IN_USE: { runbook: true, retryable: false },
   DATA_DIR_IN_USE: { runbook: true, retryable: false },
   DATA_DIR_NOT_WRITABLE: { runbook: true, retryable: false },
+  RESTORE_UNFINISHED: { runbook: true, retryable: false },
   LOG_DISK_FULL: { runbook: true, retryable: true },
   LOG_OVERLOADED: { runbook: false, retryable: true },
   LOG_CLOSED: { runbook: false, retryable: false },

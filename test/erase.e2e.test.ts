@@ -1,11 +1,12 @@
 /** Erasure on the running recorder: an identifier that a device published is found in no file and in no answer afterwards. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { type Dirent, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ErasureReport } from '../app/erase-subject.ts'
+import { exportRows } from '../app/export-rows.ts'
 import { createRecorder, type Recorder, waitFor } from './ledger/recorder-process.ts'
 
 const project = resolve(import.meta.dirname, '..')
@@ -92,6 +93,25 @@ describe('erasing a device', () => {
     expect(Object.values(await rowsOf(erased)).every((rows) => rows > 0)).toBe(true)
   })
 
+  it('can be exported before: each row once with its table, masked, whatever the size of a page', async () => {
+    const door = { url: `http://127.0.0.1:${recorder.ports.warehouse}`, token: recorder.adminToken }
+    const query = { subject: erased, fromMs: Date.now() - 3_600_000, toMs: Date.now() + 60_000 }
+    const whole = await lines(exportRows(door, query))
+    const counts = whole.reduce<Record<string, number>>((sums, { table }) => ({ ...sums, [table]: (sums[table] ?? 0) + 1 }), {})
+    expect(counts).toEqual({ messages: 3, measurements: 3, facts: 7, dead_letters: 1, ledger: expect.any(Number) as number })
+    expect(whole[0]).toMatchObject({
+      table: 'messages',
+      subject: erased,
+      observed_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string,
+      offset: expect.any(Number) as number,
+    })
+    expect(JSON.stringify(whole)).not.toContain(imei)
+    const inPages = await lines(exportRows({ ...door, page: { rows: 1, bytes: 1_000 } }, query))
+    expect(new Set(inPages.map((row) => JSON.stringify(row)))).toEqual(new Set(whole.map((row) => JSON.stringify(row))))
+    expect(inPages).toHaveLength(whole.length)
+    expect(await lines(exportRows(door, { ...query, toMs: query.fromMs + 1 }))).toEqual([])
+  })
+
   it('reports every store that it touched, and what remains', async () => {
     const { code, text, errors } = await erase('00:11:22:33:44:55')
     expect(errors).toBe('')
@@ -158,10 +178,40 @@ describe('erasing a device', () => {
   })
 })
 
-/** Files below the folder whose bytes hold the text. */
-const filesHolding = (folder: string, text: string): string[] =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => readFileSync(path).includes(text))
-    .map((path) => path.slice(folder.length + 1))
+/** Files below the folder whose bytes hold the text. What vanishes meanwhile (merged parts) is not there. */
+const filesHolding = (folder: string, text: string, path = folder): string[] =>
+  entriesOf(path).flatMap((entry) => {
+    const at = join(path, entry.name)
+    if (entry.isDirectory()) return filesHolding(folder, text, at)
+    return entry.isFile() && bytesOf(at).includes(text) ? [at.slice(folder.length + 1)] : []
+  })
+
+const entriesOf = (path: string): Dirent[] => {
+  try {
+    return readdirSync(path, { withFileTypes: true })
+  } catch (error) {
+    return vanished(error, [])
+  }
+}
+
+const bytesOf = (path: string): Buffer => {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    return vanished(error, Buffer.alloc(0))
+  }
+}
+
+const vanished = <T>(error: unknown, nothing: T): T => {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return nothing
+  throw error
+}
+
+const lines = async (chunks: AsyncIterable<string>): Promise<({ table: string } & Record<string, unknown>)[]> => {
+  let text = ''
+  for await (const chunk of chunks) text += chunk
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as { table: string })
+}

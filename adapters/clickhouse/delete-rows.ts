@@ -28,7 +28,7 @@ const mutationWithinMs = 3_600_000
 export const deleteRows = async (warehouse: Warehouse, table: string, column: string, subject: string): Promise<void> => {
   const literal = `'${subject.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
   await warehouse.command(`ALTER TABLE ${table} DELETE WHERE ${column} = ${literal}`)
-  for (const until = performance.now() + mutationWithinMs; ; await delay(mutationEveryMs)) {
+  for (const until = performance.now() + mutationWithinMs; ; ) {
     const open = await warehouse.query<{ reason: string }>(
       `SELECT latest_fail_reason AS reason FROM system.mutations WHERE database = 'fleet' AND table = {table:String} AND NOT is_done`,
       { table },
@@ -37,6 +37,7 @@ export const deleteRows = async (warehouse: Warehouse, table: string, column: st
     const failed = open.find(({ reason }) => reason !== '')
     if (failed) throw new AppError('WAREHOUSE_REFUSED', `deleting rows of ${table}: ${failed.reason}`)
     if (performance.now() > until) throw new AppError('WAREHOUSE_UNAVAILABLE', `deleting rows of ${table} took more than an hour`)
+    await delay(mutationEveryMs)
   }
 }
 

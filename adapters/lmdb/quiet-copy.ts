@@ -25,9 +25,10 @@ const readerWithinMs = 2_000
  * it saw that it was not quiet after all, and is tried again. Null: no quiet moment within `withinMs`.
  */
 export const whenQuiet = async <T>(environment: Environment, withinMs: number, work: () => Promise<T | null>): Promise<T | null> => {
-  for (const until = performance.now() + withinMs; performance.now() < until; await delay(tryEveryMs * (0.5 + Math.random()))) {
+  for (const until = performance.now() + withinMs; performance.now() < until; ) {
     const done = await environment.root.transaction(async () => (rangeIsPending(environment) ? null : work()))
     if (done !== null) return done
+    await delay(tryEveryMs * (0.5 + Math.random()))
   }
   return null
 }
@@ -84,8 +85,9 @@ const factsOf = (environment: Environment): Omit<QuietCopy, 'lockedMs'> => ({
 /** The copy reads from a snapshot of its own, taken by its thread: it stands in the table of readers. */
 const copyHasSnapshot = async (environment: Environment): Promise<void> => {
   const ours = new RegExp(`^\\s*${process.pid}\\s+\\S+\\s+\\d+\\s*$`, 'm')
-  for (const until = performance.now() + readerWithinMs; performance.now() < until; await delay(2)) {
+  for (const until = performance.now() + readerWithinMs; performance.now() < until; ) {
     if (ours.test(environment.root.readerList())) return
+    await delay(2)
   }
   throw new Error(`Expected the copy of ${environment.path} to begin within ${readerWithinMs} ms`)
 }
