@@ -128,8 +128,8 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
   batch.ledger.count(event, identity, record.offset)
   projectMessage(message, outcome, record.value)
   deps.counters.outcome(outcome)
-  const { storedCopy } = event.source
-  if (!storedCopy) core.lastReceivedAtMs = Math.max(core.lastReceivedAtMs, event.receivedAtMs)
+  const { storedCopy, redriveOf } = event.source
+  if (!storedCopy && redriveOf === null) core.lastReceivedAtMs = event.receivedAtMs
   const context: Context = { ...message, core, bootKey: 0 }
   if (storedCopy) {
     projectStoredCopy(context)

@@ -41,8 +41,8 @@ export const noteBoot = (state: BootState, event: DeviceEvent, observedAtMs: num
     if (state.known.length > bootsKnownMax) state.known.shift()
   }
   if (told !== undefined) return { bootKey, boot: { evidence: 'told', bootId, observedAtMs, told } }
-  // The first one heard of a device is no boot: it may have been up for a year.
-  if (known || first) return { bootKey, boot: null }
+  // The first one heard of a device tells a boot only with its uptime: else it may have been up for a year.
+  if (known || (first && event.uptimeSeconds === null)) return { bootKey, boot: null }
   const beganAtMs = event.uptimeSeconds === null ? observedAtMs : observedAtMs - event.uptimeSeconds * 1_000
   return { bootKey, boot: { evidence: 'new-boot-id', bootId, observedAtMs: beganAtMs, told: null } }
 }

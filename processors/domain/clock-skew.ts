@@ -32,7 +32,7 @@ export const firstSkew = (arrivalMs: number, claimMs: number): SkewState => ({
 /** Takes one sample in, in place. */
 export const noteSkew = (skew: SkewState, arrivalMs: number, claimMs: number): void => {
   const start = startOf(arrivalMs)
-  if (start > skew.windowStartMs) {
+  if (start !== skew.windowStartMs) {
     if (skew.smallestMs !== null) skew.estimateMs = skew.smallestMs
     skew.windowStartMs = start
     skew.smallestMs = null

@@ -27,14 +27,14 @@ export const instancesMax = 64
 /** Takes a tick in, in place. True: the devices of the next shards are to be judged now. */
 export const noteTick = (state: WatchState, tick: TickBody, atMs: number): boolean => {
   const known = state.instances[tick.instance]
-  if (known?.startedAtMs === tick.instanceStartedAtMs) known.lastTickMs = Math.max(known.lastTickMs, atMs)
+  if (known?.startedAtMs === tick.instanceStartedAtMs) known.lastTickMs = atMs
   else startWatch(state, tick, atMs)
 
   const { running } = state
   if (running?.instance !== tick.instance) return false
   const passedMs = atMs - running.lastTickMs
   if (tick.brokerConnected && passedMs > 0 && passedMs <= tickGapMaxMs) running.healthyMs += passedMs
-  running.lastTickMs = Math.max(running.lastTickMs, atMs)
+  running.lastTickMs = atMs
   if (running.healthyMs < silentForMs) return false
   const others = Object.entries(state.instances).filter(([name]) => name !== running.instance)
   if (others.some(([, other]) => other.lastTickMs > running.startedAtMs + tickGapMaxMs)) {
@@ -53,6 +53,8 @@ export const endWatch = (state: WatchState): void => {
 
 const startWatch = (state: WatchState, tick: TickBody, atMs: number): void => {
   const first = Object.keys(state.instances).length === 0
+  // Ticks of a clock that was ahead came before this one all the same.
+  for (const other of Object.values(state.instances)) other.lastTickMs = Math.min(other.lastTickMs, atMs)
   state.instances[tick.instance] = { startedAtMs: tick.instanceStartedAtMs, lastTickMs: atMs }
   if (!first) {
     state.running = { instance: tick.instance, startedAtMs: tick.instanceStartedAtMs, lastTickMs: atMs, healthyMs: 0, shard: 0 }

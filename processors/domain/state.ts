@@ -30,7 +30,7 @@ export type CoreState = {
   boot: BootState
   presence: PresenceState | null
   skew: SkewState | null
-  /** Log lines of the running minute of arrival. */
+  /** Log lines of the minute in which the last one arrived. */
   logMinuteMs: number
   logLines: number
 }

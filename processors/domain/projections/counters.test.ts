@@ -43,6 +43,13 @@ describe('counters', () => {
     ])
   })
 
+  it('go on after the recorder had placed a reading while its clock was a year ahead', async () => {
+    const year = 365 * 86_400
+    const ahead = { observedAtMs: null, receivedAtMs: arrivalMs + year * 1_000 }
+    const rows = await rowsOf({ at: year, value: 100, ...ahead }, { at: 10, value: 150 }, { at: 20, value: 180 })
+    expect(rows.slice(1)).toEqual([row(10, 150, 50, null, 'ok'), row(20, 180, 30, 10, 'ok')])
+  })
+
   it('begin anew after a reboot: what stands there was added since', async () => {
     const rows = await rowsOf({ at: 0, value: 1_000, bootId: 'a' }, { at: 10, value: 30, bootId: 'b' }, { at: 20, value: 50, bootId: 'b' })
     expect(rows.slice(1)).toEqual([row(10, 30, 30, 10, 'reset'), row(20, 50, 20, 10, 'ok')])

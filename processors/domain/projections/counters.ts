@@ -18,6 +18,7 @@ import {
   stepBetween,
   unknown,
 } from '../counter-step.ts'
+import { believedAheadMs } from '../placed-time.ts'
 import type { Context } from '../projection.ts'
 
 /** Counters remembered per device (a switch of 48 ports with 8 each needs 384); one beyond gives rows without a delta. */
@@ -62,7 +63,7 @@ const projectReading = (context: Context, state: CounterState, item: CounterItem
   }
   const count = samplesOf(state)
   let at = count
-  while (at > 0 && isOlder(state, at - 1, now, context.placed.verdict === 'trusted')) at--
+  while (at > 0 && isOlder(context, state, at - 1, now)) at--
   if (at < count) {
     projectOlder(context, state, item, nature, now, at)
     return
@@ -76,12 +77,14 @@ const projectReading = (context: Context, state: CounterState, item: CounterItem
 }
 
 /** Is `now` older than the reading at this place of the history? */
-const isOlder = (state: CounterState, at: number, now: CounterSample, trusted: boolean): boolean => {
+const isOlder = ({ event, placed }: Context, state: CounterState, at: number, now: CounterSample): boolean => {
   const other = sampleAt(state, at)
   if (other === undefined) return false
   if (other.boot === now.boot && other.seq >= 0 && now.seq >= 0) return now.seq < other.seq
   // Without a clock of its own, a boot that was heard before this one is older, however late it arrives.
-  if (!trusted && other.boot !== now.boot) return now.boot !== 0 && wasHeardBefore(state, at, now.boot)
+  if (placed.verdict !== 'trusted' && other.boot !== now.boot) return now.boot !== 0 && wasHeardBefore(state, at, now.boot)
+  // Placed while the recorder's clock was ahead: what arrives now is newer.
+  if (event.source.redriveOf === null && other.atMs > event.receivedAtMs + believedAheadMs) return false
   return now.atMs < other.atMs
 }
 

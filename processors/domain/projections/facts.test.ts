@@ -31,6 +31,21 @@ describe('facts', () => {
     ])
   })
 
+  it('are the newest again after the recorder had placed one while its clock was a year ahead', async () => {
+    const year = 365 * 86_400_000
+    const rows = await rowsOf(
+      { at: year, value: '1', observedAtMs: null, receivedAtMs: arrivalMs + year },
+      { at: 5, value: '2', receivedAtMs: arrivalMs + 5 },
+      { at: 6, value: '2', receivedAtMs: arrivalMs + 6 },
+      { at: 7, value: '1', receivedAtMs: arrivalMs + 7 },
+    )
+    expect(rows).toEqual([
+      { at: year, value: '1' },
+      { at: 5, value: '2' },
+      { at: 7, value: '1' },
+    ])
+  })
+
   it('take a late older one for history and never for the newest', async () => {
     const rows = await rowsOf({ at: 100, value: '2' }, { at: 10, value: '1' }, { at: 20, value: '1' }, { at: 110, value: '2' })
     expect(rows).toEqual([

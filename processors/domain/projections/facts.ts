@@ -2,7 +2,8 @@
  * Slowly changing words about a device. A row is written when the value changes by placed time; a late older one is history
  * and never the newest. A stored copy only fills what is absent or older.
  */
-import type { FactItem, FactsBody } from '../../../model/event.ts'
+import type { DeviceEvent, FactItem, FactsBody } from '../../../model/event.ts'
+import { believedAheadMs } from '../placed-time.ts'
 import type { Context } from '../projection.ts'
 import type { FactState, FactsState } from '../state.ts'
 
@@ -26,10 +27,11 @@ const projectFact = (context: Context, { byName }: FactsState, item: FactItem): 
     pushRow(context, item, item.value, atMs)
     return
   }
-  if (atMs < known.seenMs) {
+  if (atMs < known.seenMs && !isFromAhead(known, event)) {
     projectLate(context, known, item, atMs)
     return
   }
+  known.sinceMs = Math.min(known.sinceMs, atMs)
   known.seenMs = atMs
   if (known.value === item.value) return
   known.value = item.value
@@ -37,6 +39,10 @@ const projectFact = (context: Context, { byName }: FactsState, item: FactItem): 
   known.late = null
   pushRow(context, item, item.value, atMs)
 }
+
+/** What it is compared with was placed while the recorder's clock was ahead: a message that arrives now is newer. */
+const isFromAhead = ({ seenMs }: FactState, { receivedAtMs, source }: DeviceEvent): boolean =>
+  source.redriveOf === null && seenMs > receivedAtMs + believedAheadMs
 
 const projectLate = (context: Context, known: FactState, item: FactItem, atMs: number): void => {
   const within = atMs >= known.sinceMs

@@ -15,18 +15,19 @@ export const burstClass = 'burst'
 export const projectLogLines = (context: Context, body: LogLinesBody): void => {
   const { core, event, onLimit } = context
   const minuteMs = event.receivedAtMs - (event.receivedAtMs % 60_000)
-  if (minuteMs > core.logMinuteMs) {
+  // Another one, not a later one: the recorder's clock may have been ahead and was set back.
+  if (minuteMs !== core.logMinuteMs) {
     core.logMinuteMs = minuteMs
     core.logLines = 0
   }
   for (const [line, item] of body.items.entries()) {
     core.logLines++
-    if (core.logLines > logLinesPerMinuteMax + 1) {
-      onLimit('log-lines-per-minute')
+    if (core.logLines <= logLinesPerMinuteMax) {
+      pushRow(context, body.source, item, line, classOf(item.message))
       continue
     }
-    if (core.logLines <= logLinesPerMinuteMax) pushRow(context, body.source, item, line, classOf(item.message))
-    else
+    onLimit('log-lines-per-minute')
+    if (core.logLines === logLinesPerMinuteMax + 1)
       pushRow(
         context,
         body.source,

@@ -91,6 +91,33 @@ describe('log lines', () => {
   })
 })
 
+describe('log lines after a clock that was ahead', () => {
+  it('are not held to a minute that lies in the future: one line a minute is never cut', async () => {
+    const body = (n: number): Body => ({
+      kind: 'LogLines',
+      source: 'log/syslog',
+      items: [{ observedAtMs: null, writtenAt: '', severity: null, facility: null, program: null, message: `line ${n}`, cut: false }],
+    })
+    const bench = createBench()
+    bench.append(eventOf({ bodies: [body(0)], receivedAtMs: arrivalMs + 365 * 86_400_000 }))
+    for (let n = 1; n <= logLinesPerMinuteMax + 10; n++) bench.append(eventOf({ bodies: [body(n)], receivedAtMs: arrivalMs + n * 60_000 }))
+    await bench.run()
+    expect(bench.rowsOf('log_lines')).toHaveLength(logLinesPerMinuteMax + 11)
+    expect(bench.counts['log-lines-per-minute']).toBe(undefined)
+  })
+
+  it('counts each line that was cut, the one in whose place the notice stands too', async () => {
+    const bench = createBench()
+    const item = { observedAtMs: null, writtenAt: '', severity: null, facility: null, program: null, message: 'x', cut: false }
+    bench.append(
+      eventOf({ bodies: [{ kind: 'LogLines', source: 's', items: Array.from({ length: logLinesPerMinuteMax + 3 }, () => item) }] }),
+    )
+    await bench.run()
+    expect(bench.rowsOf('log_lines')).toHaveLength(logLinesPerMinuteMax + 1)
+    expect(bench.counts['log-lines-per-minute']).toBe(3)
+  })
+})
+
 describe('boots', () => {
   const boots = async (...words: EventWords[]): Promise<Row[]> =>
     only(
@@ -108,9 +135,15 @@ describe('boots', () => {
     ])
   })
 
-  it('are seen by a new boot id, but for the first that was heard', async () => {
+  it('are seen by a new boot id, but for the first that was heard without uptime', async () => {
     expect(await boots({ bootId: 'b1' }, { bootId: 'b2', uptimeSeconds: 30 }, { bootId: 'b1' }, { bootId: 'b2' })).toEqual([
       { evidence: 'new-boot-id', boot_id: 'b2', observed_at: arrivalMs - 30_000, reason: null },
+    ])
+  })
+
+  it('the first that was heard is one when its uptime tells when it began', async () => {
+    expect(await boots({ bootId: 'b1', uptimeSeconds: 90 }, { bootId: 'b1', uptimeSeconds: 95 })).toEqual([
+      { evidence: 'new-boot-id', boot_id: 'b1', observed_at: arrivalMs - 90_000, reason: null },
     ])
   })
 

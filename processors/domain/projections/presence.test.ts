@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DeviceEvent, PresenceBody } from '../../../model/event.ts'
-import { arrivalMs, createBench, type EventWords, eventOf, readingsOf, tickOf } from '../../../test/stage-fakes.ts'
+import { arrivalMs, createBench, deviceId, type EventWords, eventOf, readingsOf, tickOf } from '../../../test/stage-fakes.ts'
 import { hash32 } from '../hash.ts'
 import { judgedPerTickMax, onlinePerShardMax, onlineShards } from './presence.ts'
 
@@ -123,5 +123,29 @@ describe('presence', () => {
     await bench.run()
     expect(bench.rowsOf('presence')).toHaveLength(onlinePerShardMax + 1)
     expect(bench.counts['online-per-shard']).toBe(1)
+  })
+
+  it('after the clock was set back, what comes later in the log is newer; only re-driven events are history', async () => {
+    const year = 365 * 86_400
+    const bench = createBench()
+    bench.append(told(year, 'online'), told(1, 'offline'), told(2, 'offline'), told(3, 'online'))
+    bench.append(told(1, 'offline', null, { source: { redriveOf: '0:3' } }))
+    await bench.run(1)
+    expect(bench.rowsOf('presence').map((row) => [(Number(row['received_at']) - arrivalMs) / 1_000, row['state']])).toEqual([
+      [year, 'online'],
+      [1, 'offline'],
+      [3, 'online'],
+      [1, 'offline'],
+    ])
+    expect(bench.store.get('device-events', 0, `core:${deviceId}`)).toMatchObject({
+      presence: { state: 'online', atMs: arrivalMs + 3_000 },
+    })
+  })
+
+  it('is judged after a restart of the front door though its clock was a year ahead before', async () => {
+    const year = 365 * 86_400
+    const before = [...ticks(year, year + 5, 'front-1', year), told(year + 1, 'online')]
+    expect((await rowsOf(...before, ...ticks(100, 160, 'front-2', 98))).slice(1)).toEqual([[160, 'unknown', 'front-door-restart']])
+    expect((await rowsOf(...before, ...ticks(100, 160, 'front-2', 98), spoke(161))).slice(2)).toEqual([[161, 'online', 'spoke']])
   })
 })

@@ -1,10 +1,11 @@
 /**
- * Online, offline, unknown: by arrival, since presence is about the link (a will carries the time of its connect). Only
- * changes give rows. A will of an older session is ignored; a stored copy only fills what is absent or older.
+ * Online, offline, unknown: in the order of arrival, since presence is about the link (a will carries the time of its
+ * connect). Only changes give rows. A will of an older session is ignored; a stored copy only fills what is absent or older.
  */
 import type { DeviceEvent, PresenceBody } from '../../../model/event.ts'
 import { endWatch } from '../front-door-watch.ts'
 import { hash32 } from '../hash.ts'
+import { believedAheadMs } from '../placed-time.ts'
 import type { Context, Place, TableRows } from '../projection.ts'
 import { type CoreState, initialCore, type Overlay, type PartitionState, type PresenceState } from '../state.ts'
 
@@ -23,10 +24,11 @@ export const projectPresence = (context: Context, body: PresenceBody): void => {
   const next: PresenceState = { state: body.state, sessionId: body.sessionId, atMs }
   if (known !== null) {
     if (storedCopy && (placed.verdict !== 'trusted' || atMs <= known.atMs)) return
-    if (atMs < known.atMs) {
+    // History, not the newest. All others are ordered by the log: a clock that was set back makes nothing old.
+    if (event.source.redriveOf !== null && atMs < known.atMs) {
       pushRow(context, next, body.reason)
       return
-    } // Re-driven: history, not the newest.
+    }
     if (isWillOfOlderSession(known, next)) return
     if (known.state === next.state && (next.sessionId === null || next.sessionId === known.sessionId)) return
   }
@@ -36,7 +38,8 @@ export const projectPresence = (context: Context, body: PresenceBody): void => {
 /** A message is proof enough that an unknown device is there. */
 export const projectSign = (context: Context): void => {
   const { core, event } = context
-  if (core.presence?.state !== 'unknown' || event.receivedAtMs <= core.presence.atMs) return
+  if (core.presence?.state !== 'unknown') return
+  if (event.source.redriveOf !== null && event.receivedAtMs <= core.presence.atMs) return
   become(context, { state: 'online', sessionId: core.presence.sessionId, atMs: event.receivedAtMs }, 'spoke')
 }
 
@@ -51,7 +54,7 @@ export const judgeSilent = (judging: Judging, partition: PartitionState): void =
     for (const id of [...(shard?.ids ?? [])].sort()) {
       judged++
       const core = judging.overlay.look(`core:${id}`, 'core')
-      if (core?.presence?.state !== 'online' || core.lastReceivedAtMs >= running.startedAtMs) continue
+      if (core?.presence?.state !== 'online' || hasSpoken(core, running.startedAtMs, judging.event.receivedAtMs)) continue
       judging.overlay.keep(`core:${id}`, core)
       become(
         { ...judging, core, subject: id },
@@ -62,6 +65,10 @@ export const judgeSilent = (judging: Judging, partition: PartitionState): void =
   }
   if (running !== null && running.shard >= onlineShards) endWatch(partition.watch)
 }
+
+/** An arrival far ahead of now is of a time when the recorder's clock was ahead: before the start, not after it. */
+const hasSpoken = ({ lastReceivedAtMs }: CoreState, sinceMs: number, nowMs: number): boolean =>
+  lastReceivedAtMs >= sinceMs && lastReceivedAtMs <= nowMs + believedAheadMs
 
 /** Birth and will of one connection carry the same session id. */
 const isWillOfOlderSession = (known: PresenceState, next: PresenceState): boolean =>
