@@ -14,6 +14,10 @@ const usage =
   'usage: npm run import -- devices.csv|sites.csv|cells.csv [--dry-run] [--kind devices|sites|cells] [--url http://127.0.0.1:8080]'
 
 const main = async (): Promise<number> => {
+  if (process.argv.includes('--help')) {
+    console.log(usage)
+    return 0
+  }
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: { 'dry-run': { type: 'boolean', default: false }, kind: { type: 'string' }, url: { type: 'string' } },
@@ -34,9 +38,10 @@ const main = async (): Promise<number> => {
     headers: { authorization: `Bearer ${token}`, 'content-type': 'text/csv' },
     body: readTextFile(file),
   })
-  const body: unknown = await answer.json()
-  if (!answer.ok) return fail(`The recorder answered ${answer.status}: ${JSON.stringify(body)}`)
-  return show(body as ImportReport)
+  const body = (await answer.json()) as ImportReport & { title?: string; detail?: string; report?: ImportReport }
+  if (answer.status === 422 && Array.isArray((body.report ?? body).results)) return show(body.report ?? body)
+  if (!answer.ok) return fail(`The recorder answered ${answer.status} ${body.title ?? ''}: ${body.detail ?? ''}`)
+  return show(body)
 }
 
 const shownRowsMax = 50

@@ -8,14 +8,19 @@ import { loadConfig } from '../runtime/config.ts'
 import { AppError } from '../runtime/errors.ts'
 import { createLogger, describeError } from '../runtime/logger.ts'
 import { stopOnSignals } from '../runtime/signals.ts'
-import { loadTopicMap } from './project-files.ts'
+import { checkSurroundings } from './check-surroundings.ts'
 import { type Recorder, startRecorder } from './recorder.ts'
 
+const usage = 'usage: npm start [-- --check]      settings come from the environment and CONFIG_FILE, see docs/reference/config.md'
+
 const main = async (): Promise<void> => {
+  const flags = process.argv.slice(2)
+  if (flags.some((flag) => flag !== '--check'))
+    throw new AppError('CONFIG_INVALID', `expected no flag but --check, got ${flags.join(' ')}\n${usage}`)
   const config = loadConfig(readTextFile)
-  if (process.argv.includes('--check')) {
-    loadTopicMap(config.TOPICS_FILE)
-    console.log('The settings and the topic mapping are valid.')
+  if (flags.includes('--check')) {
+    checkSurroundings(config)
+    console.log('The settings and the files that they name are valid.')
     return
   }
   const logger = createLogger(config.LOG_LEVEL)

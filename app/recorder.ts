@@ -238,7 +238,7 @@ export const startRecorder = async (
               schemaText: (id) => schemas.get(id),
               explainReason: (code) => (Object.hasOwn(reasons, code) ? reasons[code as ReasonCode] : undefined),
             },
-            logger,
+            logger.child({}, { level: 'warn' }), // Silent when healthy: no line about listening.
           )
           urls.page = api.url
           return api.stop
@@ -247,6 +247,7 @@ export const startRecorder = async (
     ],
     (part, error) => logger.error({ part, ...describeError(error) }, 'a part did not stop in order'),
   )
+  made.token.keep()
   return { urls, token: made.token, stop }
 }
 

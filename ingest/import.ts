@@ -50,12 +50,10 @@ export const createImport = (deps: ImportDeps) => {
     return report(kind, dryRun, apply, plan.results)
   }
 
-  /** Marks a device as retired: it leaves lists and expectations, its history stays. False when the inventory does not know it. */
-  const retire = async (deviceId: string, actor: string): Promise<boolean> => {
-    const entry = (await deps.current('devices')).get(deviceId)
-    if (entry === undefined) return false
-    await appendChanges(deps, [{ kind: 'InventoryChanged', entity: 'device', id: deviceId, retired: true, fields: entry.fields }], actor)
-    return true
+  /** Marks a device as retired: it leaves lists and expectations, its history stays. One that was never registered becomes a retired entry. */
+  const retire = async (deviceId: string, actor: string): Promise<void> => {
+    const fields = (await deps.current('devices')).get(deviceId)?.fields ?? {}
+    await appendChanges(deps, [{ kind: 'InventoryChanged', entity: 'device', id: deviceId, retired: true, fields }], actor)
   }
 
   return { importInventory, retire }

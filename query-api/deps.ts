@@ -32,8 +32,8 @@ export type QueryApiDeps = {
   /** A JSON-ready report of what the message becomes, or why it does not. */
   parse: (topic: string, payload: Uint8Array) => unknown
   importInventory: (kind: ImportKind, csv: string, options: { dryRun: boolean; actor: string }) => Promise<ImportReport>
-  /** False: no such device in the inventory. */
-  retire: (deviceId: string, actor: string) => Promise<boolean>
+  /** Out of lists and expectations; a device that only speaks and was never registered too. */
+  retire: (deviceId: string, actor: string) => Promise<void>
   redrive: (filter: { topicShape: string; reason: string; limit: number }, actor: string) => Promise<RedriveReport>
   /** What a dead letter's reason code means and what to do about it; undefined for a code that is not known (any more). */
   explainReason?: (reason: string) => { means: string; whatToDo: string } | undefined

@@ -39,7 +39,7 @@ export const testDeps = (changes: Partial<QueryApiDeps> = {}): QueryApiDeps => (
       rejected: csv.includes('bad') ? 1 : 0,
       results: [{ row: 2, id: 'x', action: csv.includes('bad') ? 'reject' : 'create', reason: csv.includes('bad') ? 'no MAC' : null }],
     }),
-  retire: () => Promise.resolve(true),
+  retire: () => Promise.resolve(),
   redrive: () => Promise.resolve({ redriven: 1, stillRefused: 0, skippedCut: 0 }),
   openSealed: (_subject, sealed) => Promise.resolve(sealed),
   decodeFrame: () => ({ ok: false, reason: 'the tests have no frames' }),

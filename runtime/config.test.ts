@@ -54,6 +54,17 @@ describe('loadConfig', () => {
     expect(problemsOf({ MQTT_LISTEN: '0.0.0.0:1883', MQTT_USERS_FILE: 'users' })).toBe('')
   })
 
+  it('refuses two listeners on one address, but for port 0', () => {
+    expect(problemsOf({ HTTP_LISTEN: '127.0.0.1:8123' })).toContain(
+      'WAREHOUSE_LISTEN=127.0.0.1:8123: expected an address of its own, HTTP_LISTEN has it',
+    )
+    expect(problemsOf({ HTTP_LISTEN: '127.0.0.1:0', WAREHOUSE_LISTEN: '127.0.0.1:0' })).toBe('')
+  })
+
+  it('says in words what a token is', () => {
+    expect(problemsOf({ ADMIN_TOKEN: 'a' })).toContain('ADMIN_TOKEN: expected 16 to 200 visible ASCII characters, or nothing, got "a"')
+  })
+
   it('tells all problems at once', () => {
     expect(problemsOf({ LOG_LEVEL: 'loud', MQTTS_LISTEN: '127.0.0.1:8883' }).split('\n')).toHaveLength(3)
   })

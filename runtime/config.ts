@@ -22,6 +22,7 @@ export const configSchema = Type.Object(
     ADMIN_TOKEN: Type.String({
       default: '',
       pattern: '^$|^[\\x21-\\x7e]{16,200}$',
+      expects: '16 to 200 visible ASCII characters, or nothing',
       description:
         'Bearer token of the API and password of the user `admin` at the warehouse. Empty: made at the first start and kept in DATA_DIR.',
     }),
@@ -221,6 +222,13 @@ const crossChecks = (config: Config): string[] => {
   ) {
     problems.push(`MQTTS_LISTEN=${config.MQTTS_LISTEN} is off loopback: expected MQTT_USERS_FILE or MQTTS_CLIENT_CERT=required`)
   }
+  const listeners = ['MQTT_LISTEN', 'MQTT_WS_LISTEN', 'MQTTS_LISTEN', 'HTTP_LISTEN', 'WAREHOUSE_LISTEN'] as const
+  for (const [index, name] of listeners.entries()) {
+    const other = listeners
+      .slice(0, index)
+      .find((earlier) => config[earlier] === config[name] && config[name] !== '' && splitListen(config[name]).port !== 0)
+    if (other !== undefined) problems.push(`${name}=${config[name]}: expected an address of its own, ${other} has it`)
+  }
   return problems
 }
 
@@ -266,6 +274,7 @@ const editDistance = (a: string, b: string): number => {
 
 type SettingSchema = {
   description?: string
+  expects?: string
   default?: unknown
   type?: string
   pattern?: string
@@ -277,6 +286,7 @@ type SettingSchema = {
 const expectation = (schema: SettingSchema): string => {
   if (schema.anyOf) return schema.anyOf.map((choice) => choice.const).join(' or ')
   if (schema.type === 'integer') return `an integer from ${String(schema.minimum)} to ${String(schema.maximum)}`
+  if (schema.expects !== undefined) return schema.expects
   return schema.pattern === undefined ? 'a text' : `a text like ${String(schema.default === '' ? schema.pattern : schema.default)}`
 }
 

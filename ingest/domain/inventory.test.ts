@@ -26,6 +26,10 @@ describe('a device row', () => {
     [{ latitude: '90' }, 'expected latitude and longitude together'],
     [{ time_zone: 'Mars/Base' }, 'time_zone: expected an IANA time zone such as Europe/Berlin, got "Mars/Base"'],
     [{ expected_interval_seconds: '0' }, 'expected_interval_seconds: expected an integer from 1 to 31536000, got "0"'],
+    [
+      { time_zone: 'Mars', expected_interval_seconds: 'x' },
+      'time_zone: expected an IANA time zone such as Europe/Berlin, got "Mars"; expected_interval_seconds: expected an integer from 1 to 31536000, got "x"',
+    ],
     [{ name: 'x'.repeat(201) }, 'name: expected at most 200 characters, got 201'],
   ])('%o is told why', (values, reason) => expect(reasonOf(device(values))).toBe(reason))
 

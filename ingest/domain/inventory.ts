@@ -91,22 +91,24 @@ export const headerProblem = (kind: InventoryKind, header: readonly string[]): s
   return doubled.length > 0 ? `column ${doubled.join(', ')} comes twice` : null
 }
 
-/** One line judged. Errors name the column, what was expected and what came. */
+/** One line judged. Each problem names the column, what was expected and what came; all of a row are told at once. */
 export const parseInventoryRow = (kind: InventoryKind, row: Readonly<Record<string, string>>): Result<InventoryEntry> => {
   const id = parseId(kind, row[idColumn[kind]]?.trim() ?? '')
-  if (!id.ok) return id
+  const problems = id.ok ? [] : [id.reason]
   const fields: Record<string, string> = {}
   for (const [name, check] of Object.entries(columns[kind])) {
     const value = row[name]?.trim() ?? ''
     if (value === '') continue
     const problem = check(value)
-    if (problem !== null) return { ok: false, reason: `${name}: expected ${problem}` }
-    fields[name] = value
+    if (problem === null) fields[name] = value
+    else problems.push(`${name}: expected ${problem}`)
   }
-  if ((fields['latitude'] === undefined) !== (fields['longitude'] === undefined)) {
-    return { ok: false, reason: 'expected latitude and longitude together' }
+  if (problems.length === 0 && (fields['latitude'] === undefined) !== (fields['longitude'] === undefined)) {
+    problems.push('expected latitude and longitude together')
   }
-  return { ok: true, value: { id: id.value, fields, retired: false } }
+  return id.ok && problems.length === 0
+    ? { ok: true, value: { id: id.value, fields, retired: false } }
+    : { ok: false, reason: problems.join('; ') }
 }
 
 export type InventoryPlan = { results: InventoryRowResult[]; changes: InventoryChangedBody[] }

@@ -9,7 +9,7 @@ import { type DeviceRow, deviceSorts, listDevices, oneDevice } from '../queries/
 import { ledgerBySubject } from '../queries/ledger.ts'
 import { bootAt, type PresenceNowRow, presenceAt } from '../queries/presence.ts'
 import { lastFacts } from '../queries/state.ts'
-import { completeThrough, completenessOf, cursorOf, deviceUnknown, type RouteContext } from './context.ts'
+import { completeThrough, completenessOf, cursorOf, deviceUnknown, knownDevice, type RouteContext } from './context.ts'
 import { LedgerEntry } from './ledger.ts'
 import {
   answers,
@@ -179,8 +179,8 @@ export const deviceRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> 
       },
     },
     async (request) => {
-      const deviceId = parseDeviceId(request.params.mac)
-      if (!(await deps.retire(deviceId, request.actor))) throw deviceUnknown(deviceId)
+      const deviceId = await knownDevice(context, request.params.mac)
+      await deps.retire(deviceId, request.actor)
       return { deviceId, retired: true }
     },
   )
