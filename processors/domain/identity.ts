@@ -3,7 +3,8 @@
  * alone, so that a replay decides the same:
  *   bootId and seq        -> that pair, as intervals per device and boot
  *   a time, but not both  -> digest of subject, topic and payload, for a day
- *   neither               -> an equal message of an earlier connection of the same persistent session
+ *   neither               -> marked as sent again (DUP), and equal to one of an earlier connection of the same persistent
+ *                            session; without DUP it is stored and flagged `ambiguous` (decision 0011)
  * A re-driven dead letter is known by its reference first. Presence and stored copies are never dropped by content.
  */
 import type { DeviceEvent } from '../../model/event.ts'

@@ -1,10 +1,14 @@
 /**
- * Messages without time and sequence: a redelivery is only what equals a message of an earlier connection of the same
- * persistent session, each earlier one matched once (design: section 5). So five equal `23.4` are five readings, and a
- * message that the client sends again after a reconnect is one. Bounded by age and count.
+ * Messages without time and sequence: a redelivery is only what is marked as one (DUP) and equals a message of an earlier
+ * connection of the same persistent session, each earlier one matched once (decision 0011). So five equal `23.4` are five
+ * readings, also from a client that connects for each; and what is sent again after a reconnect is one. Bounded by age and
+ * count.
  */
 
-/** `ambiguous`: marked as sent again, but what it would have matched may have been forgotten for want of room. */
+/**
+ * `ambiguous`: equal to one of an earlier connection, but not marked as sent again; or marked, but what it would have matched
+ * may have been forgotten for want of room.
+ */
 export type SessionVerdict = 'new' | 'duplicate' | 'ambiguous'
 
 export type SessionWindowState = {
@@ -19,13 +23,18 @@ export const sessionAgeMaxMs = 24 * 3_600_000
 export const sessionMessagesMax = 200_000
 
 /** `number` counts all messages of the partition that were judged here. */
-type Remembered = { number: number; key: number; connection: number; atMs: number }
+type Remembered = { number: number; key: number; connection: number; atMs: number; next: Remembered | undefined }
+/**
+ * Messages of one content, oldest first. The connections of a session only rise and the oldest is forgotten first, so only
+ * the first one is ever looked at and taken: a client that says one thing 200,000 times costs no more than another.
+ */
+type Queue = { first: Remembered; last: Remembered }
 
 export type SessionWindow = ReturnType<typeof createSessionWindow>
 
 export const createSessionWindow = (messagesMax: number = sessionMessagesMax) => {
   /** By content: those that no redelivery has matched yet, oldest first. */
-  let unmatched = new Map<number, Remembered[]>()
+  let unmatched = new Map<number, Queue>()
   let order: Remembered[] = []
   let head = 0
   let added: number[] = []
@@ -33,7 +42,7 @@ export const createSessionWindow = (messagesMax: number = sessionMessagesMax) =>
 
   const forgetOldest = (): Remembered | undefined => {
     const oldest = order[head++]
-    if (oldest !== undefined) take(unmatched, oldest.key, ({ number }) => number === oldest.number)
+    if (oldest !== undefined) takeFirst(unmatched, oldest.key, (first) => first === oldest)
     if (head > 1_024 && head * 2 > order.length) {
       order = order.slice(head)
       head = 0
@@ -46,9 +55,12 @@ export const createSessionWindow = (messagesMax: number = sessionMessagesMax) =>
   }
 
   const remember = (message: Remembered): void => {
-    const same = unmatched.get(message.key)
-    if (same === undefined) unmatched.set(message.key, [message])
-    else same.push(message)
+    const queue = unmatched.get(message.key)
+    if (queue === undefined) unmatched.set(message.key, { first: message, last: message })
+    else {
+      queue.last.next = message
+      queue.last = message
+    }
     order.push(message)
   }
 
@@ -57,13 +69,13 @@ export const createSessionWindow = (messagesMax: number = sessionMessagesMax) =>
     judge: (id: Uint8Array, connection: number, dup: boolean, nowMs: number): SessionVerdict => {
       forgetAged(nowMs)
       const key = keyOf(id)
-      const matched = take(unmatched, key, (earlier) => earlier.connection < connection)
+      const matched = takeFirst(unmatched, key, (first) => first.connection < connection)
       // The redelivery itself is remembered too: its acknowledgement can be lost like the first one's.
-      const message = { number: state.next++, key, connection, atMs: nowMs }
+      const message = { number: state.next++, key, connection, atMs: nowMs, next: undefined }
       remember(message)
       added.push(message.number, key, connection, nowMs, matched?.number ?? -1)
       if (order.length - head > messagesMax) state.forgottenAtMs = forgetOldest()?.atMs ?? 0
-      if (matched !== undefined) return 'duplicate'
+      if (matched !== undefined) return dup ? 'duplicate' : 'ambiguous'
       return dup && connection > 1 && state.forgottenAtMs > nowMs - sessionAgeMaxMs ? 'ambiguous' : 'new'
     },
 
@@ -92,8 +104,8 @@ export const createSessionWindow = (messagesMax: number = sessionMessagesMax) =>
         for (let at = 0; at + 4 < values.length; at += 5) {
           const [number = 0, key = 0, connection = 0, atMs = 0, matched = -1] = values.subarray(at, at + 5)
           forgetAged(atMs)
-          take(unmatched, key, (earlier) => earlier.number === matched)
-          remember({ number, key, connection, atMs })
+          takeFirst(unmatched, key, (first) => first.number === matched)
+          remember({ number, key, connection, atMs, next: undefined })
           if (order.length - head > messagesMax) forgetOldest()
         }
       }
@@ -110,12 +122,12 @@ const keyOf = (id: Uint8Array): number => {
   return key * 32 + ((id[6] ?? 0) & 31)
 }
 
-const take = (unmatched: Map<number, Remembered[]>, key: number, fits: (message: Remembered) => boolean): Remembered | undefined => {
-  const messages = unmatched.get(key)
-  if (messages === undefined) return undefined
-  const at = messages.findIndex(fits)
-  if (at < 0) return undefined
-  const [taken] = messages.splice(at, 1)
-  if (messages.length === 0) unmatched.delete(key)
-  return taken
+const takeFirst = (unmatched: Map<number, Queue>, key: number, fits: (first: Remembered) => boolean): Remembered | undefined => {
+  const queue = unmatched.get(key)
+  if (queue === undefined || !fits(queue.first)) return undefined
+  const { first } = queue
+  if (first.next === undefined) unmatched.delete(key)
+  else queue.first = first.next
+  first.next = undefined // What is gone holds nothing back.
+  return first
 }
