@@ -69,7 +69,7 @@ const words: { [K in TimelineKind]: (data: DataOf[K]) => string } = {
   clock: ({ to }) => verdicts[to] ?? `Clock: ${to}.`,
   late_upload: ({ messages, delaySeconds }) => `${plural(messages, 'message')} came late, up to ${duration(delaySeconds)} after the fact.`,
   counter: ({ flag, counters, metrics }) =>
-    `${plural(counters, 'counter')} ${flag === 'reset' ? 'began again' : 'wrapped'}: ${metrics.slice(0, 3).join(', ')}${metrics.length > 3 ? ', ...' : ''}.`,
+    `${plural(counters, 'counter')} ${flag === 'reset' ? 'began again' : 'wrapped'}: ${metrics.slice(0, 3).join(', ')}${metrics.length > 3 ? ' and more' : ''}.`,
   log_burst: ({ lines, program, message }) => `Log burst of ${plural(lines, 'line')}${program === '' ? '' : `, ${program}`}: ${message}`,
   log_first_seen: ({ program, message }) => `New kind of log line${program === null ? '' : `, ${program}`}: ${message}`,
 }

@@ -32,7 +32,8 @@ const aligned = (series, everyMs) => {
 
 const medianGap = (times) => {
   const gaps = times.slice(1).map((at, i) => at - times[i])
-  return gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? 0
+  // The lower one of two: with one pause among few readings, the pause must not become the rule.
+  return gaps.sort((a, b) => a - b)[Math.floor((gaps.length - 1) / 2)] ?? 0
 }
 
 /**

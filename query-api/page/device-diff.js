@@ -1,6 +1,6 @@
 /** What changed between the moment looked at and some time before it. */
 import { get } from './api.js'
-import { attributesText } from './device-state.js'
+import { attributesText, shortName } from './device-state.js'
 import { h, replace } from './dom.js'
 import { age, dateTime, decibel, exactTime, quantity } from './format.js'
 
@@ -62,13 +62,15 @@ const rowsOf = (diff) => {
     diff.boot === null ? undefined : row('Boot', bootText(diff.boot.from), bootText(diff.boot.to), diff.boot.to),
     diff.presence === null ? undefined : row('Presence', presenceText(diff.presence.from), presenceText(diff.presence.to)),
     diff.firmware === null ? undefined : row('Firmware', diff.firmware.from ?? '—', diff.firmware.to ?? '—'),
-    ...diff.facts.filter(({ name }) => name !== 'firmware.version').map((fact) => row(fact.name, told(fact.from), told(fact.to), fact.to)),
-    ...(diff.radio === null ? [] : radioRows(diff.radio)),
+    ...diff.facts
+      .filter(({ name }) => name !== 'firmware.version')
+      .map((fact) => row(breakable(fact.name), told(fact.from), told(fact.to), fact.to)),
+    ...radioRows(diff.radio, false),
   ].filter((entry) => entry !== undefined)
   const measured = [...diff.measurements].sort((a, b) => weight(b) - weight(a)).map(measurementRow)
   const counted = diff.counters.filter(({ increase, flags }) => increase !== 0 || flags.length > 0).map(counterRow)
   const rows = [...first, ...measured.slice(0, measurementsShown)]
-  const rest = [...measured.slice(measurementsShown), ...counted]
+  const rest = [...radioRows(diff.radio, true), ...measured.slice(measurementsShown), ...counted]
   if (rows.length + rest.length === 0) return h('p', { class: 'empty' }, 'Nothing: the two states say the same.')
   return [
     rows.length === 0 ? undefined : table(rows),
@@ -133,10 +135,20 @@ const radioText = (radio, field) => {
       : value.map(({ role, band, rsrpDbm }) => `${role ?? ''} ${band ?? ''} ${rsrpDbm ?? ''}`.trim()).join('; ')
   return radioUnits[field] === undefined ? String(value) : decibel(value, radioUnits[field])
 }
-const radioRows = ({ from, to, changed }) =>
-  changed
-    .filter((field) => radioText(from, field) !== radioText(to, field))
-    .map((field) => row(`Radio ${radioNames[field] ?? field}`, radioText(from, field), radioText(to, field), to))
+/** Levels waver by some dB all the time; a carrier that came or went does not. */
+const wavers = ({ from, to }, field) => {
+  if (from === null || to === null) return false
+  if (field === 'cqi') return true
+  if (field === 'carriers') return carrierNames(from) === carrierNames(to)
+  return radioUnits[field] !== undefined && from[field] !== null && to[field] !== null && Math.abs(to[field] - from[field]) < 6
+}
+const carrierNames = ({ carriers }) => JSON.stringify(carriers.map(({ role, band, active }) => [role, band, active]))
+const radioRows = (radio, wavering) =>
+  radio === null
+    ? []
+    : radio.changed
+        .filter((field) => wavers(radio, field) === wavering && radioText(radio.from, field) !== radioText(radio.to, field))
+        .map((field) => row(`Radio ${radioNames[field] ?? field}`, radioText(radio.from, field), radioText(radio.to, field), radio.to))
 
 /** By how much of itself it changed; what came, went or lost its reading stands first. */
 const weight = ({ from, to, change }) => {
@@ -144,7 +156,13 @@ const weight = ({ from, to, change }) => {
   return change === null ? 0 : Math.abs(change) / Math.max(Math.abs(from.value), Math.abs(to.value), 1e-9)
 }
 
-const nameOf = ({ metric, attributes }) => [metric, ' ', h('span', { class: 'attributes' }, attributesText(attributes))]
+/** May break after a dot or an underscore, for narrow screens. */
+const breakable = (text) => text.split(/(?<=[._])/).flatMap((part) => [part, h('wbr', {})])
+const nameOf = ({ metric, attributes }) => [
+  breakable(shortName(metric)),
+  ' ',
+  h('span', { class: 'attributes' }, attributesText(attributes)),
+]
 const readingText = (reading, { unit, metric }) =>
   reading === null
     ? 'not told yet'
@@ -153,7 +171,7 @@ const readingText = (reading, { unit, metric }) =>
       : reading.quality === 'missing'
         ? 'no reading'
         : 'out of range'
-const measurementRow = (entry) => row(nameOf(entry), readingText(entry.from, entry), readingText(entry.to, entry), entry.to)
+const measurementRow = (entry) => row(nameOf(entry), readingText(entry.from, entry), readingText(entry.to, entry), entry.to, entry.metric)
 
 const counterRow = (entry) =>
   row(

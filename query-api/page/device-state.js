@@ -21,7 +21,7 @@ const families = [
 export const familyOf = (metric) => families.find(([prefix]) => metric.startsWith(prefix))?.[1] ?? 'Other'
 
 /** The last part of a metric's name that tells it from its family. */
-const shortName = (metric) => metric.replace(/^(system|network|hw|environment|cellular)\./, '')
+export const shortName = (metric) => metric.replace(/^(system|network|hw|environment|cellular)\./, '')
 export const attributesText = (attributes) => Object.values(attributes).join(' ')
 
 export const measurementsPanel = (state) => {

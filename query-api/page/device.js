@@ -50,6 +50,13 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
   root.append(
     head,
     momentBar(at, hours, known, go),
+    knownAt === undefined
+      ? ''
+      : h(
+          'p',
+          { class: 'notice' },
+          `State and changes are as known at ${dateTime(knownAt)} ${zoneShort(Date.parse(knownAt))}. Charts and lists show all that has arrived since; the timeline marks what was not known.`,
+        ),
     h(
       'div',
       { class: 'columns' },
@@ -143,6 +150,7 @@ const momentBar = (at, hours, known, go) => {
       : h(
           'select',
           {
+            class: 'known',
             'aria-label': 'What counts as known',
             title: 'State and changes from what had arrived by then; late data are left out',
             onchange: (event) => go({ known: event.target.value === '' ? undefined : event.target.value }),

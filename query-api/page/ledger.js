@@ -153,8 +153,9 @@ const row = (entry) => {
     {},
     h(
       'td',
-      { class: 'mono nowrap' },
-      device ? h('a', { href: `#/device/${entry.subject}`, 'data-key': entry.subject }, entry.subject) : entry.subject,
+      { class: 'nowrap' },
+      device ? h('a', { href: `#/device/${entry.subject}`, 'data-key': entry.subject }, entry.name ?? entry.subject) : entry.subject,
+      entry.name === null ? undefined : h('div', { class: 'mac mono' }, entry.subject),
     ),
     numbers,
     h('td', { class: entry.reconciled ? 'number soft' : 'number bad' }, count(entry.difference)),

@@ -156,3 +156,21 @@ UNION ALL SELECT 1 AS known FROM messages WHERE tenant = {tenant:String} AND sub
   )
   return rows.length > 0
 }
+
+export type NameRow = { device_id: string; name: string; site: string; site_name: string }
+
+/** Names and sites to stand beside device ids in other lists; ids that nobody named are absent. */
+export const namesOf = async ({ warehouse, tenant }: Scope, deviceIds: readonly string[]): Promise<Map<string, NameRow>> => {
+  if (deviceIds.length === 0) return new Map()
+  const rows = await warehouse.query<NameRow>(
+    `SELECT ids.id AS device_id, if(inventory.name = '', facts.hostname, inventory.name) AS name, inventory.site AS site, sites.name AS site_name
+FROM (SELECT arrayJoin({ids:Array(String)}) AS id) AS ids
+LEFT JOIN (SELECT device_id, name, site FROM devices FINAL WHERE tenant = {tenant:String} AND device_id IN {ids:Array(String)}) AS inventory ON inventory.device_id = ids.id
+LEFT JOIN (SELECT site_id, name FROM sites FINAL WHERE tenant = {tenant:String}) AS sites ON sites.site_id = inventory.site
+LEFT JOIN (SELECT subject, ifNull(tupleElement(argMax(tuple(value), (observed_at, offset)), 1), '') AS hostname FROM facts
+  WHERE tenant = {tenant:String} AND subject IN {ids:Array(String)} AND name = 'device.hostname' GROUP BY subject) AS facts ON facts.subject = ids.id
+WHERE name != '' OR site != ''`,
+    { tenant, ids: deviceIds },
+  )
+  return new Map(rows.map((row) => [row.device_id, row]))
+}

@@ -4,9 +4,10 @@ import { Type } from 'typebox'
 import { pageOf } from '../domain/cursor.ts'
 import { ledgerSums, ledgerVerdict } from '../domain/ledger-words.ts'
 import { parseRange, toTime } from '../domain/time.ts'
+import { namesOf } from '../queries/devices.ts'
 import { deadLettersWithoutSubject, fleetCounts, ledgerBySubject, ledgerTotals, messagesPerMinute } from '../queries/ledger.ts'
 import { completeThrough, completenessOf, cursorOf, type RouteContext } from './context.ts'
-import { answers, completeness, list, pagingQuery, query, rangeQuery, Time } from './schemas.ts'
+import { answers, completeness, list, pagingQuery, query, rangeQuery, TextOrNull, Time } from './schemas.ts'
 
 const sums = {
   received: Type.Integer(),
@@ -24,6 +25,8 @@ const sums = {
 }
 
 export const LedgerEntry = Type.Object({ subject: Type.String(), ...sums })
+
+const NamedLedgerEntry = Type.Object({ subject: Type.String(), name: TextOrNull, site: TextOrNull, ...sums })
 
 const LedgerTotals = Type.Object({
   ...sums,
@@ -47,7 +50,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> 
         summary: 'What was received and what became of it, in total and per subject; default everything kept',
         description: 'Counted by hour of arrival: a range that begins within an hour includes the whole hour.',
         querystring: query({ ...rangeQuery, ...pagingQuery }),
-        response: answers(list(LedgerEntry, { total: LedgerTotals, from: Time, to: Time, ...completeness })),
+        response: answers(list(NamedLedgerEntry, { total: LedgerTotals, from: Time, to: Time, ...completeness })),
       },
     },
     async (request) => {
@@ -60,10 +63,22 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> 
         completenessOf(context),
       ])
       const page = pageOf(rows, limit, (last) => [last.subject])
+      const names = await namesOf(
+        scope,
+        page.rows.map((row) => row.subject),
+      )
       const verdict = ledgerVerdict(ledgerSums(totals ?? nothing))
       const subjects = totals?.subjects ?? 0
       return {
-        items: page.rows.map((row) => ({ subject: row.subject, ...ledgerVerdict(ledgerSums(row)) })),
+        items: page.rows.map((row) => {
+          const named = names.get(row.subject)
+          return {
+            subject: row.subject,
+            name: textOrNull(named?.name ?? ''),
+            site: textOrNull(named === undefined || named.site_name === '' ? (named?.site ?? '') : named.site_name),
+            ...ledgerVerdict(ledgerSums(row)),
+          }
+        }),
         nextCursor: page.nextCursor,
         total: {
           ...verdict,
