@@ -9,7 +9,7 @@ import { type Link, startLink } from './link.ts'
 import { createMemoryOutbox, type Outbox } from './outbox.ts'
 import type { SimulationSummary } from './simulate.ts'
 import type { Plan } from './world/plan-types.ts'
-import type { WorldEvent } from './world/router.ts'
+import type { WorldEvent } from './world/outbound.ts'
 import type { World } from './world/world.ts'
 
 export type WorldOptions = {

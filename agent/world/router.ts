@@ -1,39 +1,19 @@
 /**
  * One router living through its plan: samples each interval, carries out its steps, keeps what it cannot send and sends it later as
  * it was. Pure but for its own state; time is what the agenda says, randomness comes from the seed. What it says is worded in
- * `telemetry.ts`; here is when, and whether it gets out.
+ * `telemetry.ts`; whether and when it gets out is decided in `outbound.ts`.
  */
-import type { Random } from '../simulation/random.ts'
 import type { Action, Blocked, ModemWords, WanWords } from './actions.ts'
 import { createClock } from './clock.ts'
 import { activityAt } from './daily.ts'
 import { bootTexts, ordinaryLine } from './log-texts.ts'
 import { createModem, type RadioReading } from './modem.ts'
 import type { Place } from './network.ts'
+import { createOutbound, type Kept, type WorldEvent } from './outbound.ts'
 import { type Plan, randomFor } from './plan-types.ts'
 import type { PlannedDevice } from './planned-device.ts'
 import { createSystem } from './system.ts'
-import { bootText, dmesgText, firmwareText, infoText, modemText, statusText, syslogText, wanText, willText } from './telemetry.ts'
-
-/**
- * `connect` and `lost`, `disconnect`: what the connection does, without topic and payload. `will`: what the broker publishes for the
- * device. Everything is in the order and at the times (simulated) at which it reaches the broker.
- */
-export type WorldEvent = {
-  kind: 'message' | 'will' | 'connect' | 'lost' | 'disconnect'
-  atMs: number
-  deviceIndex: number
-  topic: string
-  payload: string
-  retain: boolean
-  /** Sent again, byte for byte. */
-  dup: boolean
-  /** Of the message; '' and 0 for others. */
-  bootId: string
-  seq: number
-  /** Of the connection; its will names it. */
-  sessionId: string
-}
+import { bootText, dmesgText, firmwareText, infoText, modemText, statusText, syslogText, wanText } from './telemetry.ts'
 
 export type Router = {
   /** When the next thing reaches the broker, at the earliest; Infinity after the end. */
@@ -42,17 +22,13 @@ export type Router = {
   next: () => WorldEvent | undefined
 }
 
-type Kept = { topic: string; payload: string; retain: boolean; bootId: string; seq: number }
 /** `boot`: counts boots; an entry of an earlier boot is void. Null: holds over boots. */
 type Due = { atMs: number; boot: number | null; run: (nowMs: number) => void }
-
-const jitteredMs = (random: Random, least: number, most: number): number => random.between(least, most)
 
 export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
   const { scenario, network, endMs, fromMs } = plan
   const random = randomFor(plan.seed, 'router', device.index)
   const { interval: intervalMs, every } = scenario.telemetry
-  const { keep_alive: keepAliveMs, buffer_messages_max: keptMax, upload_per_second: uploadPerSecond } = scenario.connection
   const prefix = `${device.model.product}/${device.model.model}/${device.mac}/`
   const modem = createModem({ network, ability: device.model.radio, carriersMax: device.model.carriersMax, place: device.place, random })
   const clock = createClock()
@@ -61,9 +37,6 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
   let place: Place = device.place
   const heading = { east: random.normal() * 0.006, north: random.normal() * 0.006 } // km/s, about 20 km/h.
 
-  const out: WorldEvent[] = []
-  let outHead = 0
-  let lastArrivalMs = fromMs
   const agenda: Due[] = []
   let stepIndex = 0
   let nextRoundMs = fromMs + random.between(0, intervalMs - 1)
@@ -79,16 +52,10 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
   let lastAliveMs = fromMs
   let seq = 0
   let firmware = device.firmware
-  let connected = false
   let everConnected = false
-  let sessions = 0
-  let sessionId = ''
   let brokerAwayUntilMs = 0
-  let pendingWill: { atMs: number; sessionId: string } | undefined
   let attaching = false
-  let kept: Kept[] = []
   let held: { connected: boolean } | undefined
-  let group: Kept[] = []
   const blocks = new Map<string, Blocked>()
   let inService = true
   let cellularWasUp = true
@@ -128,21 +95,18 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
     agenda.splice(index, 0, { atMs, boot, run })
   }
 
-  const emit = (kind: WorldEvent['kind'], atMs: number, message: Kept | undefined, dup = false, session = sessionId): void => {
-    lastArrivalMs = Math.max(lastArrivalMs, atMs)
-    out.push({
-      kind,
-      atMs: lastArrivalMs,
-      deviceIndex: device.index,
-      topic: message?.topic ?? '',
-      payload: message?.payload ?? '',
-      retain: message?.retain ?? false,
-      dup,
-      bootId: message?.bootId ?? '',
-      seq: message?.seq ?? 0,
-      sessionId: session,
-    })
-  }
+  const { keep_alive: keepAliveMs, buffer_messages_max: keptMax, upload_per_second: uploadPerSecond } = scenario.connection
+  const outbound = createOutbound({
+    deviceIndex: device.index,
+    statusTopic: `${prefix}status`,
+    fromMs,
+    random,
+    keepAliveMs,
+    intervalMs,
+    keptMax,
+    uploadPerSecond,
+    later: (atMs, run) => after(atMs, run, null),
+  })
 
   const uptimeSeconds = (nowMs: number): number => Math.floor((nowMs - bootedAtMs) / 1000)
 
@@ -155,51 +119,10 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
     return { topic: prefix + topic, payload: cut ? payload.slice(0, payload.length - 7) : payload, retain, bootId, seq }
   }
 
-  /** The ordinary way of a message: out now, or kept until it can be sent. */
   const say = (nowMs: number, topic: string, values: string): void => {
-    const { quietTopics, shuffleGroup, duplicateShare, duplicateWithinMs } = system.effects
-    if (hung || quietTopics?.includes(topic) === true) return
-    const message = compose(nowMs, topic, values)
-    if (!connected || held !== undefined) {
-      kept.push(message)
-      if (kept.length > keptMax) kept.shift()
-      return
-    }
-    if (shuffleGroup !== undefined) {
-      group.push(message)
-      if (group.length >= shuffleGroup) sendGroup(nowMs)
-      return
-    }
-    emit('message', nowMs + jitteredMs(random, 30, 180), message)
-    if (duplicateShare !== undefined && random.chance(duplicateShare))
-      after(
-        nowMs + random.between(200, duplicateWithinMs ?? 30_000),
-        (laterMs) => {
-          if (connected) emit('message', laterMs, message, true)
-        },
-        null,
-      )
-  }
-
-  const sendGroup = (nowMs: number): void => {
-    shuffle(group, random)
-    for (const message of group) {
-      if (connected) emit('message', nowMs + 60, message)
-      else kept.push(message)
-    }
-    group = []
-  }
-
-  const sendKept = (nowMs: number, shuffled: boolean, duplicateShare: number): void => {
-    const messages = kept
-    kept = []
-    if (shuffled) shuffle(messages, random)
-    const stepMs = 1000 / uploadPerSecond
-    let atMs = nowMs + 80
-    for (const message of messages) {
-      emit('message', Math.round((atMs += stepMs)), message)
-      if (duplicateShare > 0 && random.chance(duplicateShare)) emit('message', Math.round((atMs += stepMs)), message, true)
-    }
+    const { effects } = system
+    if (hung || effects.quietTopics?.includes(topic) === true) return
+    outbound.send(nowMs, compose(nowMs, topic, values), effects)
   }
 
   // ---- connection
@@ -219,47 +142,10 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
     return true
   }
 
-  const lose = (nowMs: number, silentBroker: boolean): void => {
-    if (!connected) return
-    connected = false
-    emit('lost', nowMs, undefined)
-    if (group.length > 0) sendGroup(nowMs)
-    if (silentBroker) return
-    // The broker waits 1.5 keep-alives from the last packet, and the client spoke within the last keep-alive [MQTT-3.1.2-24].
-    const atMs = nowMs + Math.round(keepAliveMs * 1.5) - random.between(0, Math.min(keepAliveMs, intervalMs))
-    const will = { atMs, sessionId }
-    pendingWill = will
-    after(
-      atMs,
-      (laterMs) => {
-        if (pendingWill === will) emitWill(laterMs)
-      },
-      null,
-    )
-  }
-
-  const emitWill = (nowMs: number): void => {
-    const will = pendingWill
-    pendingWill = undefined
-    if (will !== undefined)
-      emit(
-        'will',
-        nowMs,
-        { topic: `${prefix}status`, payload: willText(will.sessionId), retain: true, bootId: '', seq: 0 },
-        false,
-        will.sessionId,
-      )
-  }
-
   const connect = (nowMs: number, shuffled = false, duplicateShare = 0): void => {
-    if (connected || !reachable() || held?.connected === false) return
-    emitWill(nowMs) // A client that comes back before its will was due takes the old session over, which publishes it.
-    connected = true
-    sessions++
-    sessionId = `${bootId.slice(0, 8)}-${sessions}`
-    emit('connect', nowMs, undefined)
-    emit('message', nowMs + 20, compose(nowMs, 'status', statusText('online', sessionId), true))
-    if (held === undefined) sendKept(nowMs, shuffled, duplicateShare)
+    if (outbound.connected() || !reachable() || held?.connected === false) return
+    outbound.open(nowMs, bootId, (session) => compose(nowMs, 'status', statusText('online', session), true))
+    if (held === undefined) outbound.upload(nowMs, shuffled, duplicateShare)
     if (!everConnected) {
       everConnected = true
       say(nowMs, 'system/info', infoText(device))
@@ -267,21 +153,21 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
       sayModem(nowMs)
       sayWan(nowMs)
     }
-    if (clock.isUnset()) after(nowMs + jitteredMs(random, 3_000, 15_000), () => clock.sync())
+    if (clock.isUnset()) after(nowMs + random.between(3_000, 15_000), () => clock.sync())
   }
 
   const considerUplink = (nowMs: number): void => {
     const cellular = cellularUp()
-    if (connected && !reachable()) lose(nowMs, false)
+    if (!reachable()) outbound.lose(nowMs, false)
     if (cellular !== cellularWasUp && booted) {
       cellularWasUp = cellular
       if (wan.active === 'wwan0') setWan(nowMs, { up: cellular }, cellular)
-      if (device.hasBackup && !cellular && wan.active === 'wwan0') after(nowMs + jitteredMs(random, 25_000, 45_000), failOver)
-      if (failedOver && cellular) after(nowMs + jitteredMs(random, 60_000, 120_000), failBack)
+      if (device.hasBackup && !cellular && wan.active === 'wwan0') after(nowMs + random.between(25_000, 45_000), failOver)
+      if (failedOver && cellular) after(nowMs + random.between(60_000, 120_000), failBack)
     }
-    if (connected || attaching || !reachable()) return
+    if (outbound.connected() || attaching || !reachable()) return
     attaching = true
-    const firstMs = everConnected ? jitteredMs(random, 3_000, 12_000) : jitteredMs(random, 0, scenario.connection.connect_within)
+    const firstMs = everConnected ? random.between(3_000, 12_000) : random.between(0, scenario.connection.connect_within)
     after(Math.max(nowMs + firstMs, brokerAwayUntilMs), (laterMs) => {
       attaching = false
       connect(laterMs)
@@ -341,7 +227,7 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
 
   const goDown = (nowMs: number): void => {
     lastAliveMs = booted ? nowMs : lastAliveMs
-    lose(nowMs, false)
+    outbound.lose(nowMs, false)
     booted = false
     hung = false
     attaching = false
@@ -355,7 +241,7 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
     boots++
     booted = true
     bootId = random.uuid()
-    bootedAtMs = nowMs - jitteredMs(random, 8_000, 14_000)
+    bootedAtMs = nowMs - random.between(8_000, 14_000)
     seq = 0
     clock.boot()
     system.boot()
@@ -379,17 +265,14 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
     say(nowMs, 'system/firmware', firmwareText(previousFirmware, undefined))
     sayModem(nowMs)
     sayWan(nowMs)
-    if (!cellularWasUp && device.hasBackup) after(nowMs + jitteredMs(random, 25_000, 45_000), failOver)
+    if (!cellularWasUp && device.hasBackup) after(nowMs + random.between(25_000, 45_000), failOver)
     considerUplink(nowMs)
   }
 
   const reboot = (nowMs: number, action: Extract<Action, { do: 'reboot' }>): void => {
     if (!powered) return
-    if (action.clean === true && connected && held === undefined) {
-      emit('message', nowMs + 20, compose(nowMs, 'status', statusText('offline', sessionId, 'stopped'), true))
-      emit('disconnect', nowMs + 30, undefined)
-      connected = false
-    }
+    if (action.clean === true && outbound.connected() && held === undefined)
+      outbound.leave(nowMs, (session) => compose(nowMs, 'status', statusText('offline', session, 'stopped'), true))
     goDown(nowMs)
     if (action.firmware !== undefined) firmware = action.firmware
     const bootMs = Math.round((action.bootMs ?? device.model.bootMs) * (0.9 + random.next() * 0.3))
@@ -425,7 +308,7 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
         hold(nowMs, action)
         return
       case 'effect':
-        if (action.effects?.shuffleGroup === undefined && group.length > 0) sendGroup(nowMs)
+        if (action.effects?.shuffleGroup === undefined) outbound.sendGroup(nowMs)
         system.setEffects(action.key, action.effects)
         return
       case 'modem':
@@ -477,19 +360,21 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
   const hold = (nowMs: number, action: Extract<Action, { do: 'hold' }>): void => {
     if (action.on) {
       held = { connected: action.connected }
-      if (!action.connected) lose(nowMs, false)
+      outbound.hold(true)
+      if (!action.connected) outbound.lose(nowMs, false)
       return
     }
     held = undefined
-    if (connected) sendKept(nowMs, action.shuffle, action.duplicateShare)
+    outbound.hold(false)
+    if (outbound.connected()) outbound.upload(nowMs, action.shuffle, action.duplicateShare)
     else connect(nowMs, action.shuffle, action.duplicateShare)
     considerUplink(nowMs)
   }
 
   const reconnect = (nowMs: number, afterMs: number, silentBroker: boolean): void => {
     if (silentBroker) brokerAwayUntilMs = nowMs + afterMs
-    if (!connected) return
-    lose(nowMs, silentBroker)
+    if (!outbound.connected()) return
+    outbound.lose(nowMs, silentBroker)
     attaching = true
     after(nowMs + afterMs, (laterMs) => {
       attaching = false
@@ -499,33 +384,21 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
   }
 
   const twin = (nowMs: number, at: Place): void => {
-    if (!connected) return
-    const session = `${twinBootId.slice(0, 8)}-${sessions + 1}`
-    const own = { session: sessionId }
-    sessions++
-    pendingWill = { atMs: nowMs, sessionId: own.session }
-    emitWill(nowMs)
-    connected = false
-    emit('connect', nowMs, undefined, false, session)
+    if (!outbound.connected()) return
     const twinModem = createModem({ network, ability: device.model.radio, carriersMax: 1, place: at, random })
-    const reading = twinModem.read(nowMs, 0.5, system.radioEffects(nowMs))
-    for (const [topic, values] of [
-      ['status', statusText('online', session)],
-      [radioTopic(reading), twinModem.text(reading, network.plmn, system.radioEffects(nowMs))],
-    ] as const) {
+    const effects = system.radioEffects(nowMs)
+    const reading = twinModem.read(nowMs, 0.5, effects)
+    const message = (topic: string, values: string): Kept => {
       twinSeq++
       const payload = `{"ts":${clock.read(nowMs, bootedAtMs)},"seq":${twinSeq},"bootId":"${twinBootId}","uptime":${uptimeSeconds(nowMs)},${values}}`
-      emit(
-        'message',
-        nowMs + 40,
-        { topic: prefix + topic, payload, retain: topic === 'status', bootId: twinBootId, seq: twinSeq },
-        false,
-        session,
-      )
+      return { topic: prefix + topic, payload, retain: topic === 'status', bootId: twinBootId, seq: twinSeq }
     }
-    pendingWill = { atMs: Infinity, sessionId: session } // Published when the rightful device takes over.
+    outbound.takeOver(nowMs, twinBootId, (session) => [
+      message('status', statusText('online', session)),
+      message(radioTopic(reading), twinModem.text(reading, network.plmn, effects)),
+    ])
     attaching = true
-    after(nowMs + jitteredMs(random, 8_000, 25_000), (laterMs) => {
+    after(nowMs + random.between(8_000, 25_000), (laterMs) => {
       attaching = false
       connect(laterMs)
       considerUplink(laterMs)
@@ -559,14 +432,14 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
     const busy = activityAt(device.activity, nowMs, device.utcOffsetMs)
     if (drives) drive(busy)
     const due = (rate: number): boolean => rate !== 0 && rounds % rate === 0
-    system.pass(nowMs, intervalMs, busy, connected || kept.length === 0)
+    system.pass(nowMs, intervalMs, busy, outbound.connected() || outbound.nothingKept())
     wan.usedBytes += system.trafficBytes()
     if (due(every.radio)) readRadio(nowMs)
     if (due(every.loadavg)) say(nowMs + 12, 'hardware/loadavg', system.loadavg())
     if (due(every.cpu)) say(nowMs + 24, 'hardware/cpu', system.cpu())
     if (due(every.memory)) say(nowMs + 36, 'hardware/memory', system.memory(nowMs))
     if (due(every.interfaces)) say(nowMs + 48, 'network/interfaces', system.interfaces(wan, device.hasBackup, modemWords.present))
-    if (due(every.probe) && connected) say(nowMs + 60, 'network/probe', system.probe(wan.active))
+    if (due(every.probe) && outbound.connected()) say(nowMs + 60, 'network/probe', system.probe(wan.active))
     if (due(every.temperature)) say(nowMs + 72, 'hardware/temperature', system.temperature(nowMs))
     if (due(every.storage)) say(nowMs + 84, 'hardware/storage', system.storage())
     if (due(every.wan)) sayWan(nowMs + 96)
@@ -619,30 +492,14 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
   considerUplink(fromMs)
   return {
     nextAtMs: () => {
-      const atMs = out[outHead]?.atMs ?? nextThingMs()
+      const atMs = Math.min(outbound.headMs(), nextThingMs())
       return atMs > endMs ? Infinity : atMs
     },
     next: () => {
-      const event = out[outHead]
-      if (event === undefined) {
-        advance()
-        return undefined
-      }
-      outHead++
-      if (outHead === out.length) {
-        out.length = 0
-        outHead = 0
-      }
-      return event
+      // What happens meanwhile comes first: it may cut an upload short.
+      if (outbound.headMs() < nextThingMs()) return outbound.shift()
+      advance()
+      return undefined
     },
-  }
-}
-
-/** Fisher and Yates. */
-const shuffle = (messages: Kept[], random: Random): void => {
-  for (let index = messages.length - 1; index > 0; index--) {
-    const other = random.between(0, index)
-    const [a, b] = [messages[index], messages[other]]
-    if (a !== undefined && b !== undefined) [messages[index], messages[other]] = [b, a]
   }
 }

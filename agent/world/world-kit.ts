@@ -1,7 +1,7 @@
 /** For tests: a scenario text run to its end, and what its devices said. */
 import { planScenario } from './plan.ts'
 import type { Plan, Truth } from './plan-types.ts'
-import type { WorldEvent } from './router.ts'
+import type { WorldEvent } from './outbound.ts'
 import { parseScenario, type Scenario } from './scenario.ts'
 import { createWorld } from './world.ts'
 

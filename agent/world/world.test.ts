@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { faultKinds, faultNames } from './fault-kinds/catalogue.ts'
 import { type Plan, truthLine } from './plan-types.ts'
-import type { WorldEvent } from './router.ts'
+import type { WorldEvent } from './outbound.ts'
 import { eventsOf, oneFault, planOf, saidIn, startMs, truthOf } from './world-kit.ts'
 
 const line = ({ kind, atMs, topic, payload, retain, dup, sessionId }: WorldEvent): string =>
@@ -158,6 +158,19 @@ describe('a late upload', () => {
     expect(inOrder.map(({ ts, topic, seq }) => [ts, topic, seq])).toEqual(plain.late.map(({ ts, topic, seq }) => [ts, topic, seq]))
     expect(wild.late.map(({ seq }) => seq)).not.toEqual(plain.late.map(({ seq }) => seq))
     expect(wild.late.filter(({ dup }) => dup).length / plain.late.length).toBeGreaterThan(0.1)
+  })
+
+  it('that a lost link cuts short goes on later with what had not left, and nothing is lost or twice', () => {
+    const late = oneFault('late_upload', 'at: 30m, for: 2h', { duration: '4h' })
+    const yaml = `${late}  - { id: cut, kind: link_loss, at: 150m2s, for: 20m, who: { group: tested }, with: { spread: 0s } }\nconnection: { upload_per_second: 10 }`
+    const plan = planOf(yaml)
+    const { fromMs, toMs, devices } = truthOf(plan, 'tested-fault')
+    const said = saidIn(plan, eventsOf(plan)).filter(({ device, kind }) => kind === 'message' && device === devices[0]?.mac)
+    const kept = said.filter(({ ts, topic }) => ts >= fromMs && ts < toMs && topic !== 'status')
+    expect(kept.filter(({ atMs }) => atMs < toMs + 3_000).length).toBeGreaterThan(10)
+    expect(kept.filter(({ atMs }) => atMs >= toMs + 3_000 && atMs < toMs + 20 * 60_000)).toEqual([])
+    expect(kept.filter(({ atMs }) => atMs > toMs + 20 * 60_000).length).toBeGreaterThan(500)
+    expect(kept.map(({ seq }) => seq)).toEqual(kept.map((_, index) => (kept[0]?.seq ?? 0) + index))
   })
 
   it('of more than a device can keep loses the oldest and leaves a gap', () => {

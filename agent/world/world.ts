@@ -4,7 +4,8 @@
  * (`part`) is exactly what the whole says of those devices.
  */
 import type { Plan } from './plan-types.ts'
-import { createRouter, type Router, type WorldEvent } from './router.ts'
+import type { WorldEvent } from './outbound.ts'
+import { createRouter, type Router } from './router.ts'
 
 export type World = {
   /** Undefined after the end. Equal times come in the order of the devices. */
