@@ -44,7 +44,7 @@ export const emptyRows = (): TableRows => ({
 export type Place = { logId: string; partition: number; offset: number }
 
 /** Bounds that were reached; each is counted, none loses a message (its frame stays in `messages`). */
-export type LimitName = 'counters-per-device' | 'facts-per-device' | 'log-lines-per-minute' | 'online-per-shard'
+export type LimitName = 'counters-per-device' | 'facts-per-device' | 'log-lines-per-minute' | 'online-per-shard' | 'series-per-device'
 
 export type Context = {
   event: DeviceEvent

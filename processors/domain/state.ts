@@ -47,6 +47,8 @@ export type FactState = {
 }
 
 export type CountersState = { kind: 'counters'; byKey: Record<string, CounterState> }
+/** Hashes of the series that a device has rows of, ascending; `told` once one more was refused. */
+export type SeriesState = { kind: 'series'; hashes: number[]; told: boolean }
 export type FactsState = { kind: 'facts'; byName: Record<string, FactState> }
 /** Version of an inventory row: grows with each change, also within one millisecond. */
 export type InventoryState = { kind: 'inventory'; versionMs: number }
@@ -66,7 +68,7 @@ export type PartitionState = {
   lastRows: Record<string, number>
 }
 
-export type StageState = CoreState | CountersState | FactsState | InventoryState | OnlineState | PartitionState
+export type StageState = CoreState | CountersState | SeriesState | FactsState | InventoryState | OnlineState | PartitionState
 
 export type StateOf<K extends StageState['kind']> = Extract<StageState, { kind: K }>
 export type StateReader = (key: string) => StageState | undefined

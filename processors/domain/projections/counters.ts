@@ -20,8 +20,9 @@ import {
 } from '../counter-step.ts'
 import { believedAheadMs } from '../placed-time.ts'
 import type { Context } from '../projection.ts'
+import { admitSeries } from './series-limit.ts'
 
-/** Counters remembered per device (a switch of 48 ports with 8 each needs 384); one beyond gives rows without a delta. */
+/** Counters remembered per device (a switch of 48 ports with 8 each needs 384); one beyond gives rows without a delta, as far as `series-limit.ts` lets it. */
 export const countersPerDeviceMax = 1_024
 /** Readings kept per counter: an older one can split as many steps back. */
 export const counterHistoryMax = 4
@@ -35,7 +36,8 @@ export const projectCounters = (context: Context, body: CountersBody): void => {
     if (state === undefined) {
       if (Object.keys(byKey).length >= countersPerDeviceMax) {
         context.onLimit('counters-per-device')
-        pushRow(context, item, sampleOf(context, item), { delta: null, seconds: null, flag: 'suspect' })
+        if (admitSeries(context, item.metric, item.attributes))
+          pushRow(context, item, sampleOf(context, item), { delta: null, seconds: null, flag: 'suspect' })
         continue
       }
       state = { width: 0, intervalMs: 0, gaps: 0, whole: true, history: [] }

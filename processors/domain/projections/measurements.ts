@@ -2,10 +2,13 @@
 import type { MeasurementsBody } from '../../../model/event.ts'
 import { placeItem } from '../placed-time.ts'
 import type { Context } from '../projection.ts'
+import { admitSeries } from './series-limit.ts'
 
-export const projectMeasurements = ({ event, place, placed, rows }: Context, body: MeasurementsBody): void => {
+export const projectMeasurements = (context: Context, body: MeasurementsBody): void => {
+  const { event, place, placed, rows } = context
   const { receivedAtMs, tenant, subject } = event
   for (const item of body.items) {
+    if (!admitSeries(context, item.metric, item.attributes)) continue
     rows.measurements.push({
       tenant,
       subject: subject.id,
