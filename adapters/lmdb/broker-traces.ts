@@ -33,8 +33,9 @@ export const openBrokerStore = (dataDir: string, isOurs: (level: string) => bool
   const root = open({ path, maxDbs: 8, encoding: 'msgpack' })
   const queue = root.openDB<Packet, [string, number]>({ name: 'queue' })
   const retained = root.openDB<Packet, string>({ name: 'retained' })
+  const named = [queue, retained, ...['sessions', 'incoming'].map((name) => root.openDB({ name }))]
   const matching = <K extends string | [string, number]>(database: Database<Packet, K>) =>
-    Array.from(database.getRange({})).filter(({ value }) => value.topic.split('/').some(isOurs))
+    Array.from(database.getRange({})).filter(({ value }) => (value as Partial<Packet>).topic?.split('/').some(isOurs))
   return {
     traces: () => {
       root.resetReadTxn()
@@ -49,10 +50,11 @@ export const openBrokerStore = (dataDir: string, isOurs: (level: string) => bool
       const needles = payloads
         .filter(({ length }) => length >= needleBytesMin)
         .map((payload) => Buffer.from(payload.slice(0, needleBytesMax)))
+      const fills = Math.min(fillsMax, 2 * Math.max(0, freePagesOf(root, named)) + 16)
       for (let round = 0; ; round++) {
         const found = needles.filter((needle) => fileHolds(join(path, 'data.mdb'), needle)).length
         if (found === 0 || round === scrubRoundsMax) return found
-        await fillFreePages(root)
+        await fillFreePages(root, queue, fills)
         await delay(100) // A page is free for use only when the readers of before have ended.
       }
     },
@@ -63,22 +65,35 @@ export const openBrokerStore = (dataDir: string, isOurs: (level: string) => bool
 /** Shorter ones (`online`) say nothing of a person and stand in other devices' messages. */
 const needleBytesMin = 12
 const needleBytesMax = 256
-const scrubRoundsMax = 20
+const scrubRoundsMax = 10
 /** Two fill a page of 4 KiB. */
 const fillBytes = 1_900
 /** 40 MB a round. */
 const fillsMax = 20_000
 
-const fillFreePages = async (root: RootDatabase): Promise<void> => {
-  const fills = root.openDB<Uint8Array, number>({ name: 'scrub', encoding: 'binary' })
+/** Of no session: the broker passes over what is queued for it, should this end half way. The next erasure takes it away. */
+const fillSession = '~fill'
+
+/** Oldest free pages are taken first: rounds of the same size come to all of them, and the file grows a few times at most. */
+const fillFreePages = async (root: RootDatabase, queue: Database<unknown, [string, number]>, fills: number): Promise<void> => {
   const zeros = Buffer.alloc(fillBytes)
-  const { lastPageNumber } = root.getStats() as { lastPageNumber: number }
-  const count = Math.min(fillsMax, lastPageNumber * 2)
   await root.transaction(() => {
-    for (let key = 0; key < count; key++) fills.putSync(key, zeros)
+    for (let key = 0; key < fills; key++) queue.putSync([fillSession, key], zeros)
   })
-  await root.transaction(() => fills.clearSync())
+  await root.transaction(() => {
+    for (const key of Array.from(queue.getKeys({ start: [fillSession, 0], end: [fillSession, fillsMax] }))) queue.removeSync(key)
+  })
 }
+
+const freePagesOf = (root: RootDatabase, databases: readonly { getStats: () => object }[]): number => {
+  const whole = root.getStats() as Pages & { root: Pages; free: Pages; lastPageNumber: number }
+  const used = [whole.root, whole.free, ...databases.map((database) => database.getStats() as Pages)]
+  return whole.lastPageNumber + 1 - used.reduce((sum, pages) => sum + pagesOf(pages), 0)
+}
+
+type Pages = { treeBranchPageCount: number; treeLeafPageCount: number; overflowPages: number }
+const pagesOf = ({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Pages): number =>
+  treeBranchPageCount + treeLeafPageCount + overflowPages
 
 const windowBytes = 1024 * 1024
 

@@ -47,9 +47,12 @@ export const copyWhenQuiet = async (
       const startedAt = performance.now()
       if (!(await whileQuiet())) return null
       const facts = factsOf(environment)
-      const written = environment.root.backup(to, true)
+      let isDone = false
+      const written = environment.root.backup(to, true).finally(() => {
+        isDone = true
+      })
       written.catch(() => undefined) // Awaited below.
-      await copyHasSnapshot(environment)
+      await copyHasSnapshot(environment, () => isDone)
       return { ...facts, written, lockedMs: performance.now() - startedAt }
     })
     if (begun === null) return null
@@ -82,11 +85,11 @@ const factsOf = (environment: Environment): Omit<QuietCopy, 'lockedMs'> => ({
   bounds: Object.fromEntries(Array.from(environment.bounds.getRange({}), ({ key, value }) => [key.join(':'), value])),
 })
 
-/** The copy reads from a snapshot of its own, taken by its thread: it stands in the table of readers. */
-const copyHasSnapshot = async (environment: Environment): Promise<void> => {
+/** The copy reads from a snapshot of its own, taken by its thread: it stands in the table of readers until it is done. */
+const copyHasSnapshot = async (environment: Environment, isDone: () => boolean): Promise<void> => {
   const ours = new RegExp(`^\\s*${process.pid}\\s+\\S+\\s+\\d+\\s*$`, 'm')
   for (const until = performance.now() + readerWithinMs; performance.now() < until; ) {
-    if (ours.test(environment.root.readerList())) return
+    if (isDone() || ours.test(environment.root.readerList())) return
     await delay(2)
   }
   throw new Error(`Expected the copy of ${environment.path} to begin within ${readerWithinMs} ms`)
