@@ -48,3 +48,6 @@ export const knownPlace = async ({ scope }: RouteContext, place: string): Promis
 
 export const cursorOf = (text: string | undefined, shape: readonly ('string' | 'number')[]): CursorPart[] | null =>
   text === undefined ? null : decodeCursor(text, shape)
+
+/** Texts of the warehouse that are empty where nothing was said. */
+export const textOrNull = (text: string): string | null => (text === '' ? null : text)

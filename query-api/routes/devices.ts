@@ -9,7 +9,7 @@ import { type DeviceRow, deviceSorts, listDevices, oneDevice } from '../queries/
 import { ledgerBySubject } from '../queries/ledger.ts'
 import { bootAt, type PresenceNowRow, presenceAt } from '../queries/presence.ts'
 import { lastFacts } from '../queries/state.ts'
-import { completeThrough, completenessOf, cursorOf, deviceUnknown, knownDevice, type RouteContext } from './context.ts'
+import { completeThrough, completenessOf, cursorOf, deviceUnknown, knownDevice, type RouteContext, textOrNull } from './context.ts'
 import { LedgerEntry } from './ledger.ts'
 import {
   answers,
@@ -198,8 +198,6 @@ const presenceOf = async (
   )
   return new Map(states.map((row) => [row.subject, row]))
 }
-
-const textOrNull = (text: string): string | null => (text === '' ? null : text)
 
 const toDevice = (row: DeviceRow, presence: PresenceNowRow | undefined): Static<typeof Device> => {
   const heard = row.messages > 0

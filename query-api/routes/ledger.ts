@@ -6,7 +6,7 @@ import { ledgerSums, ledgerVerdict } from '../domain/ledger-words.ts'
 import { parseRange, toTime } from '../domain/time.ts'
 import { namesOf } from '../queries/devices.ts'
 import { deadLettersWithoutSubject, fleetCounts, ledgerBySubject, ledgerTotals, messagesPerMinute } from '../queries/ledger.ts'
-import { completeThrough, completenessOf, cursorOf, type RouteContext } from './context.ts'
+import { completeThrough, completenessOf, cursorOf, type RouteContext, textOrNull } from './context.ts'
 import { answers, completeness, list, pagingQuery, query, rangeQuery, TextOrNull, Time } from './schemas.ts'
 
 const sums = {
