@@ -1,6 +1,6 @@
 /**
- * The live warehouse for a reader beside the recorder: through the public door while it runs, else by a child of our own on
- * the folder. Used by `rebuild-verify.ts`; writes nothing.
+ * The live warehouse for a rebuild: through the public door while the recorder runs, else by a child of our own on the
+ * folder. Used by `rebuild-verify.ts` (reads only) and `rebuild-apply.ts` (wants the recorder stopped).
  */
 import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
 import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
@@ -16,23 +16,35 @@ export type LiveWarehouse = { warehouse: Warehouse; how: string; close: () => Pr
 /** `publicUrl`: where the running recorder's door is, when WAREHOUSE_LISTEN does not tell. */
 export const openLive = async (config: Config, publicUrl: string | undefined): Promise<LiveWarehouse> => {
   const unlock = lockUnlessRunning(config.DATA_DIR)
-  const { token } = adminToken(config.ADMIN_TOKEN, config.DATA_DIR)
   if (unlock === null) {
+    const { token } = adminToken(config.ADMIN_TOKEN, config.DATA_DIR)
     const url = publicUrl ?? `http://${config.WAREHOUSE_LISTEN}`
     const warehouse = openWarehouse({ url, username: 'admin', password: token, database: 'fleet' })
     return { warehouse, how: `the recorder runs, its tables are read at ${url}`, close: () => warehouse.close() }
   }
+  const { warehouse, close } = await openStopped(config, unlock)
+  return { warehouse, how: 'the recorder is stopped, its folder is held until the end', close }
+}
+
+export type OwnWarehouse = { access: { url: string; username: string; password: string }; warehouse: Warehouse; close: () => Promise<void> }
+
+/** Throws DATA_DIR_IN_USE when the recorder runs. May write. */
+export const openForRepair = async (config: Config): Promise<OwnWarehouse> =>
+  openStopped(config, lockDataDir(config.DATA_DIR, systemClock.nowMs()))
+
+/** `unlock` is called when it is closed, or cannot be opened. */
+const openStopped = async (config: Config, unlock: () => void): Promise<OwnWarehouse> => {
   try {
     const child = await startWarehouseChild({
       dataDir: config.DATA_DIR,
       listen: null,
-      adminToken: token,
+      adminToken: '',
       memoryBytesMax: config.WAREHOUSE_MEMORY_BYTES_MAX,
     })
     const warehouse = openWarehouse({ ...child.access, database: 'fleet' })
     return {
+      access: child.access,
       warehouse,
-      how: 'the recorder is stopped, its folder is held until the end',
       close: async () => {
         await warehouse.close()
         await child.stop()

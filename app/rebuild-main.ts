@@ -1,15 +1,18 @@
 /**
  * `npm run rebuild -- --verify [--sample N] [--seed S] [--warehouse http://...]`: runs the past anew and names what the
  * tables say otherwise. Exits 1 when there is a difference, 2 when it could not be done.
+ * `npm run rebuild -- --from <time> --tables counters,...`: makes tables anew from that arrival on and exchanges them.
  */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { readTextFile } from '../adapters/system/text-file.ts'
 import { differenceLine } from '../processors/domain/row-differences.ts'
 import { loadConfig } from '../runtime/config.ts'
+import { applicableTables, applyRebuild } from './rebuild-apply.ts'
 import { type VerifyReport, verifyRebuild } from './rebuild-verify.ts'
 
-const usage = 'usage: npm run rebuild -- --verify [--sample N] [--seed S] [--warehouse http://127.0.0.1:8123]'
+const usage = `usage: npm run rebuild -- --verify [--sample N] [--seed S] [--warehouse http://127.0.0.1:8123]
+       npm run rebuild -- --from 2026-01-05T08:40:00Z --tables ${applicableTables.join(',')}`
 const seedsEnd = 2 ** 31
 
 const main = async (): Promise<number> => {
@@ -19,14 +22,14 @@ const main = async (): Promise<number> => {
       sample: { type: 'string' },
       seed: { type: 'string' },
       warehouse: { type: 'string' },
+      from: { type: 'string' },
+      tables: { type: 'string' },
     },
   })
+  if (!values.verify && values.from !== undefined && values.tables !== undefined) return apply(values.from, values.tables.split(','))
   const count = values.sample === undefined ? null : wholeNumber(values.sample)
   const seed = values.seed === undefined ? randomInt(seedsEnd) : wholeNumber(values.seed)
-  if (!values.verify || count === 0 || Number.isNaN(count) || Number.isNaN(seed)) {
-    console.error(usage)
-    return 2
-  }
+  if (!values.verify || count === 0 || Number.isNaN(count) || Number.isNaN(seed)) return wrongUse()
   const report = await verifyRebuild({
     config: loadConfig(readTextFile),
     ...(values.warehouse === undefined ? {} : { publicUrl: values.warehouse }),
@@ -34,6 +37,20 @@ const main = async (): Promise<number> => {
     say: (line) => console.log(line),
   })
   return show(report)
+}
+
+const wrongUse = (): number => {
+  console.error(usage)
+  return 2
+}
+
+const apply = async (from: string, names: readonly string[]): Promise<number> => {
+  const fromMs = Date.parse(from)
+  const tables = applicableTables.filter((table) => names.includes(table))
+  if (Number.isNaN(fromMs) || tables.length !== names.length) return wrongUse()
+  const { replaced } = await applyRebuild({ config: loadConfig(readTextFile), fromMs, tables, say: (line) => console.log(line) })
+  for (const { table, rowsBefore, rowsNow } of replaced) console.log(`${table}: exchanged, ${rowsBefore} rows before, ${rowsNow} now`)
+  return 0
 }
 
 const wholeNumber = (text: string): number => (/^\d{1,9}$/.test(text) ? Number(text) : Number.NaN)

@@ -8,6 +8,7 @@ import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
 import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
 import { openSubjectKeys } from '../adapters/lmdb/subject-keys.ts'
 import { createFleet } from '../agent/simulation/fleet.ts'
+import { applyRebuild } from '../app/rebuild-apply.ts'
 import { type VerifyReport, verifyRebuild } from '../app/rebuild-verify.ts'
 import { type Recorder, startRecorder } from '../app/recorder.ts'
 import { differenceLine } from '../processors/domain/row-differences.ts'
@@ -179,6 +180,62 @@ describe('npm run rebuild -- --verify', () => {
       'measurements_1h changed',
       'radio extra',
     ])
+  })
+
+  it('makes a table anew from a time on and exchanges it: wrong rows after it are mended, those before it stay', async () => {
+    const times = await atTheTables(async (warehouse) => {
+      const [middle] = await warehouse.query<{ ms: number | string }>(
+        'SELECT toUnixTimestamp64Milli(received_at) AS ms FROM counters ORDER BY received_at LIMIT 1 OFFSET 1400',
+      )
+      const fromMs = Number(middle?.ms)
+      const [row] = await warehouse.query<{ before: number; after: number }>(
+        'SELECT countIf(toUnixTimestamp64Milli(received_at) < {fromMs:Int64}) AS before, count() - before AS after FROM counters',
+        { fromMs },
+      )
+      await warehouse.command('ALTER TABLE counters UPDATE delta = 12345 WHERE 1 SETTINGS mutations_sync = 2')
+      return { fromMs, before: Number(row?.before), after: Number(row?.after) }
+    })
+    expect(times.before).toBeGreaterThan(0)
+    expect(times.after).toBeGreaterThan(0)
+    const { replaced } = await applyRebuild({ config, fromMs: times.fromMs, tables: ['counters'], say: () => undefined })
+    const rows = times.before + times.after
+    expect(replaced).toEqual([{ table: 'counters', rowsBefore: rows, rowsNow: rows }])
+    const left = await verify()
+    expect(left.tables.flatMap(({ table, differences }) => (differences > 0 ? [[table, differences]] : []))).toEqual([
+      ['counters', times.before],
+    ])
+    await applyRebuild({ config, fromMs: 0, tables: ['counters'], say: () => undefined })
+    expect(failures(await verify())).toEqual(clean)
+  })
+
+  it('goes on into the exchanged table, marks and all', async () => {
+    recorder = await startRecorder(config, createLogger('warn'), (error) => {
+      throw error
+    })
+    const { mqtt: url, warehouse } = recorder.urls
+    const client = await mqtt.connectAsync(url, { clean: true })
+    await client.publishAsync(`dwr/311-a1/${identified}/network/interfaces`, '{"interfaces":{"wan":{"rxBytes":1000,"txBytes":20}}}', {
+      qos: 1,
+    })
+    await client.endAsync()
+    const live = openWarehouse({ url: warehouse, username: 'admin', password: token, database: 'fleet' })
+    await waitFor(
+      'the new rows are in the table and their mark is set',
+      async () => {
+        const [row] = await live.query<{ rows: number; newest: number; mark: number }>(
+          `SELECT count() AS rows, max(offset) AS newest, (SELECT max(offset) FROM sink_marks WHERE table = 'counters') AS mark FROM counters WHERE subject = '${identified}'`,
+        )
+        return row?.rows === 2 && row.newest === row.mark
+      },
+      30_000,
+    )
+    await live.close()
+    await expect(applyRebuild({ config, fromMs: 0, tables: ['counters'], say: () => undefined })).rejects.toMatchObject({
+      code: 'DATA_DIR_IN_USE',
+    })
+    await recorder.stop()
+    recorder = null
+    expect(failures(await verify())).toEqual(clean)
   })
 
   it('skips and names a subject whose key is gone', async () => {

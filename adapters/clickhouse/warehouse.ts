@@ -14,7 +14,14 @@ import { compileRowDecoder } from './answer-rows.ts'
 import { type BlockEncoder, compileEncoder } from './native-block.ts'
 import { ByteBuffer } from './byte-buffer.ts'
 
-export type WarehouseOptions = { url: string; username: string; password: string; database: string }
+export type WarehouseOptions = {
+  url: string
+  username: string
+  password: string
+  database: string
+  /** Inserts go to tables of the same columns with this behind their name; for `app/rebuild-apply.ts`. */
+  tableSuffix?: string
+}
 
 /** More would only wait in the engine; the same as the embedded door runs at once. */
 const connectionsMax = 8
@@ -38,7 +45,7 @@ const insertSettings: ClickHouseSettings = {
   input_format_parallel_parsing: 0,
 }
 
-export const openWarehouse = ({ url, username, password, database }: WarehouseOptions): Warehouse => {
+export const openWarehouse = ({ url, username, password, database, tableSuffix = '' }: WarehouseOptions): Warehouse => {
   const client = createClient({
     url,
     username,
@@ -65,7 +72,7 @@ export const openWarehouse = ({ url, username, password, database }: WarehouseOp
         await attempt(`inserting ${rows.length} rows into ${table}`, async () => {
           const names = tables[table as TableName].map(([name]) => name).join(', ')
           const { stream } = await client.exec({
-            query: `INSERT INTO ${table} (${names}) FORMAT Native`,
+            query: `INSERT INTO ${table}${tableSuffix} (${names}) FORMAT Native`,
             values: Readable.from([buffer.bytes()], { objectMode: false }),
             clickhouse_settings: { ...insertSettings, insert_deduplication_token: dedupToken },
           })
