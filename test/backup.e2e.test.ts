@@ -1,6 +1,6 @@
 /** The restore drill: a backup taken under load, everything deleted, restored, started: nothing acknowledged before it is missing. */
 import { spawn } from 'node:child_process'
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -121,6 +121,12 @@ describe('a backup of the running recorder', () => {
       code: 1,
       text: expect.stringContaining('keys/data.mdb was changed') as string,
     })
+  })
+
+  it('makes a folder that the recorder refuses when its restore was cut off', async () => {
+    mkdirSync(data, { recursive: true })
+    writeFileSync(join(data, 'restore-unfinished'), '')
+    await expect(recorder.start()).rejects.toThrow(/RESTORE_UNFINISHED/)
   })
 })
 
