@@ -31,7 +31,7 @@ describe("aedes' own persistence suite", () => {
   const suite = createRequire(import.meta.url)('aedes-persistence/abstract.js') as Suite
   const context: SuiteContext = { assert, plan: () => undefined, diagnostic: () => undefined }
   suite({
-    test: (title, run) => it(title, () => run(context)),
+    test: (title, run) => it(title, () => run(context), 30_000),
     persistence: () => new BrokerPersistence({ path: folder(), limits: limitsWith(), keepIncomingPayloads: true }),
     testAsync: true,
   })

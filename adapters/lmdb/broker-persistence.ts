@@ -4,8 +4,8 @@
  * back at start. It is an aedes persistence (it passes aedes' own suite), and the broker also calls it directly, so that
  * what a PUBACK promises is on disk before the PUBACK goes out.
  *
- * Promises: `storeRetained` and the enqueue calls resolve when synced; sessions and subscriptions too. The packet id of a
- * received QoS 2 message is committed, not synced: after a power loss that message may be handed over a second time.
+ * Promises: what writes resolves when synced. A write that fails (full disk) is taken back in memory too, so that both say
+ * the same; where aedes would go on as if it had been written, `onWriteFailed` ends the connection, and the client comes again.
  * Wills live in memory only: those of a killed process are not sent, and presence falls to the ticks.
  * Bounded by `BrokerStoreLimits`; at a limit: a new retained topic is not retained, a queue drops the newest, the session
  * that was away longest makes room. All are counted in `stats()`.
@@ -13,7 +13,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { type Database, open, type RootDatabase } from 'lmdb'
+import type { AppError } from '../../runtime/errors.ts'
 import { createFilterIndex, filterMatches } from '../mqtt/topic-filter.ts'
+import { reusableBytesOf } from './environment.ts'
+import { createLowWater, type LowWater, type markParts } from './low-water.ts'
+import { written } from './written.ts'
 
 export type StoredPacket = {
   cmd: string
@@ -94,6 +98,11 @@ export type BrokerPersistenceOptions = {
   maySubscribe?: (clientId: string, filter: string) => boolean
   /** Given back as the one subscription of a resumed session that has none (`sessionMarker` of admission.ts). */
   sessionMarker?: string
+  /** `DISK_FREE_BYTES_MIN`: below half of it nothing new is kept, below a quarter nothing is written. Default 0. */
+  diskFreeBytesMin?: number
+  diskFreeBytes?: (() => number) | undefined
+  /** What was to be written of this client's session could not be; its connection must end. */
+  onWriteFailed?: (clientId: string) => void
   /** Payloads of received QoS 2 messages, too: aedes' suite looks at them, the broker never does. */
   keepIncomingPayloads?: boolean
 }
@@ -106,6 +115,8 @@ export class BrokerPersistence {
   readonly #maySubscribe: (clientId: string, filter: string) => boolean
   readonly #sessionMarker: string | undefined
   readonly #keepIncomingPayloads: boolean
+  readonly #onWriteFailed: (clientId: string) => void
+  readonly #lowWater: LowWater
   readonly #root: RootDatabase
   readonly #sessionDb: Database<SessionRecord, string>
   readonly #queueDb: Database<StoredPacket, [string, number]>
@@ -115,7 +126,7 @@ export class BrokerPersistence {
   readonly #retained = new Map<string, StoredPacket>()
   readonly #wills = new Map<string, Record<string, unknown>>()
   readonly #filters = createFilterIndex<FoundSubscription>()
-  readonly #counts = { retainedRefused: 0, queueDropped: 0, sessionsDropped: 0, sessionsExpired: 0 }
+  readonly #counts = { retainedRefused: 0, queueDropped: 0, sessionsDropped: 0, sessionsExpired: 0, writesFailed: 0 }
   #retainedBytes = 0
   #queuedBytes = 0
   #broker: BrokerRef = { id: '' }
@@ -128,12 +139,26 @@ export class BrokerPersistence {
     this.#maySubscribe = maySubscribe
     this.#sessionMarker = options.sessionMarker
     this.#keepIncomingPayloads = keepIncomingPayloads
-    this.#root = open({ path, maxDbs: 4, encoding: 'msgpack' })
+    this.#onWriteFailed = options.onWriteFailed ?? (() => undefined)
+    // `overlappingSync: false`: with it, waiting for a sync that fails never ends.
+    this.#root = open({ path, maxDbs: 4, encoding: 'msgpack', overlappingSync: false })
     this.#sessionDb = this.#root.openDB({ name: 'sessions' })
     this.#queueDb = this.#root.openDB({ name: 'queue' })
     this.#incomingDb = this.#root.openDB({ name: 'incoming' })
     this.#retainedDb = this.#root.openDB({ name: 'retained' })
+    const databases = [this.#sessionDb, this.#queueDb, this.#incomingDb, this.#retainedDb]
+    this.#lowWater = createLowWater({
+      path,
+      diskFreeBytesMin: options.diskFreeBytesMin ?? 0,
+      diskFreeBytes: options.diskFreeBytes,
+      reusableBytes: () => reusableBytesOf(this.#root, databases),
+    })
     this.#load()
+  }
+
+  /** Why nothing may be kept now; `accept`: the log's own mark, where the log is asked first. */
+  refusal(what: 'accept' | 'progress'): AppError | undefined {
+    return this.#lowWater.refusal(what)
   }
 
   get broker(): BrokerRef {
@@ -178,7 +203,12 @@ export class BrokerPersistence {
     session.connected = true
     session.keepSeconds = keepSeconds
     const opened = { sessionId: session.sessionId, connection: session.connection }
-    await this.#saveSession(session)
+    try {
+      await this.#saveSession(session)
+    } catch (error) {
+      if (!resumed && this.#sessions.get(clientId) === session) this.#sessions.delete(clientId)
+      throw error
+    }
     return opened
   }
 
@@ -202,10 +232,24 @@ export class BrokerPersistence {
     this.#sessions.delete(clientId)
     for (const filter of session.subscriptions.keys()) this.#filters.remove(filter, clientId)
     for (const { packet } of session.queue) this.#queuedBytes -= sizeOf(packet)
-    const removals: Promise<boolean>[] = [this.#sessionDb.remove(session.key)]
-    for (const { seq } of session.queue) removals.push(this.#queueDb.remove([session.key, seq]))
-    for (const id of session.incoming.keys()) removals.push(this.#incomingDb.remove([session.key, id]))
-    await this.#synced(removals)
+    try {
+      await this.#write('anything', () => [
+        this.#sessionDb.remove(session.key),
+        ...session.queue.map(({ seq }) => this.#queueDb.remove([session.key, seq])),
+        ...[...session.incoming.keys()].map((id) => this.#incomingDb.remove([session.key, id])),
+      ])
+    } catch (error) {
+      this.#putBack(session)
+      throw error
+    }
+  }
+
+  /** Its files are still there: a new session of this client must not begin upon them. */
+  #putBack(session: Session): void {
+    if (this.#sessions.has(session.clientId)) return
+    this.#sessions.set(session.clientId, session)
+    for (const [filter, subscription] of session.subscriptions) this.#index(session.clientId, filter, subscription)
+    for (const { packet } of session.queue) this.#queuedBytes += sizeOf(packet)
   }
 
   /** Drops sessions whose client has been away too long. Called now and then. */
@@ -251,15 +295,14 @@ export class BrokerPersistence {
     }
     if (!oldest) return
     this.#counts.sessionsDropped++
-    void this.dropSession(oldest.clientId)
+    this.dropSession(oldest.clientId).catch(() => undefined) // Counted in `writesFailed`; it stays one more.
   }
 
   async #saveSession(session: Session): Promise<void> {
     const { clientId, sessionId, connection, identity, keepSeconds, connected, lastSeenAtMs } = session
     const subscriptions = [...session.subscriptions]
-    await this.#synced([
-      this.#sessionDb.put(session.key, { clientId, sessionId, connection, identity, keepSeconds, connected, lastSeenAtMs, subscriptions }),
-    ])
+    const record = { clientId, sessionId, connection, identity, keepSeconds, connected, lastSeenAtMs, subscriptions }
+    await this.#write('anything', () => [this.#sessionDb.put(session.key, record)])
   }
 
   // -------------------------------------------------------------------------------------------------- subscriptions
@@ -330,9 +373,11 @@ export class BrokerPersistence {
     const before = this.#retained.get(topic)
     if (packet.payload.length === 0) {
       if (!before) return
-      this.#retained.delete(topic)
-      this.#retainedBytes -= sizeOf(before)
-      await this.#synced([this.#retainedDb.remove(keyOf(topic))])
+      this.#setRetained(topic, undefined)
+      await this.#write('anything', () => [this.#retainedDb.remove(keyOf(topic))]).catch((error: unknown) => {
+        if (!this.#retained.has(topic)) this.#setRetained(topic, before)
+        throw error
+      })
       return
     }
     const kept = { ...packet }
@@ -341,9 +386,22 @@ export class BrokerPersistence {
       this.#counts.retainedRefused++
       return
     }
-    this.#retained.set(topic, kept)
-    this.#retainedBytes = bytes
-    await this.#synced([this.#retainedDb.put(keyOf(topic), kept)])
+    this.#setRetained(topic, kept)
+    await this.#write('progress', () => [this.#retainedDb.put(keyOf(topic), kept)]).catch((error: unknown) => {
+      if (this.#retained.get(topic) === kept) this.#setRetained(topic, before)
+      throw error
+    })
+  }
+
+  #setRetained(topic: string, packet: StoredPacket | undefined): void {
+    const before = this.#retained.get(topic)
+    if (before) this.#retainedBytes -= sizeOf(before)
+    if (packet === undefined) {
+      this.#retained.delete(topic)
+      return
+    }
+    this.#retained.set(topic, packet)
+    this.#retainedBytes += sizeOf(packet)
   }
 
   createRetainedStream(pattern: string): Readable {
@@ -377,7 +435,7 @@ export class BrokerPersistence {
   /** Puts the message into the queue of each session, once per session, at the lesser of both QoS. */
   enqueue(subscriptions: readonly { clientId: string; qos?: number }[], packet: StoredPacket): { queued: Queued[]; synced: Promise<void> } {
     const queued: Queued[] = []
-    const puts: Promise<boolean>[] = []
+    const entries: { session: Session; entry: Queued }[] = []
     const done = new Set<string>()
     for (const { clientId, qos } of subscriptions) {
       if (done.has(clientId)) continue
@@ -392,9 +450,35 @@ export class BrokerPersistence {
       session.queue.push(entry)
       this.#queuedBytes += sizeOf(packet)
       queued.push(entry)
-      puts.push(this.#queueDb.put([session.key, entry.seq], entry.packet))
+      entries.push({ session, entry })
     }
-    return { queued, synced: puts.length > 0 ? this.#synced(puts) : Promise.resolve() }
+    if (entries.length === 0) return { queued, synced: Promise.resolve() }
+    const puts = () => entries.map(({ session, entry }) => this.#queueDb.put([session.key, entry.seq], entry.packet))
+    const synced = this.#write('progress', puts).catch((error: unknown) => {
+      for (const { session, entry } of entries) this.#takeOut(session, entry)
+      throw error
+    })
+    return { queued, synced }
+  }
+
+  /** The log did not take the message, so it comes again. */
+  takeBack(subscriptions: readonly { clientId: string }[], queued: readonly Queued[]): void {
+    for (const { clientId } of subscriptions) {
+      const session = this.#sessions.get(clientId)
+      if (!session) continue
+      const gone = queued.filter((entry) => this.#takeOut(session, entry))
+      if (gone.length === 0) continue
+      const removals = () => gone.map(({ seq }) => this.#queueDb.remove([session.key, seq]))
+      this.#write('anything', removals).catch(() => undefined) // After a restart it may be delivered twice.
+    }
+  }
+
+  #takeOut(session: Session, entry: Queued): boolean {
+    const at = session.queue.indexOf(entry)
+    if (at < 0) return false
+    session.queue.splice(at, 1)
+    this.#queuedBytes -= sizeOf(entry.packet)
+    return true
   }
 
   /** Notes the packet id that a queued message was sent with, or that it is now a PUBREL. */
@@ -407,7 +491,10 @@ export class BrokerPersistence {
       else if (known.messageId === packet.messageId) this.#replace(queued, packet)
       else continue
       // Not awaited: memory decides, and deliveries keep their order.
-      if (session) void this.#queueDb.put([session.key, queued.seq], queued.packet)
+      if (session) {
+        const { key } = session
+        this.#write('anything', () => [this.#queueDb.put([key, queued.seq], queued.packet)]).catch(() => this.#onWriteFailed(client.id))
+      }
       return
     }
     throw new Error('no such packet')
@@ -429,7 +516,14 @@ export class BrokerPersistence {
     const [removed] = at < 0 ? [] : session.queue.splice(at, 1)
     if (!removed) return undefined
     this.#queuedBytes -= sizeOf(removed.packet)
-    await this.#queueDb.remove([session.key, removed.seq])
+    try {
+      await this.#write('anything', () => [this.#queueDb.remove([session.key, removed.seq])])
+    } catch {
+      const later = session.queue.findIndex(({ seq }) => seq > removed.seq)
+      session.queue.splice(later < 0 ? session.queue.length : later, 0, removed)
+      this.#queuedBytes += sizeOf(removed.packet)
+      this.#onWriteFailed(client.id)
+    }
     return removed.packet
   }
 
@@ -466,7 +560,7 @@ export class BrokerPersistence {
     const session = this.#sessions.get(client.id)
     if (session) {
       session.incoming.set(messageId, kept)
-      await this.#incomingDb.put([session.key, messageId], kept)
+      await this.#write('anything', () => [this.#incomingDb.put([session.key, messageId], kept)])
       return
     }
     const ids = this.#cleanIncoming.get(client.id) ?? new Map<number, StoredPacket>()
@@ -482,9 +576,18 @@ export class BrokerPersistence {
 
   async incomingDelPacket(client: ClientRef, packet: { messageId?: number | undefined }): Promise<void> {
     const messageId = packet.messageId ?? 0
-    if (this.#incomingOf(client.id)?.delete(messageId) !== true) throw new Error('no such packet')
+    const known = this.#incomingOf(client.id)?.get(messageId)
+    if (!known) throw new Error('no such packet')
+    this.#incomingOf(client.id)?.delete(messageId)
     const session = this.#sessions.get(client.id)
-    if (session) await this.#incomingDb.remove([session.key, messageId])
+    if (!session) return
+    try {
+      await this.#write('anything', () => [this.#incomingDb.remove([session.key, messageId])])
+    } catch {
+      // An id that stayed in the file alone would swallow the next message that has it, after a restart.
+      session.incoming.set(messageId, known)
+      this.#onWriteFailed(client.id)
+    }
   }
 
   // ---------------------------------------------------------------------------------------------------------- wills
@@ -512,16 +615,29 @@ export class BrokerPersistence {
   async destroy(): Promise<void> {
     if (this.#closed) throw new Error('destroyed called twice!')
     this.#closed = true
-    await this.#root.flushed
+    await Promise.allSettled(this.#writing)
     await this.#root.close()
   }
 
   // ---------------------------------------------------------------------------------------------------------- files
 
-  async #synced(writes: readonly Promise<boolean>[]): Promise<void> {
+  readonly #writing = new Set<Promise<unknown>>()
+
+  /** The only way to the files. The writes are made before it returns; it resolves when they are synced. */
+  async #write(what: keyof typeof markParts, writes: () => Promise<boolean>[]): Promise<void> {
     if (this.#closed) throw new Error('the store is closed')
-    await Promise.all(writes)
-    await this.#root.flushed
+    let writing: Promise<unknown> | undefined
+    try {
+      this.#lowWater.check(what)
+      writing = Promise.all(writes().map((write) => written(this.#root, write)))
+      this.#writing.add(writing)
+      await writing
+    } catch (error) {
+      this.#counts.writesFailed++
+      throw error
+    } finally {
+      if (writing) this.#writing.delete(writing)
+    }
   }
 
   /** Sessions that were connected when the process ended count as seen now. */

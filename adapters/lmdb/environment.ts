@@ -68,13 +68,16 @@ export const openEnvironment = (dataDir: string, folder = 'log'): Environment =>
     root,
     ...databases,
     refresh: () => root.resetReadTxn(),
-    reusableBytes: () => {
-      const whole = root.getStats() as DatabaseStats & { root: DatabaseStats; free: DatabaseStats; lastPageNumber: number }
-      const used = [whole.root, whole.free, ...Object.values(databases).map((database) => database.getStats() as DatabaseStats)]
-      return (whole.lastPageNumber + 1) * whole.pageSize - used.reduce((sum, stats) => sum + usedBytes(stats), 0)
-    },
+    reusableBytes: () => reusableBytesOf(root, Object.values(databases)),
     close: () => root.close(),
   }
+}
+
+/** `databases`: all named ones. */
+export const reusableBytesOf = (root: RootDatabase, databases: readonly { getStats: () => object }[]): number => {
+  const whole = root.getStats() as DatabaseStats & { root: DatabaseStats; free: DatabaseStats; lastPageNumber: number }
+  const used = [whole.root, whole.free, ...databases.map((database) => database.getStats() as DatabaseStats)]
+  return (whole.lastPageNumber + 1) * whole.pageSize - used.reduce((sum, stats) => sum + usedBytes(stats), 0)
 }
 
 type DatabaseStats = { pageSize: number; treeBranchPageCount: number; treeLeafPageCount: number; overflowPages: number }

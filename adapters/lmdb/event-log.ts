@@ -5,13 +5,14 @@
  * Group commit: what arrives while a commit is under way, or waits for the write lock, goes into one next commit. An append
  * resolves when its commit is synced. Weaker than Kafka: one disk, one process; a lost disk is a lost log.
  */
-import { statfsSync } from 'node:fs'
 import type { Clock, EventLog, LogRecord, LogTopic } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
 import { keyBytesMax } from './chunk.ts'
 import type { Environment } from './environment.ts'
 import { type LogSource, startConsumer } from './log-consumer.ts'
+import { createLowWater } from './low-water.ts'
 import { boundsOf, openLogFacts, putChunks, readChunks, toPartitionChunks } from './log-storage.ts'
+import { written } from './written.ts'
 
 export type EventLogOptions = {
   environment: Environment
@@ -92,7 +93,8 @@ const createSource = (environment: Environment, partitionCount: (topic: LogTopic
 })
 
 const createCommitter = (options: EventLogOptions, partitionCount: (topic: LogTopic) => number) => {
-  const { environment, clock, diskFreeBytesMin, diskFreeBytes = () => freeBytesOf(environment.path) } = options
+  const { environment, clock, diskFreeBytesMin, diskFreeBytes } = options
+  const lowWater = createLowWater({ ...environment, diskFreeBytesMin, diskFreeBytes })
   const waitingMax = options.waitingBytesMax ?? waitingBytesMax
   let waiting: Waiting[] = []
   let waitingBytes = 0
@@ -116,14 +118,15 @@ const createCommitter = (options: EventLogOptions, partitionCount: (topic: LogTo
     while (waiting.length > 0) {
       let taken: Waiting[] = []
       try {
-        refuseWhenFull()
-        const offsets = await environment.root.childTransaction(() => {
+        lowWater.check('accept')
+        const committed = environment.root.childTransaction(() => {
           taken = take() // Here and not before: the lock may have been waited for.
           return store(taken)
         })
+        const offsets = await written(environment.root, committed)
         for (const [index, { resolve }] of taken.entries()) resolve(offsets[index] ?? [])
       } catch (error) {
-        for (const { reject } of taken.length > 0 ? taken : take()) reject(asLogError(error))
+        for (const { reject } of taken.length > 0 ? taken : take()) reject(error)
       }
     }
     committing = undefined // In the same turn as the last look at `waiting`: an append between the two would wait for ever.
@@ -162,18 +165,6 @@ const createCommitter = (options: EventLogOptions, partitionCount: (topic: LogTo
     })
   }
 
-  const refuseWhenFull = (): void => {
-    const free = diskFreeBytes()
-    if (free >= diskFreeBytesMin) return
-    // Deleted records leave room inside the file: without counting it, a log that filled the disk would refuse for ever.
-    const reusable = environment.reusableBytes()
-    if (free + reusable >= diskFreeBytesMin) return
-    throw new AppError(
-      'LOG_DISK_FULL',
-      `Expected ${diskFreeBytesMin} bytes free for the log in ${environment.path}, got ${free} and ${reusable} reusable`,
-    )
-  }
-
   return {
     append,
     close: async () => {
@@ -208,13 +199,3 @@ const checkedBytes = (topic: LogTopic, records: readonly LogRecord[], partitionC
   }
   return bytes
 }
-
-const freeBytesOf = (path: string): number => {
-  const { bavail, bsize } = statfsSync(path)
-  return bavail * bsize
-}
-
-const asLogError = (error: unknown): unknown =>
-  error instanceof Error && /ENOSPC|No space left|MDB_MAP_FULL/.test(error.message)
-    ? new AppError('LOG_DISK_FULL', `appending: ${error.message}`, { cause: error })
-    : error

@@ -8,6 +8,7 @@ import type { Clock, LogTopic } from '../../model/ports.ts'
 import { chunkHeader } from './chunk.ts'
 import type { Environment } from './environment.ts'
 import { boundsOf, openLogFacts } from './log-storage.ts'
+import { written } from './written.ts'
 
 export type RetentionOptions = {
   environment: Environment
@@ -27,7 +28,7 @@ type Head = { topic: LogTopic; partition: number; first: number; bytes: number; 
 /** One transaction; answers with the number of records deleted, 0 when nothing is left to do. */
 export const retentionStep = (options: RetentionOptions): Promise<number> => {
   const { environment, clock, ageMsMax, bytesMax, keepFrom } = options
-  return environment.root.childTransaction(() => {
+  const deleted = environment.root.childTransaction(() => {
     const heads = headsOf(environment).sort((a, b) => a.appendedAtMs - b.appendedAtMs)
     let excessBytes = heads.reduce((sum, { bytes }) => sum + bytes, 0) - bytesMax
     const oldestKept = clock.nowMs() - ageMsMax
@@ -54,6 +55,7 @@ export const retentionStep = (options: RetentionOptions): Promise<number> => {
     }
     return 0
   })
+  return written(environment.root, deleted)
 }
 
 /** Steps until nothing is left to do, then again after `everyMs`. The answer stops it, after the step under way. */

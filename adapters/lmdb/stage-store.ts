@@ -7,10 +7,19 @@ import { Packr } from 'msgpackr'
 import type { Clock, LogTopic, StageRange, StageResult, StageStore } from '../../model/ports.ts'
 import type { Environment } from './environment.ts'
 import { openLogFacts, type PartitionChunks, putChunks, toPartitionChunks } from './log-storage.ts'
+import { createLowWater } from './low-water.ts'
 import { checkRange, noProgress, type Progress } from './stage-progress.ts'
 import { shortKey } from './short-key.ts'
+import { written } from './written.ts'
 
-export type StageStoreOptions = { environment: Environment; group: string; clock: Clock }
+export type StageStoreOptions = {
+  environment: Environment
+  group: string
+  clock: Clock
+  /** `DISK_FREE_BYTES_MIN`: below half of it `begin` and `finish` reject with LOG_DISK_FULL. Default 0. */
+  diskFreeBytesMin?: number
+  diskFreeBytes?: (() => number) | undefined
+}
 
 /** Expired segments that one `finish` deletes; after a long stop the rest goes with the next ones. */
 export const segmentsDroppedMax = 1_000
@@ -20,16 +29,20 @@ type Segment = { key: [string, LogTopic, number, string, number, number]; bytes:
 /** Plain maps; states are encoded before the write lock is taken, so that appends do not wait for it. */
 const packr = new Packr({ useRecords: false })
 
-export const createStageStore = <S>({ environment, group, clock }: StageStoreOptions): StageStore<S> => {
+export const createStageStore = <S>(options: StageStoreOptions): StageStore<S> => {
+  const { environment, group, clock, diskFreeBytesMin = 0, diskFreeBytes } = options
+  const lowWater = createLowWater({ ...environment, diskFreeBytesMin, diskFreeBytes })
   const { partitionCounts } = openLogFacts(environment, undefined)
 
   const progressOf = (topic: LogTopic, partition: number): Progress => environment.progress.get([group, topic, partition]) ?? noProgress
 
   const begin = async (range: StageRange): Promise<void> => {
-    await environment.root.childTransaction(() => {
+    lowWater.check('progress')
+    const committed = environment.root.childTransaction(() => {
       const progress = checkRange(progressOf(range.topic, range.partition), range, group)
       environment.progress.putSync([group, range.topic, range.partition], { ...progress, pendingTo: range.to })
     })
+    await written(environment.root, committed)
   }
 
   const finish = async (result: StageResult<S>): Promise<void> => {
@@ -45,7 +58,8 @@ export const createStageStore = <S>({ environment, group, clock }: StageStoreOpt
     }
     checkOutputs(outputs, partitionCounts)
 
-    await environment.root.childTransaction(() => {
+    lowWater.check('progress')
+    const committed = environment.root.childTransaction(() => {
       const { lastRowOffsets } = checkRange(progressOf(topic, partition), range, group)
       for (const { key, bytes } of states) {
         if (bytes === null) environment.states.removeSync(key)
@@ -60,6 +74,7 @@ export const createStageStore = <S>({ environment, group, clock }: StageStoreOpt
       const progress: Progress = { next: range.to + 1, pendingTo: null, lastRowOffsets: rowOffsets }
       environment.progress.putSync([group, topic, partition], progress)
     })
+    await written(environment.root, committed)
     environment.refresh() // The next `get` must not read from the snapshot before.
   }
 

@@ -16,6 +16,7 @@ import type { SubjectKeys } from '../../model/ports.ts'
 import { openRoot } from './environment.ts'
 import { keyBytes, newSubjectKey, openBytes, pseudonymOf, type SubjectKey, sealBytes } from './sealing.ts'
 import { shortKey } from './short-key.ts'
+import { written } from './written.ts'
 
 export type LmdbSubjectKeys = SubjectKeys & { close: () => Promise<void> }
 
@@ -39,13 +40,16 @@ export const openSubjectKeys = (dataDir: string): LmdbSubjectKeys => {
 
   /** Resolves when the key is synced. Two callers, in one thread or two, get the same key. */
   const create = (subject: string): Promise<SubjectKey> =>
-    root.transaction(() => {
-      const existing = stored(subject)
-      if (existing) return existing
-      const made = newSubjectKey()
-      keys.putSync(shortKey(subject), Buffer.concat([made.id, made.key]))
-      return made
-    })
+    written(
+      root,
+      root.transaction(() => {
+        const existing = stored(subject)
+        if (existing) return existing
+        const made = newSubjectKey()
+        keys.putSync(shortKey(subject), Buffer.concat([made.id, made.key]))
+        return made
+      }),
+    )
 
   return {
     seal: async (subject, plain) => sealBytes(stored(subject) ?? (await create(subject)), subject, plain),
@@ -56,16 +60,18 @@ export const openSubjectKeys = (dataDir: string): LmdbSubjectKeys => {
     },
     pseudonym: (text) => pseudonymOf(pseudonymSecret, text),
     erase: async (subject) => {
-      const erased = await root.transaction(() => {
+      const removed = root.transaction(() => {
         const key = stored(subject)
         if (key) keys.removeSync(shortKey(subject))
         return key
       })
+      const erased = await written(root, removed)
       if (!erased) return false
       // In a transaction of its own, since only the write lock keeps free pages from being taken meanwhile.
-      await root.transaction(() => {
+      const overwritten = root.transaction(() => {
         overwrite(join(path, 'data.mdb'), erased.key)
       })
+      await written(root, overwritten)
       return true
     },
     close: () => root.close(),

@@ -6,7 +6,7 @@
  */
 import type { Aedes } from 'aedes'
 import type { DeviceLink, DeviceMessage } from '../../model/ports.ts'
-import type { BrokerPersistence, StoredPacket } from '../lmdb/broker-persistence.ts'
+import type { BrokerPersistence, FoundSubscription, Queued, StoredPacket } from '../lmdb/broker-persistence.ts'
 import { type Connection, isPublishable } from './admission.ts'
 import type { Accepted, ArrivingPacket, Done, ForwardedPacket, SeamBroker, SeamClient } from './aedes-seam.ts'
 import { type BrokerLimits, isLogTopic } from './limits.ts'
@@ -33,6 +33,7 @@ export type AcceptanceDeps = {
   connectionOf: (client: unknown) => Connection | undefined
 }
 
+type Kept = { queued: Queued[]; synced: Promise<unknown> }
 type Handler = (message: DeviceMessage) => Promise<void>
 const qosNames = ['qos0', 'qos1', 'qos2'] as const
 const alreadyHandedOver = Promise.resolve()
@@ -148,6 +149,17 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
 
   const handOver = (hand: Handler, connection: Connection, packet: ArrivingPacket, isWill: boolean): Promise<unknown> => {
     const receivedAtMs = nowMs()
+    // Cut messages and topics that MQTT does not allow are for the dead letters only.
+    const forward = packet.cutFromBytes === undefined && !packet.topic.includes('\0') && !packet.topic.includes('\uFFFD')
+    const found = forward && packet.qos > 0 ? store.matching(packet.topic) : []
+    const keeps = forward && (packet.retain || found.length > 0)
+    if (keeps) {
+      const full = store.refusal('progress')
+      if (full) {
+        refuse('diskFull')
+        return Promise.reject(full)
+      }
+    }
     lastMessageAtMs = receivedAtMs
     const cutFromBytes = packet.cutFromBytes ?? null
     if (cutFromBytes !== null) accepted.cut++
@@ -165,17 +177,26 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
       connection: connection.connection,
       receivedAtMs,
     })
-    // Cut messages and topics that MQTT does not allow are for the dead letters only.
-    const forward = cutFromBytes === null && !packet.topic.includes('\0') && !packet.topic.includes('\uFFFD')
-    const kept = forward ? keep(packet, receivedAtMs) : null
-    packet.accepted = { qos: packet.qos, forward, queued: kept?.queued ?? [] }
-    return kept === null ? handled : Promise.all([handled, kept.synced])
+    packet.accepted = { qos: packet.qos, forward, queued: [] }
+    if (!keeps) return handled
+    const keepNow = (): Kept => {
+      const kept = keep(packet, found, receivedAtMs)
+      packet.accepted = { qos: packet.qos, forward, queued: kept.queued }
+      return kept
+    }
+    // Near the log's mark the log is asked first: what it refuses comes again, and again.
+    if (store.refusal('accept')) return handled.then(() => keepNow().synced)
+    const kept = keepNow()
+    return Promise.all([handled.catch((error: unknown) => takeBack(found, kept, error)), kept.synced])
   }
 
-  /** Retained copy and queues of persistent sessions; null (hot path) when there is nothing to keep. */
-  const keep = (packet: ArrivingPacket, receivedAtMs: number): { queued: Accepted['queued']; synced: Promise<unknown> } | null => {
-    const found = packet.qos > 0 ? store.matching(packet.topic) : []
-    if (!packet.retain && found.length === 0) return null
+  const takeBack = (found: readonly { clientId: string }[], { queued }: Kept, error: unknown): never => {
+    store.takeBack(found, queued)
+    throw error
+  }
+
+  /** Retained copy and queues of persistent sessions. */
+  const keep = (packet: ArrivingPacket, found: readonly FoundSubscription[], receivedAtMs: number): Kept => {
     const expiresInSeconds = packet.properties?.messageExpiryInterval ?? 0
     if (expiresInSeconds > 0) packet.messageExpiry = receivedAtMs + expiresInSeconds * 1_000
     const { queued, synced } = store.enqueue(found, { ...(packet as unknown as StoredPacket), retain: false, dup: false })
@@ -235,9 +256,10 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
         retain: false,
         dup: false,
       } as ArrivingPacket
-      const kept = keep(packet, nowMs())
-      await kept?.synced
-      forward(broker, packet, { qos, forward: true, queued: kept?.queued ?? [] }, undefined)
+      const found = qos > 0 ? store.matching(topic) : []
+      const { queued, synced } = keep(packet, found, nowMs())
+      await synced
+      forward(broker, packet, { qos, forward: true, queued }, undefined)
     },
 
     lastMessageAtMs: () => lastMessageAtMs,

@@ -42,6 +42,8 @@ export type Admission = {
   /** Connections that have logged in. */
   connected: () => number
   unsubscribed: (filters: readonly string[], client: unknown) => void
+  /** Ends the connection that this client has now. */
+  disconnect: (clientId: string) => void
   closeAll: () => void
   settled: () => Promise<unknown>
 }
@@ -118,6 +120,7 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
     unsubscribed: (filters, client) => {
       for (const filter of filters) connectionOf(client)?.filters.delete(filter)
     },
+    disconnect: (clientId) => owners.get(clientId)?.client.conn.destroy(),
     closeAll: () => {
       for (const connection of [...open]) closed(connection)
     },
@@ -171,8 +174,9 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
             callback(Object.assign(new Error(refusal.reason), { returnCode: returnCodes[refusal.code] }), false)
           },
           () => {
+            // No CONNACK: after one that refuses, some clients (MQTT.js) never come again, and the disk will have space.
             refuse('sessionNotWritten')
-            callback(Object.assign(new Error('session'), { returnCode: returnCodes.serverUnavailable }), false)
+            client.conn.destroy()
           },
         )
       },

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { connect, connectAsync } from 'mqtt'
+import { connect, connectAsync, type IClientOptions } from 'mqtt'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually, makePlace, type Place, type Running } from './broker-harness.ts'
 
@@ -26,13 +26,23 @@ const subscribed = async (
 }
 
 describe('Session Present', () => {
-  const persistent = { 4: {}, 5: { properties: { sessionExpiryInterval: 3600 } } }
+  const persistent: Record<4 | 5, { properties?: { sessionExpiryInterval: number } }> = {
+    4: {},
+    5: { properties: { sessionExpiryInterval: 3600 } },
+  }
 
   it.each([4, 5] as const)(
     'is told of a session without subscriptions, also across a restart (MQTT.js, version %i)',
     async (protocolVersion) => {
       const connects = async (place: Running, own = {}): Promise<boolean> => {
-        const options = { clean: false, clientId: 'publisher', protocolVersion, reconnectPeriod: 0, ...persistent[protocolVersion], ...own }
+        const options: IClientOptions = {
+          clean: false,
+          clientId: 'publisher',
+          protocolVersion,
+          reconnectPeriod: 0,
+          ...persistent[protocolVersion],
+          ...own,
+        }
         const client = connect(place.url, options)
         const [{ sessionPresent }] = (await once(client, 'connect')) as [{ sessionPresent: boolean }]
         await client.endAsync()

@@ -35,6 +35,9 @@ export type EmbeddedBrokerOptions = {
   /** `ingest/domain/access.ts`; null stands for a connection without login. */
   rightsOf: (principal: Principal | null) => Rights
   limits?: Partial<BrokerLimits>
+  /** `DISK_FREE_BYTES_MIN`, see `BrokerPersistence`. Default 0. */
+  diskFreeBytesMin?: number
+  diskFreeBytes?: () => number
   nowMs?: () => number
   /** Things an operator must know: files refused at a reload (AppError with its runbook), failures inside the broker. */
   onProblem?: (error: Error) => void
@@ -78,6 +81,12 @@ export const startEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promi
     nowMs,
     maySubscribe: (clientId, filter) => filter !== sessionMarker && admission.maySubscribe(clientId, filter),
     sessionMarker,
+    diskFreeBytesMin: options.diskFreeBytesMin ?? 0,
+    diskFreeBytes: options.diskFreeBytes,
+    onWriteFailed: (clientId) => {
+      refuse('sessionNotWritten')
+      admission.disconnect(clientId)
+    },
   })
   const admission = createAdmission({ limits, logins, rightsOf: options.rightsOf, store, refuse })
   const acceptance = createAcceptance({ limits, store, nowMs, refuse, connectionOf: admission.connectionOf })
