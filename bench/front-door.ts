@@ -2,19 +2,25 @@
  * How many QoS 1 messages a second the front door acknowledges, and how fast: the embedded broker in this process, the load
  * generator in its own on the same machine.
  *
- *   node bench/front-door.ts [--handler immediate|log] [--connections 100] [--in-flight 10] [--seconds 10] [--rate N]
+ *   node bench/front-door.ts [--handler immediate|log|accept] [--connections 100] [--in-flight 10] [--seconds 10] [--rate N]
  *
  * `immediate` resolves on the next turn of the event loop: the broker alone. `log` appends each payload to the embedded event
- * log and waits until it is synced, as `ingest/accept.ts` does, without parsing.
+ * log and waits until it is synced. `accept` is the real thing, `ingest/accept.ts`: parsed, made an event, encoded, synced.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
 import { openEnvironment } from '../adapters/lmdb/environment.ts'
 import { openEventLog } from '../adapters/lmdb/event-log.ts'
+import { openSubjectKeys } from '../adapters/lmdb/subject-keys.ts'
 import { startEmbeddedBroker } from '../adapters/mqtt/embedded-broker.ts'
+import { randomIds } from '../adapters/system/clock-ids-digest.ts'
+import { inflateBounded } from '../adapters/system/inflate.ts'
+import { loadTopicMap } from '../app/project-files.ts'
+import { createAccept } from '../ingest/accept.ts'
 import { rightsOf } from '../ingest/domain/access.ts'
 import type { DeviceMessage } from '../model/ports.ts'
 
@@ -49,8 +55,34 @@ const intoLog = (dataDir: string): Handler => {
   }
 }
 
+/** All that an acknowledged message costs the front door: parsed, made an event, encoded, synced. The processors do not run. */
+const accepted = (dataDir: string): Handler => {
+  const environment = openEnvironment(dataDir)
+  const log = openEventLog({ environment, clock: { nowMs: Date.now }, partitions: 1, diskFreeBytesMin: 0 })
+  const keys = openSubjectKeys(dataDir)
+  const handle = createAccept({
+    log,
+    codec: createEventCodec(),
+    encodeDeadLetter: createDeadLetterCodec().encode,
+    keys,
+    ids: randomIds,
+    tenant: 'default',
+    topicMap: loadTopicMap(''),
+    inflate: inflateBounded,
+    counters: { accepted: () => undefined, deadLettered: () => undefined, ignored: () => undefined },
+  })
+  return {
+    handle,
+    close: async () => {
+      await log.close()
+      await keys.close()
+      await environment.close()
+    },
+  }
+}
+
 const dataDir = mkdtempSync(join(tmpdir(), 'front-door-'))
-const handler = values.handler === 'log' ? intoLog(dataDir) : immediate()
+const handler = values.handler === 'log' ? intoLog(dataDir) : values.handler === 'accept' ? accepted(dataDir) : immediate()
 const broker = await startEmbeddedBroker({
   dataDir,
   listen: { tcp: { host: '127.0.0.1', port: 0 }, webSocket: null, tls: null },
@@ -71,12 +103,12 @@ const generator = spawn(
 )
 await new Promise((resolve) => generator.once('exit', resolve))
 const cpu = process.cpuUsage(cpuBefore)
-const { accepted } = broker.stats()
+const { qos1 } = broker.stats().accepted
 process.stdout.write(
   `${JSON.stringify({
     handler: values.handler,
-    acceptedMessages: accepted.qos1,
-    brokerCpuMicrosPerMessage: Math.round(((cpu.user + cpu.system) / Math.max(1, accepted.qos1)) * 10) / 10,
+    acceptedMessages: qos1,
+    brokerCpuMicrosPerMessage: Math.round(((cpu.user + cpu.system) / Math.max(1, qos1)) * 10) / 10,
     rssBytes: process.memoryUsage.rss(),
   })}\n`,
 )
