@@ -1,4 +1,6 @@
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -92,6 +94,36 @@ describe('migrations', { timeout: 60_000 }, () => {
       message: expect.stringContaining('Another process has been migrating') as string,
     })
     expect(await run({ lockStaleAfterMs: 0 })).toEqual(['0001_one.sql'])
+  })
+
+  it('go on at once after kill -9 in the middle of a file, with the lock left behind', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'fleet-migrations-'))
+    const slow = 'SELECT sleepEachRow(1) FROM numbers(60) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0'
+    const table = (name: string): string => `CREATE TABLE IF NOT EXISTS {db}.${name} (a UInt8) ENGINE = MergeTree ORDER BY a;\n`
+    write('0001_one.sql', `${table('one')}${slow};\n${table('two')}`)
+    const killed: ChildProcess = spawn(process.execPath, ['adapters/clickhouse/migrate-until-killed.fixture.ts', dataDir, directory], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(killed.stdout as NodeJS.ReadableStream, 'data') // The first table is there, the second not.
+    killed.kill('SIGKILL')
+    await once(killed, 'exit')
+
+    const next = await startForTest({ dataDir, listen: null })
+    const names = () => next.warehouse.query<{ name: string }>("SELECT name FROM system.tables WHERE database = 'fleet' ORDER BY name")
+    expect((await names()).map(({ name }) => name)).toEqual(['migrations', 'migrations_lock', 'one'])
+    write('0001_one.sql', `${table('one')}${table('two')}`) // As it was, without the wait.
+    expect(await migrate(next.warehouse, { directory, alone: true, lockWaitMs: 0 })).toEqual(['0001_one.sql'])
+    expect((await names()).map(({ name }) => name)).toEqual(['migrations', 'one', 'two'])
+    await next.stop()
+    rmSync(dataDir, { recursive: true, force: true })
+  })
+
+  it('of the project may be run again from any statement on', () => {
+    const own = fileURLToPath(new URL('../../schemas/clickhouse', import.meta.url))
+    for (const name of readdirSync(own).filter((file) => file.endsWith('.sql'))) {
+      for (const [line] of readFileSync(join(own, name), 'utf8').matchAll(/^(?:CREATE|ALTER|DROP|RENAME|INSERT|EXCHANGE)\b.*$/gm))
+        expect(line).toMatch(/\bIF (?:NOT )?EXISTS\b/)
+    }
   })
 
   it('of the project lead from empty to all tables, and repeat without a change', async () => {

@@ -3,9 +3,10 @@
  * only, recorded in `migrations` with a checksum. An applied file that was changed afterwards is refused, because nobody
  * could say what the tables look like then.
  *
- * The lock is a table that only one can create. A migrator that died leaves it; it is taken over when it is older than
- * `lockStaleAfterMs`. A file that failed half way is run again from its start, so statements are written to be repeatable
- * (`IF NOT EXISTS`).
+ * The lock is a table that only one can create. Its holder adds a row every `heartbeatEveryMs`; a lock without a new row for
+ * `lockStaleAfterMs` is of a migrator that died, and is taken over. A caller that is alone by other means (the data folder's
+ * lock) says `alone` and waits for nobody. A file that failed half way is run again from its start, so statements are written
+ * to be repeatable (`IF NOT EXISTS`; a test holds ours to it).
  */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -15,19 +16,30 @@ import { fileURLToPath } from 'node:url'
 import type { Warehouse } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
 
-export type MigrateOptions = { database?: string; directory?: string; lockWaitMs?: number; lockStaleAfterMs?: number }
+export type MigrateOptions = {
+  database?: string
+  directory?: string
+  /** Nobody else can be migrating: a lock that is there was left by a program that was killed. */
+  alone?: boolean
+  lockWaitMs?: number
+  lockStaleAfterMs?: number
+}
 
 const defaultDirectory = fileURLToPath(new URL('../../schemas/clickhouse', import.meta.url))
 const lockRetryMs = 250
+const heartbeatEveryMs = 5_000
+/** Four heartbeats missed. */
+const lockStaleAfterMsDefault = 20_000
 
 /** Answers with the names of the files that it applied. */
 export const migrate = async (warehouse: Warehouse, options: MigrateOptions = {}): Promise<string[]> => {
-  const { database = 'fleet', directory = defaultDirectory, lockWaitMs = 60_000, lockStaleAfterMs = 10 * 60_000 } = options
+  const { database = 'fleet', directory = defaultDirectory, lockWaitMs = 60_000, lockStaleAfterMs = lockStaleAfterMsDefault } = options
   const files = readMigrations(directory)
   await warehouse.command(`CREATE DATABASE IF NOT EXISTS ${database}`)
   await warehouse.command(
     `CREATE TABLE IF NOT EXISTS ${database}.migrations (number UInt32, name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = MergeTree ORDER BY number`,
   )
+  if (options.alone === true) await warehouse.command(`DROP TABLE IF EXISTS ${database}.migrations_lock SYNC`)
   if ((await pending(warehouse, database, files)).length === 0) return []
 
   const unlock = await lock(warehouse, database, { lockWaitMs, lockStaleAfterMs })
@@ -111,13 +123,22 @@ const lock = async (
   for (const until = Date.now() + lockWaitMs; ; ) {
     try {
       await warehouse.command(`CREATE TABLE ${table} (at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY at`)
-      return () => warehouse.command(`DROP TABLE ${table} SYNC`)
+      // One that fails is followed by the next; a migrator that cannot reach the server for so long loses its lock.
+      const beat = setInterval(() => void warehouse.command(`INSERT INTO ${table} VALUES (now())`).catch(() => undefined), heartbeatEveryMs)
+      return async () => {
+        clearInterval(beat)
+        await warehouse.command(`DROP TABLE IF EXISTS ${table} SYNC`)
+      }
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'WAREHOUSE_REFUSED' || !/TABLE_ALREADY_EXISTS|already exists/.test(error.message))
         throw error
     }
     const age = await warehouse.query<{ seconds: number }>(
-      `SELECT toFloat64(now() - metadata_modification_time) AS seconds FROM system.tables WHERE database = {database:String} AND name = 'migrations_lock'`,
+      `SELECT toFloat64(now() - max(at)) AS seconds FROM (
+        SELECT metadata_modification_time AS at FROM system.tables WHERE database = {database:String} AND name = 'migrations_lock'
+        UNION ALL
+        SELECT max(modification_time) FROM system.parts WHERE database = {database:String} AND table = 'migrations_lock' AND active
+      )`,
       { database },
     )
     if ((age[0]?.seconds ?? 0) * 1000 > lockStaleAfterMs) await warehouse.command(`DROP TABLE IF EXISTS ${table} SYNC`)

@@ -44,7 +44,7 @@ describe('Session Present', () => {
           ...own,
         }
         const client = connect(place.url, options)
-        const [{ sessionPresent }] = (await once(client, 'connect')) as [{ sessionPresent: boolean }]
+        const sessionPresent = await new Promise<boolean>((resolve) => client.once('connect', (packet) => resolve(packet.sessionPresent)))
         await client.endAsync()
         return sessionPresent
       }
