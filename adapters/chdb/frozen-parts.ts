@@ -14,11 +14,11 @@ export type FrozenTable = { table: string; rows: number; path: string; parts: st
 
 type TableRow = { name: string; path: string; rows: number | string }
 
-/** The tables that hold rows; those of the migrations are made by migrating. */
+/** The tables that hold rows; those of the migrations are made by migrating, and what an unfinished rebuild left is none. */
 const tablesOf = (warehouse: Warehouse): Promise<TableRow[]> =>
   warehouse.query<TableRow>(
     `SELECT name, data_paths[1] AS path, ifNull(total_rows, 0) AS rows FROM system.tables
-     WHERE database = 'fleet' AND engine LIKE '%MergeTree' AND NOT startsWith(name, 'migrations') ORDER BY name`,
+     WHERE database = 'fleet' AND engine LIKE '%MergeTree' AND NOT startsWith(name, 'migrations') AND NOT endsWith(name, '_rebuilt') ORDER BY name`,
   )
 
 /** Nothing may insert meanwhile, or the tables are of different moments. `name`, of the copy: letters and digits (others are escaped in the path). */
