@@ -28,7 +28,7 @@ const run = async (): Promise<void> => {
   const processors = await startProcessors({
     log,
     warehouse,
-    createStore: (group) => createStageStore({ environment, group, clock: systemClock }),
+    createStore: (group) => createStageStore({ environment, group, clock: systemClock, diskFreeBytesMin: config.DISK_FREE_BYTES_MIN }),
     codec: createEventCodec(),
     decodeDeadLetter: letters.decode,
     encodeDeadLetter: letters.encode,

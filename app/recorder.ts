@@ -135,7 +135,7 @@ export const startRecorder = async (
           urls.warehouse = child.publicUrl
           made.warehouseAccess = child.access
           made.warehouse = openWarehouse({ ...child.access, database: 'fleet' })
-          await migrate(made.warehouse)
+          await migrate(made.warehouse, { alone: true })
           const removeDoorFile = writeDoorFile(config.DATA_DIR, child.access)
           return async () => {
             removeDoorFile()
@@ -165,6 +165,8 @@ export const startRecorder = async (
             usersFile: config.MQTT_USERS_FILE === '' ? null : config.MQTT_USERS_FILE,
             rightsOf,
             limits: limitsFromSettings(config),
+            diskFreeBytesMin: config.DISK_FREE_BYTES_MIN,
+            ...surroundings,
             onProblem: warn('the broker has a problem'),
           })
           made.ingest = await startIngest({
