@@ -4,9 +4,19 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', testTimeout: 30_000, hookTimeout: 60_000, include: ['{schemas,model,ingest,processors,query-api,adapters,runtime,app,agent}/**/*.test.ts', 'test/*.test.ts'], exclude: ['**/*.data.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'] } },
+      {
+        test: {
+          name: 'unit',
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          include: ['{schemas,model,ingest,processors,query-api,adapters,runtime,app,agent}/**/*.test.ts', 'test/*.test.ts'],
+          exclude: ['**/*.data.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'],
+        },
+      },
       { test: { name: 'e2e', include: ['test/**/*.e2e.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
-      { test: { name: 'data', include: ['**/*.data.test.ts'], exclude: ['**/node_modules/**'], testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        test: { name: 'data', include: ['**/*.data.test.ts'], exclude: ['**/node_modules/**'], testTimeout: 120_000, hookTimeout: 120_000 },
+      },
     ],
   },
 })
