@@ -27,16 +27,17 @@ const payloads: readonly (readonly [metric: string, payload: string])[] = [
     'network/interfaces',
     `{${envelope},"interfaces":{"wwan0":{"up":true,"rxBytes":123456789,"txBytes":23456789,"rxPackets":12345,"txPackets":2345}}}`,
   ],
+  ['collectd/interface-wwan0/if_octets', '1767602403.014:10234.5:991.25\0'],
+  ['modem/at', '+QENG: "servingcell","NOCONN","LTE","FDD",001,01,2F1A30B,217,1300,3,5,5,4E21,-101,-12,-70,9,22\r\n'],
   ['log/dmesg', `{${envelope},"uptime":8000.1,"line":"[ 7203.061902] Out of memory: Killed process 3120 (collector)"}`],
 ]
 
 for (const [metric, payload] of payloads) {
   const bytes = Buffer.from(payload)
-  const topics = Array.from(
-    { length: devices },
-    (_, index) =>
-      `dwr/311-a1/02-00-00-00-${(index >> 8).toString(16).padStart(2, '0')}-${(index & 255).toString(16).padStart(2, '0')}/${metric}`,
-  )
+  const topics = Array.from({ length: devices }, (_, index) => {
+    const mac = `02-00-00-00-${(index >> 8).toString(16).padStart(2, '0')}-${(index & 255).toString(16).padStart(2, '0')}`
+    return metric.startsWith('collectd/') ? metric.replace('/', `/${mac}/`) : `dwr/311-a1/${mac}/${metric}`
+  })
   const context = { topicMap: topicMap.value, receivedAtMs: 1767602403500, pseudonym: (text: string) => text }
   const run = (): number => {
     const startedAtMs = performance.now()

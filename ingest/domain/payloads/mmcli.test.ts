@@ -111,6 +111,10 @@ describe('mmcli signals', () => {
     ])
   })
 
+  it('may have a time and a sequence beside them', () => {
+    expect(lines({ ts: 1767602403, seq: 3, ...signal({}) })[0]).toBe('at 2026-01-05T08:40:03.000Z, seq 3')
+  })
+
   it('are scaled by model', () => {
     const scaled = mapOf({ ...shippedTopics(), radioScales: [{ model: 'dwr/*', rat: 'NR', rsrp: 0.1 }] })
     const payload = JSON.stringify(signal({ '5g': { rsrp: '-1040', rsrq: '-11', snr: '7' } }))

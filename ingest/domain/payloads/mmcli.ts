@@ -6,6 +6,7 @@
 import type { Carrier, RadioBody } from '../../../model/event.ts'
 import { attributesOf } from '../attributes.ts'
 import { addCounter, addFact, addMeasurement, addPersonal, addUnknownKey, type Draft, note, personalName, refuse } from '../draft.ts'
+import { type FieldReader, fieldTable, readUnknown } from '../fields.ts'
 import { snakeKey } from '../keys.ts'
 import type { Profile } from '../profile.ts'
 import { isObject, toFlag, toNumber, toWord } from '../values.ts'
@@ -23,13 +24,21 @@ export const mmcli: Profile = {
       if (key === 'modem' && isObject(part)) readModem(draft, part)
       else if (key === 'bearer' && isObject(part)) readBearer(draft, part)
       else if (key === 'sim' && isObject(part)) readSim(draft, part)
-      else addUnknownKey(draft, 'modem', key, part)
+      else readBeside(draft, part, key)
     }
   },
   text: (draft) => refuse(draft, 'PAYLOAD_SHAPE', 'expected JSON: mmcli --output-json'),
 }
 
 type Group = Record<string, unknown>
+
+/** What a script put beside mmcli's output: its time and sequence, or something of its own. */
+const envelope = fieldTable({})
+const readBeside: FieldReader = (draft, value, key) => {
+  const reader = envelope.readerOf(key)
+  if (reader === readUnknown) addUnknownKey(draft, 'modem', key, value)
+  else reader(draft, value, key)
+}
 
 const readModem = (draft: Draft, modem: Group): void => {
   const radio = emptyRadio()

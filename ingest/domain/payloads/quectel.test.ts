@@ -277,6 +277,13 @@ describe('other answers', () => {
     expect(JSON.stringify(message.bodies)).not.toMatch(/\d{7}/)
   })
 
+  it('come in JSON too, with time and sequence', () => {
+    expect(linesOf(outcomeOf(topic, '{"ts":1767602403,"bootId":"b","seq":3,"response":"+CSQ: 20,99\\r\\n"}'))).toEqual([
+      'at 2026-01-05T08:40:03.000Z, boot b, seq 3',
+      'cellular.rssi -73',
+    ])
+  })
+
   it('are recognised on other topics, and nothing else is', () => {
     expect(messageOf(`${device}/hardware/lte`, lte).profile).toBe('quectel')
     expect(messageOf(`${device}/modem/status`, 'AT+CSQ\r\n+CSQ: 20,99\r\n').profile).toBe('quectel')

@@ -6,6 +6,7 @@
 import type { MetricName } from '../../../model/measurement-catalogue.ts'
 import { attributesOf } from '../attributes.ts'
 import { addFact, addMeasurement, addPersonal, type Draft, note, refuse } from '../draft.ts'
+import { fieldTable, ignoreField, readObject } from '../fields.ts'
 import { snakeKey } from '../keys.ts'
 import { itemsInMessageMax } from '../limits.ts'
 import type { Profile } from '../profile.ts'
@@ -17,12 +18,17 @@ import { ratOf } from './radio-words.ts'
 
 export const quectel: Profile = {
   json: (draft, value) => {
-    const text = isObject(value) ? (value['response'] ?? value['output'] ?? value['text']) : undefined
-    if (typeof text === 'string') readAnswers(draft, text)
-    else refuse(draft, 'PAYLOAD_SHAPE', 'expected the text of AT answers, or {"response":"..."}')
+    const key = isObject(value) ? ['response', 'output', 'text'].find((name) => typeof value[name] === 'string') : undefined
+    if (isObject(value) && key !== undefined) {
+      readObject(draft, envelope, { ...value, [key]: undefined })
+      readAnswers(draft, String(value[key]))
+    } else refuse(draft, 'PAYLOAD_SHAPE', 'expected the text of AT answers, or {"response":"..."}')
   },
   text: (draft, text) => readAnswers(draft, text),
 }
+
+/** Beside the text: `ts`, `seq`, `bootId`, and the command that was asked. */
+const envelope = fieldTable({ 'response output text': ignoreField, command: (draft, value) => addFact(draft, 'modem.at.command', value) })
 
 type Port = { command: string; cells: Cells }
 

@@ -5,8 +5,21 @@
 import type { ProfileName } from '../profile-names.ts'
 import { isObject } from '../values.ts'
 
+/** Without one of these keys, or a part like `switch:0`, it is none of them: nearly every message ends here. */
+const marks = new Set(['modem', 'bearer', 'sim', 'modems_data', 'system_info', 'localtime', 'board_name', 'external', 'params'])
+const colon = 0x3a
+
 export const recognisedJson = (value: unknown): ProfileName | null => {
   if (!isObject(value)) return null
+  for (const key in value) {
+    const end = key.length
+    if (marks.has(key) || key.charCodeAt(end - 2) === colon || key.charCodeAt(end - 3) === colon || key.charCodeAt(end - 4) === colon)
+      return formOf(value)
+  }
+  return null
+}
+
+const formOf = (value: Record<string, unknown>): ProfileName | null => {
   if (isMmcli(value)) return 'mmcli'
   if (Array.isArray(value['modems_data']) || (isObject(value['system_info']) && isObject(value['system_info']['mnf_info'])))
     return 'teltonika'
@@ -31,7 +44,7 @@ const isUbus = (value: Record<string, unknown>): boolean =>
   ('board_name' in value && isObject(value['release'])) ||
   ('present' in value && 'external' in value && isObject(value['statistics']))
 
-const shellyPart = /^(?:switch|em1?|em1?data|pm1|temperature|humidity|voltmeter|devicepower|cover|light|input):\d+$/
+const shellyPart = /^(?:switch|em1?|em1?data|pm1|temperature|humidity|voltmeter|devicepower|cover|light|input):\d{1,3}$/
 
 const isShelly = (value: Record<string, unknown>): boolean => {
   const { method, params } = value
