@@ -119,15 +119,17 @@ const refuse = (error: unknown, config: ChildConfig): void => {
 
 const run = (): void => {
   let stop: () => Promise<void> = async () => undefined
-  const end = (): void => {
-    stop().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    )
-  }
+  let refused = false
+  // The library's own tear-down at exit crashes now and then, after everything is closed: it is not waited for.
+  const end = (): void => void stop().finally(endAtOnce)
   process.on('SIGINT', () => undefined)
   process.on('SIGTERM', () => undefined)
-  process.on('disconnect', end)
+  // The parent is gone, perhaps by kill -9, and its next start wants the folder: closing could wait for a long merge, and the
+  // engine's files stand a kill.
+  process.on('disconnect', () => {
+    if (refused) process.exit(1)
+    endAtOnce()
+  })
   process.on('message', (message: ToChild) => {
     if (message.kind === 'stop') {
       end()
@@ -138,11 +140,16 @@ const run = (): void => {
         stop = started
       },
       (error: unknown) => {
+        refused = true
         refuse(error, message.config)
         process.disconnect()
       },
     )
   })
+}
+
+const endAtOnce = (): void => {
+  process.kill(process.pid, 'SIGKILL')
 }
 
 if (process.send === undefined) {
