@@ -29,7 +29,7 @@ export const openOperatorWarehouse = async (config: Options): Promise<OperatorWa
   const unlock = lockDataDir(config.DATA_DIR, Date.now())
   try {
     const own = await startOwnWarehouse(config)
-    await migrate(own.warehouse)
+    await migrate(own.warehouse, { alone: true })
     return {
       warehouse: own.warehouse,
       running: false,

@@ -52,7 +52,7 @@ const restoreTables = async (
 ): Promise<void> => {
   const { warehouse, close } = await startOwnWarehouse(config)
   try {
-    await migrate(warehouse, { directory: join(from, 'migrations') })
+    await migrate(warehouse, { directory: join(from, 'migrations'), alone: true })
     const rows = await attachParts(warehouse, join(from, 'tables'))
     const wrong = Object.entries(manifest.tables).filter(([table, count]) => (rows[table] ?? 0) !== count)
     if (wrong.length === 0) return
