@@ -4,7 +4,7 @@
  *   bootId and seq        -> that pair, as intervals per device and boot
  *   a time, but not both  -> digest of subject, topic and payload, for a day
  *   neither               -> marked as sent again (DUP), and equal to one of an earlier connection of the same persistent
- *                            session; without DUP it is stored and flagged `ambiguous` (decision 0011)
+ *                            session; without DUP it is stored and flagged `ambiguous` (decision 0009)
  * A re-driven dead letter is known by its reference first. Presence and stored copies are never dropped by content.
  */
 import type { DeviceEvent } from '../../model/event.ts'

@@ -1,6 +1,6 @@
 /**
  * Messages without time and sequence: a redelivery is only what is marked as one (DUP) and equals a message of an earlier
- * connection of the same persistent session, each earlier one matched once (decision 0011). So five equal `23.4` are five
+ * connection of the same persistent session, each earlier one matched once (decision 0009). So five equal `23.4` are five
  * readings, also from a client that connects for each; and what is sent again after a reconnect is one. Bounded by age and
  * count.
  */
