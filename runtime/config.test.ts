@@ -18,7 +18,7 @@ describe('loadConfig', () => {
   it('gives every default when nothing is set, and cannot be changed after', () => {
     const config = loadConfig(noFile, {})
     expect(config.MQTT_LISTEN).toBe('127.0.0.1:1883')
-    expect(config.STAGE_BATCH_AFTER_MS).toBe(400)
+    expect(config.STAGE_BATCH_AFTER_MS).toBe(800)
     expect(Object.isFrozen(config)).toBe(true)
   })
 

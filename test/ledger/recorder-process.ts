@@ -35,11 +35,13 @@ export const createRecorder = async (dataFolder: string): Promise<Recorder> => {
   let lines: string[] = []
 
   const launch = (): void => {
-    const started = spawn(process.execPath, ['app/main.ts'], {
+    const started = spawn(process.execPath, ['--max-semi-space-size=16', 'app/main.ts'], {
+      // As `npm start` does.
       cwd: project,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
+        MALLOC_ARENA_MAX: '2',
         DATA_DIR: dataFolder,
         ADMIN_TOKEN: adminToken,
         MQTT_LISTEN: `127.0.0.1:${mqtt}`,
