@@ -8,7 +8,7 @@ import type { DeviceEvent, InventoryChangedBody, Subject } from '../model/event.
 import { partitionOf } from '../model/partition.ts'
 import type { Clock, EventCodec, EventLog, Ids, LogRecord } from '../model/ports.ts'
 import { headerProblem, type InventoryEntry, type InventoryKind, type InventoryRowResult, planInventory } from './domain/inventory.ts'
-import { ownSource } from './domain/own-source.ts'
+import { ownSource } from '../model/own-source.ts'
 
 export type ImportDeps = {
   log: EventLog

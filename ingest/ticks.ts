@@ -4,7 +4,7 @@
  */
 import type { DeviceEvent } from '../model/event.ts'
 import type { Clock, DeviceLink, EventCodec, EventLog, Ids } from '../model/ports.ts'
-import { ownSource } from './domain/own-source.ts'
+import { ownSource } from '../model/own-source.ts'
 
 export const tickEveryMs = 5_000
 

@@ -3,6 +3,7 @@
  * the batch's rows and states in place. Called by `stage-run.ts` for each record in offset order.
  */
 import type { DeadLetter, DeviceEvent } from '../model/event.ts'
+import { ownSource } from '../model/own-source.ts'
 import type { Digest, EventCodec, LogRecord, StoredRecord } from '../model/ports.ts'
 import { noteBoot } from './domain/boot-tracker.ts'
 import { firstSkew, noteSkew } from './domain/clock-skew.ts'
@@ -203,20 +204,7 @@ const deadLetterOf = ({ deps, partition }: Batch, record: StoredRecord, reason: 
     reason,
     detail: `${reference}: ${detail}`,
     subject: null,
-    source: {
-      origin: 'recorder',
-      topic: '',
-      qos: 0,
-      dup: false,
-      retain: false,
-      storedCopy: false,
-      clientId: '',
-      sessionId: null,
-      connection: 0,
-      packetId: null,
-      redriveOf: null,
-      actor: null,
-    },
+    source: ownSource('recorder', null),
     sealedPayload: new Uint8Array(0),
     payloadBytes: record.value.byteLength,
     cut: true,

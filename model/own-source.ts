@@ -1,5 +1,5 @@
-/** The source of events that come from no device: ticks (`recorder`) and imports (`api`, with who did it). */
-import type { EventSource } from '../../model/event.ts'
+/** The source of what comes from no device: ticks and unreadable records (`recorder`), imports (`api`, with who did it). */
+import type { EventSource } from './event.ts'
 
 export const ownSource = (origin: 'api' | 'recorder', actor: string | null): EventSource => ({
   origin,
