@@ -1,0 +1,2 @@
+-- The black box in depth: clocks, located gaps, percentile sketches, keeping and erasure. Applied to a warehouse that may
+-- already hold the rows of 0001, so each statement repeats safely and says what it does with what is there.
