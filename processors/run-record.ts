@@ -142,6 +142,7 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
 
 const outcomeOf = (event: DeviceEvent, identity: Identity): MessageOutcome => {
   if (isQuarantined(event)) return 'quarantined'
+  if (event.source.storedCopy) return 'stored_copy'
   return identity.outcome === 'new' ? 'stored' : identity.outcome
 }
 

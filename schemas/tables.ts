@@ -39,7 +39,10 @@ export const tables = {
     ['claimed_at', `Nullable(${time})`],
     ['received_at', time],
     ['clock_verdict', "Enum8('trusted' = 0, 'missing' = 1, 'before-2010' = 2, 'future' = 3)"],
-    ['outcome', "Enum8('stored' = 0, 'duplicate' = 1, 'ambiguous' = 2, 'quarantined' = 3, 'tick' = 4, 'inventory' = 5)"],
+    [
+      'outcome',
+      "Enum8('stored' = 0, 'duplicate' = 1, 'ambiguous' = 2, 'quarantined' = 3, 'tick' = 4, 'inventory' = 5, 'stored_copy' = 6)",
+    ],
     ['topic', word],
     ['boot_id', 'String'],
     ['seq', 'Nullable(UInt64)'],
