@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** Lanes: `unit` runs from a clone alone; `data` reads SAMPLE_DATA_DIR; `e2e` starts the program; each is an npm script. */
+/** Lanes: `unit` runs from a clone alone; `data` reads SAMPLE_DATA_DIR; `e2e` starts the program; `real` starts real servers; each is an npm script. */
 export default defineConfig({
   test: {
     projects: [
@@ -9,11 +9,22 @@ export default defineConfig({
           name: 'unit',
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          include: ['{schemas,model,ingest,processors,query-api,adapters,runtime,app,agent}/**/*.test.ts', 'test/*.test.ts'],
-          exclude: ['**/*.data.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'],
+          include: ['{schemas,model,ingest,processors,query-api,adapters,runtime,app,agent}/**/*.test.ts', 'test/*.test.ts', 'test/any-moment/*.test.ts'],
+          exclude: ['**/*.data.test.ts', '**/*.real.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'],
         },
       },
       { test: { name: 'e2e', include: ['test/**/*.e2e.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
+      {
+        // Real servers on loopback; `npm run test:real` says what is missing on the machine.
+        test: {
+          name: 'real',
+          include: ['**/*.real.test.ts'],
+          exclude: ['**/node_modules/**'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
       {
         test: { name: 'data', include: ['**/*.data.test.ts'], exclude: ['**/node_modules/**'], testTimeout: 120_000, hookTimeout: 120_000 },
       },

@@ -16,21 +16,17 @@ export const presenceAt = async (
   if (subjects.length === 0) return []
   return warehouse.query<PresenceNowRow>(
     `
-SELECT rows.subject AS subject, any(latest.state_now) AS state, ${msOf('minIf(rows.observed_at, rows.observed_at > latest.other_until OR latest.others = 0)')} AS since_ms,
-  any(latest.reason_now) AS reason, any(latest.session_now) AS session_id
-FROM (SELECT subject, observed_at, state FROM presence WHERE tenant = {tenant:String} AND subject IN {subjects:Array(String)} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)}) AS rows
-INNER JOIN (
-  SELECT subject, state_now, reason_now, session_now, max(if(state != state_now, observed_at, toDateTime64(0, 3, 'UTC'))) AS other_until, countIf(state != state_now) AS others
+SELECT subject, any(state_now) AS state, ${msOf('minIf(observed_at, place > others_until)')} AS since_ms, any(reason_now) AS reason, any(session_now) AS session_id
+FROM (
+  SELECT subject, observed_at, place, state_now, reason_now, session_now, maxIf(place, state != state_now) OVER (PARTITION BY subject) AS others_until
   FROM (
-    SELECT subject, observed_at, toString(state) AS state,
-      last_value(toString(state)) OVER w AS state_now, tupleElement(last_value(tuple(reason)) OVER w, 1) AS reason_now,
+    SELECT subject, observed_at, (observed_at, received_at, offset) AS place, toString(presence.state) AS state,
+      last_value(toString(presence.state)) OVER w AS state_now, tupleElement(last_value(tuple(reason)) OVER w, 1) AS reason_now,
       tupleElement(last_value(tuple(session_id)) OVER w, 1) AS session_now
     FROM presence WHERE tenant = {tenant:String} AND subject IN {subjects:Array(String)} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)}
     WINDOW w AS (PARTITION BY subject ORDER BY observed_at, received_at, offset ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
-  ) GROUP BY subject, state_now, reason_now, session_now
-) AS latest ON latest.subject = rows.subject
-WHERE toString(rows.state) = latest.state_now
-GROUP BY rows.subject`,
+  )
+) GROUP BY subject`,
     { tenant, subjects: [...subjects], at_ms: atMs, ...knownParams(knownMs) },
   )
 }
@@ -67,12 +63,27 @@ export type BootRow = {
   evidence: 'told' | 'new-boot-id' | 'uptime-fell'
 }
 
+/**
+ * All signs of one boot id (told, and a new id) are one boot: it began at the earliest of them, was known by the first that
+ * arrived, and says what the device told of it. Boots without an id are one each.
+ */
+export const oneBootEach = (signs: string): string => `
+SELECT s.tenant AS tenant, s.subject AS subject, s.boot_id AS boot_id, min(s.observed_at) AS observed_at, min(s.received_at) AS received_at,
+  argMin(s.log_id, ${arrivedFirst}) AS log_id, argMin(s.partition, ${arrivedFirst}) AS partition, argMin(s.offset, ${arrivedFirst}) AS offset,
+  ${toldFirst('reason')}, ${toldFirst('uptime_before_seconds')}, ${toldFirst('task_id')}, ${toldFirst('evidence')}
+FROM (SELECT * FROM boots WHERE ${signs}) AS s GROUP BY tenant, subject, boot_id, if(s.boot_id = '', (s.partition, s.offset), (0, 0))`
+const arrivedFirst = '(s.received_at, s.partition, s.offset)'
+const toldFirst = (column: string): string =>
+  `tupleElement(argMin(tuple(s.${column}), (s.evidence != 'told', s.observed_at, s.received_at, s.offset)), 1) AS ${column}`
+
 const bootColumns = `${msOf('observed_at')} AS observed_at_ms, ${msOf('received_at')} AS received_at_ms, toUInt32(partition) AS partition, toFloat64(offset) AS offset,
   boot_id, reason, uptime_before_seconds, task_id, toString(evidence) AS evidence`
 
+/** A boot has few signs and a device few boots: all are read, or one whose signs lie on both sides of an end would be two. */
 export const bootHistory = ({ warehouse, tenant }: Scope, query: HistoryQuery): Promise<BootRow[]> =>
   warehouse.query<BootRow>(
-    `SELECT ${bootColumns} FROM boots AS t WHERE ${historyConditions(query)} ${historyOrder(query)}`,
+    `SELECT ${bootColumns} FROM (${oneBootEach('tenant = {tenant:String} AND subject = {subject:String}')}) AS t
+WHERE ${historyConditions(query)} ${historyOrder(query)}`,
     historyParams(tenant, query),
   )
 
@@ -83,9 +94,9 @@ export const bootAt = async (
   atMs: number,
   knownMs: number | null = null,
 ): Promise<(BootRow & { boots: number }) | undefined> => {
+  const signs = `tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)}`
   const rows = await warehouse.query<BootRow & { boots: number }>(
-    `SELECT ${bootColumns}, toFloat64(count() OVER ()) AS boots FROM boots AS t
-WHERE tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)}
+    `SELECT ${bootColumns}, toFloat64(count() OVER ()) AS boots FROM (${oneBootEach(signs)}) AS t
 ORDER BY t.observed_at DESC, t.received_at DESC, t.offset DESC LIMIT 1`,
     { tenant, subject, at_ms: atMs, ...knownParams(knownMs) },
   )

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Row } from '../../../model/ports.ts'
-import { arrivalMs, createBench, type EventWords, eventOf, only } from '../../../test/stage-fakes.ts'
-import { factsPerDeviceMax } from './facts.ts'
+import { arrivalMs, createBench, type EventWords, eventOf, only, withStore } from '../../../test/stage-fakes.ts'
+import type { StageState } from '../state.ts'
+import { factsPerDeviceMax, factTellingsMax } from './facts.ts'
 
 type Told = EventWords & { at: number; value: string | null }
 
@@ -61,6 +62,56 @@ describe('facts', () => {
       { at: 50, value: '2' },
       { at: 100, value: '1' },
       { at: 60, value: '1' },
+    ])
+  })
+
+  it('say what held at any moment, whatever the order in which the words came', async () => {
+    const rows = await rowsOf(
+      { at: 100, value: '1' },
+      { at: 200, value: '1' },
+      { at: 300, value: '1' },
+      { at: 50, value: '2' },
+      { at: 30, value: '3' },
+      // The telling of 50 holds again from 50 on; of 150 the one of 200, not that of 300.
+      { at: 40, value: '2' },
+      { at: 150, value: '2' },
+    )
+    expect(rows).toEqual([
+      { at: 100, value: '1' },
+      { at: 50, value: '2' },
+      { at: 30, value: '3' },
+      { at: 40, value: '2' },
+      { at: 150, value: '2' },
+      { at: 200, value: '1' },
+    ])
+  })
+
+  it('remember twelve tellings: a late word before them holds until the next that is remembered', async () => {
+    const told = (count: number) => Array.from({ length: count }, (_, n) => ({ at: n * 10, value: '1' }))
+    const after = async (count: number) => (await rowsOf(...told(count), { at: 5, value: '2' })).slice(1)
+    expect(await after(factTellingsMax)).toEqual([
+      { at: 5, value: '2' },
+      { at: 10, value: '1' },
+    ])
+    expect(await after(factTellingsMax + 1)).toEqual([
+      { at: 5, value: '2' },
+      { at: 20, value: '1' },
+    ])
+  })
+
+  it('go on from the state that the first release kept', async () => {
+    const bench = createBench()
+    const told = (at: number, value: string) =>
+      eventOf({ observedAtMs: arrivalMs + at, text: String(at), bodies: [{ kind: 'Facts', items: [{ name: 'f', value, sealed: null }] }] })
+    const store = createBench().store
+    const former = { kind: 'facts', byName: { f: { value: '1', sinceMs: arrivalMs, seenMs: arrivalMs + 100, late: null } } }
+    bench.append(told(50, '2'), told(110, '1'))
+    await bench.run(2, {
+      store: withStore(store, { get: (_topic, _partition, key) => (key.startsWith('facts:') ? (former as StageState) : undefined) }),
+    })
+    expect(bench.rowsOf('facts').map((row) => [Number(row['observed_at']) - arrivalMs, row['value']])).toEqual([
+      [50, '2'],
+      [100, '1'],
     ])
   })
 

@@ -1,14 +1,20 @@
 /**
- * Slowly changing words about a device. A row is written when the value changes by placed time; a late older one is history
- * and never the newest. A stored copy only fills what is absent or older.
+ * Slowly changing words about a device. A row is written when the value changes by placed time, and so that the rows alone say
+ * what held at any moment, also after late words: a late one that differs gives a row, and the telling after it another. A
+ * stored copy only fills what is absent or older.
  */
-import type { DeviceEvent, FactItem, FactsBody } from '../../../model/event.ts'
+import type { FactItem, FactsBody } from '../../../model/event.ts'
 import { believedAheadMs } from '../placed-time.ts'
 import type { Context } from '../projection.ts'
-import type { FactState, FactsState } from '../state.ts'
+import type { FactRun, FactState, FactsState, FormerFactState } from '../state.ts'
 
 /** Facts remembered per device; the one confirmed longest ago makes room, its next word gives a row again. */
 export const factsPerDeviceMax = 512
+/**
+ * Tellings remembered per fact. A late word is placed exactly between the newest of them; between older ones it holds until
+ * the next that is remembered.
+ */
+export const factTellingsMax = 12
 
 export const projectFacts = (context: Context, body: FactsBody): void => {
   const { event, overlay } = context
@@ -19,63 +25,81 @@ export const projectFacts = (context: Context, body: FactsBody): void => {
 const projectFact = (context: Context, { byName }: FactsState, item: FactItem): void => {
   const { event, placed } = context
   const atMs = placed.observedAtMs
-  const known = Object.hasOwn(byName, item.name) ? byName[item.name] : undefined
-  if (event.source.storedCopy && known !== undefined && (placed.verdict !== 'trusted' || atMs <= known.seenMs)) return
+  let known = stateOf(byName, item.name)
+  if (event.source.storedCopy && known !== undefined && (placed.verdict !== 'trusted' || atMs <= seenMsOf(known))) return
   if (known === undefined) {
     makeRoom(context, byName)
-    byName[item.name] = { value: item.value, sinceMs: atMs, seenMs: atMs, late: null }
-    pushRow(context, item, item.value, atMs)
-    return
+    known = { runs: [] }
   }
-  if (atMs < known.seenMs && !isFromAhead(known, event)) {
-    projectLate(context, known, item, atMs)
-    return
-  }
-  known.sinceMs = Math.min(known.sinceMs, atMs)
-  known.seenMs = atMs
-  if (known.value === item.value) return
-  known.value = item.value
-  known.sinceMs = atMs
-  known.late = null
-  pushRow(context, item, item.value, atMs)
+  byName[item.name] = known
+  // Placed while the recorder's clock was ahead: what arrives now is newer.
+  if (event.source.redriveOf === null && seenMsOf(known) > event.receivedAtMs + believedAheadMs) known.runs = []
+  note(context, known, item, atMs)
+  forgetOldest(known)
 }
 
-/** What it is compared with was placed while the recorder's clock was ahead: a message that arrives now is newer. */
-const isFromAhead = ({ seenMs }: FactState, { receivedAtMs, source }: DeviceEvent): boolean =>
-  source.redriveOf === null && seenMs > receivedAtMs + believedAheadMs
-
-const projectLate = (context: Context, known: FactState, item: FactItem, atMs: number): void => {
-  const within = atMs >= known.sinceMs
-  if (within && known.value === item.value) return
-  if (!within && known.late?.value === item.value) return
-  known.late = { value: item.value }
-  pushRow(context, item, item.value, atMs)
-  if (!within) return
-  // The value was another one in between: from its last confirmation on the known one holds again.
-  pushRow(context, { ...item, sealed: null }, known.value, known.seenMs)
-  known.sinceMs = known.seenMs
+const note = (context: Context, { runs }: FactState, item: FactItem, atMs: number): void => {
+  // The run that had begun by then: of equal times the later message is the newer.
+  const at = runs.findLastIndex(({ times }) => (times[0] ?? 0) <= atMs)
+  const run = runs[at]
+  const next = runs[at + 1]
+  const within = run?.times.findLastIndex((timeMs) => timeMs <= atMs) ?? -1
+  if (run?.value === item.value) {
+    run.times.splice(within + 1, 0, atMs)
+    return
+  }
+  pushRow(context, item, atMs)
+  const after = run?.times.splice(within + 1) ?? []
+  const afterMs = after[0]
+  if (run !== undefined && afterMs !== undefined) {
+    // It was another one in between: from its next telling on the former holds again.
+    pushRow(context, { name: item.name, value: run.value, sealed: run.sealed }, afterMs)
+    runs.splice(at + 1, 0, runOf(item, atMs), { ...run, times: after })
+  } else if (next?.value === item.value) next.times.unshift(atMs)
+  else runs.splice(at + 1, 0, runOf(item, atMs))
 }
 
-const makeRoom = (context: Context, byName: Record<string, FactState>): void => {
+const stateOf = (byName: FactsState['byName'], name: string): FactState | undefined => {
+  const known: FactState | FormerFactState | undefined = Object.hasOwn(byName, name) ? byName[name] : undefined
+  if (known === undefined || 'runs' in known) return known
+  const { value, sinceMs, seenMs } = known
+  return { runs: [{ value, sealed: null, times: seenMs > sinceMs ? [sinceMs, seenMs] : [sinceMs] }] }
+}
+
+const runOf = ({ value, sealed }: FactItem, atMs: number): FactRun => ({ value, sealed, times: [atMs] })
+
+const seenMsOf = ({ runs }: FactState): number => runs.at(-1)?.times.at(-1) ?? 0
+
+/** The first time of a run stays as long as the run does: its row is what the run stands on. */
+const forgetOldest = ({ runs }: FactState): void => {
+  let tellings = 0
+  for (const { times } of runs) tellings += times.length
+  const oldest = runs[0]
+  if (tellings <= factTellingsMax || oldest === undefined) return
+  if (oldest.times.length > 1) oldest.times.splice(1, 1)
+  else runs.shift()
+}
+
+const makeRoom = (context: Context, byName: FactsState['byName']): void => {
   const names = Object.keys(byName)
   if (names.length < factsPerDeviceMax) return
   context.onLimit('facts-per-device')
-  const seenOf = (name: string): number => byName[name]?.seenMs ?? 0
+  const seenOf = (name: string): number => seenMsOf(stateOf(byName, name) ?? { runs: [] })
   const oldest = names.reduce((least, name) => (seenOf(name) < seenOf(least) ? name : least))
   Reflect.deleteProperty(byName, oldest)
 }
 
 const noBytes = new Uint8Array(0)
 
-const pushRow = ({ event, place, rows }: Context, item: FactItem, value: string | null, atMs: number): void => {
+const pushRow = ({ event, place, rows }: Context, { name, value, sealed }: FactItem, atMs: number): void => {
   rows.facts.push({
     tenant: event.tenant,
     subject: event.subject.id,
-    name: item.name,
+    name,
     observed_at: atMs,
     received_at: event.receivedAtMs,
     value,
-    sealed: item.sealed ?? noBytes,
+    sealed: sealed ?? noBytes,
     log_id: place.logId,
     partition: place.partition,
     offset: place.offset,
