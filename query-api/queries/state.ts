@@ -75,11 +75,14 @@ export type LastCounterRow = {
 }
 export type CounterFlag = 'ok' | 'first' | 'reset' | 'wrap' | 'gap' | 'suspect' | 'amendment'
 
+/** A late reading is an amendment, and so is the row that corrects the one after it: of equal times the reading itself counts. */
+const newestReading = `(observed_at, t.flag != 'amendment', received_at, partition, offset)`
+
 const countersSql = (conditions: string): string => `
-SELECT metric, attributes, ${msOf('max(observed_at)')} AS newest_at_ms, argMax(t.value, ${newest}) AS value,
-  tupleElement(argMax(tuple(t.delta), ${newest}), 1) AS delta, tupleElement(argMax(tuple(t.seconds), ${newest}), 1) AS seconds,
-  toString(argMax(t.flag, ${newest})) AS flag
-FROM counters AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND t.flag != 'amendment' AND ${conditions}
+SELECT metric, attributes, ${msOf('max(observed_at)')} AS newest_at_ms, argMax(t.value, ${newestReading}) AS value,
+  tupleElement(argMax(tuple(t.delta), ${newestReading}), 1) AS delta, tupleElement(argMax(tuple(t.seconds), ${newestReading}), 1) AS seconds,
+  toString(argMax(t.flag, ${newestReading})) AS flag
+FROM counters AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${conditions}
 GROUP BY metric, attributes ORDER BY metric, attributes`
 
 export const lastCounters = async (
