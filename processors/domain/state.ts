@@ -37,19 +37,16 @@ export type CoreState = {
 
 export type PresenceState = { state: 'online' | 'offline' | 'unknown'; sessionId: string | null; atMs: number }
 
-export type FactState = {
-  value: string | null
-  /** Since when it holds and until when it was confirmed, by the device's time. */
-  sinceMs: number
-  seenMs: number
-  /** What the last late row said, so that an upload of old messages does not repeat itself. */
-  late: { value: string | null } | null
-}
+/** What a device said of one fact, oldest first. `times` are its tellings of one value in a row, ascending; the first has a row. */
+export type FactState = { runs: FactRun[] }
+/** As the first release kept it. */
+export type FormerFactState = { value: string | null; sinceMs: number; seenMs: number }
+export type FactRun = { value: string | null; sealed: Uint8Array | null; times: number[] }
 
 export type CountersState = { kind: 'counters'; byKey: Record<string, CounterState> }
 /** Hashes of the series that a device has rows of, ascending; `told` once one more was refused. */
 export type SeriesState = { kind: 'series'; hashes: number[]; told: boolean }
-export type FactsState = { kind: 'facts'; byName: Record<string, FactState> }
+export type FactsState = { kind: 'facts'; byName: Record<string, FactState | FormerFactState> }
 /** Version of an inventory row: grows with each change, also within one millisecond. */
 export type InventoryState = { kind: 'inventory'; versionMs: number }
 /** Devices of one shard that are online. */
