@@ -9,7 +9,11 @@ export default defineConfig({
           name: 'unit',
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          include: ['{schemas,model,ingest,processors,query-api,adapters,runtime,app,agent}/**/*.test.ts', 'test/*.test.ts', 'test/any-moment/*.test.ts'],
+          include: [
+            '{schemas,model,ingest,processors,query-api,adapters,runtime,app,agent}/**/*.test.ts',
+            'test/*.test.ts',
+            'test/any-moment/*.test.ts',
+          ],
           exclude: ['**/*.data.test.ts', '**/*.real.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'],
         },
       },

@@ -25,8 +25,11 @@ export type LogBatch = {
   records: StoredRecord[]
 }
 
-/** Where to start: `next` is the next offset to read. With `repeatTo`, the first batch is exactly `next..repeatTo`. */
-export type StartPosition = { next: number; repeatTo: number | null }
+/**
+ * Where to start: `next` is the next offset to read. With `repeatTo`, one batch is exactly `repeatFrom..repeatTo`: the first
+ * one, unless `repeatFrom` lies ahead of `next` (a state that is older than the pending range).
+ */
+export type StartPosition = { next: number; repeatTo: number | null; repeatFrom?: number }
 
 export type ConsumeOptions = {
   /** Name of the consumer group; also the label of its metrics. */

@@ -26,8 +26,8 @@ export const startConsumer = async (source: LogSource, options: ConsumeOptions, 
   for (const topic of options.topics) {
     for (let partition = 0; partition < source.partitionCount(topic); partition++) {
       const start = await options.startAt(topic, partition)
-      checkStart(source, options.group, topic, partition, start)
-      partitions.push({ topic, partition, next: start.next, repeatTo: start.repeatTo })
+      checkStart(source.bounds(topic, partition), options.group, topic, partition, start)
+      partitions.push({ topic, partition, ...start })
     }
   }
   const running = partitions.map((reader) => consumePartition(source, options, clock, reader, sleeper))
@@ -40,10 +40,15 @@ export const startConsumer = async (source: LogSource, options: ConsumeOptions, 
   }
 }
 
-type PartitionReader = { topic: LogTopic; partition: number; next: number; repeatTo: number | null }
+export type PartitionReader = StartPosition & { topic: LogTopic; partition: number }
 
-const checkStart = (source: LogSource, group: string, topic: LogTopic, partition: number, { next, repeatTo }: StartPosition): void => {
-  const bounds = source.bounds(topic, partition)
+export const checkStart = (
+  bounds: { first: number; next: number },
+  group: string,
+  topic: LogTopic,
+  partition: number,
+  { next, repeatTo }: StartPosition,
+): void => {
   if (next < bounds.first) {
     throw new AppError(
       'LOG_OFFSET_BEHIND_RETENTION',
@@ -58,7 +63,7 @@ const checkStart = (source: LogSource, group: string, topic: LogTopic, partition
   }
 }
 
-const consumePartition = async (
+export const consumePartition = async (
   source: LogSource,
   options: ConsumeOptions,
   clock: Clock,
@@ -85,7 +90,7 @@ const consumePartition = async (
     const batch: LogBatch = { topic, partition, firstOffset: first.offset, lastOffset: last.offset, records }
     if (!(await deliver(batch, options, sleeper))) return
     reader.next = last.offset + 1
-    reader.repeatTo = null
+    if (reader.repeatTo !== null && reader.next > reader.repeatTo) reader.repeatTo = null
   }
 }
 
@@ -114,8 +119,12 @@ const createFiller = (source: LogSource, options: ConsumeOptions, reader: Partit
   let collectedBytes = 0
   let firstSeenAtMs = 0
   return (nowMs: number, monotonicMs: number): StoredRecord[] | undefined => {
-    const { topic, partition, repeatTo } = reader
-    const countMax = repeatTo === null ? options.batchRecordsMax : repeatTo - reader.next + 1
+    const { topic, partition } = reader
+    const repeatFrom = reader.repeatFrom ?? reader.next
+    const before = reader.repeatTo !== null && reader.next < repeatFrom // On the way to a pending range.
+    const repeatTo = before ? null : reader.repeatTo
+    const usualMax = before ? Math.min(options.batchRecordsMax, repeatFrom - reader.next) : options.batchRecordsMax
+    const countMax = repeatTo === null ? usualMax : repeatTo - reader.next + 1
     const bytesMax = repeatTo === null ? options.batchBytesMax : Number.POSITIVE_INFINITY
     let full = false
     while (!full) {
@@ -149,10 +158,10 @@ const createFiller = (source: LogSource, options: ConsumeOptions, reader: Partit
   }
 }
 
-type Sleeper = { stopped: () => boolean; sleep: (ms: number) => Promise<void>; turn: () => Promise<void>; stop: () => void }
+export type Sleeper = { stopped: () => boolean; sleep: (ms: number) => Promise<void>; turn: () => Promise<void>; stop: () => void }
 
 /** Sleeps that end at once when it is stopped. */
-const createSleeper = (): Sleeper => {
+export const createSleeper = (): Sleeper => {
   let stopped = false
   const sleeping = new Set<() => void>()
   return {

@@ -1,0 +1,36 @@
+/** Producing with kafkajs 2.2.4 (`KAFKA_CLIENT=kafkajs`): idempotent, all replicas, the partition named by us. */
+import { Kafka, logLevel } from 'kafkajs'
+import { type KafkaSettings, kafkajsConfig } from './client-settings.ts'
+import type { Sender } from './append-queue.ts'
+
+/** Longer than an append is held: the queue's own limit decides, and it then takes another producer. */
+const retries = 60
+
+export const openKafkajsSender = async (settings: KafkaSettings): Promise<Sender> => {
+  const kafka = new Kafka({ ...kafkajsConfig(settings, retries), logLevel: logLevel.NOTHING })
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, retry: { retries } })
+  await producer.connect()
+  return {
+    send: async (batches, appendedAtMs) => {
+      const timestamp = String(appendedAtMs)
+      const topics = Map.groupBy(batches, ({ topic }) => settings.prefix + topic)
+      const answers = await producer.sendBatch({
+        acks: -1,
+        topicMessages: Array.from(topics, ([topic, own]) => ({
+          topic,
+          messages: own.flatMap(({ partition, records }) =>
+            records.map(({ key, value }) => ({ partition, key: Buffer.from(key), value: asBuffer(value), timestamp })),
+          ),
+        })),
+      })
+      return batches.map(({ topic, partition }) => {
+        const answer = answers.find((own) => own.topicName === settings.prefix + topic && own.partition === partition)
+        if (answer?.baseOffset === undefined) throw new Error(`the broker told no offset of ${topic}:${partition}`)
+        return Number(answer.baseOffset)
+      })
+    },
+    close: () => producer.disconnect().catch(() => undefined),
+  }
+}
+
+const asBuffer = (value: Uint8Array): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength)
