@@ -20,6 +20,7 @@ const exported: readonly { table: TableName; time: string; bytes?: string }[] = 
   { table: 'facts', time: 'observed_at', bytes: 'value' },
   { table: 'presence', time: 'observed_at' },
   { table: 'boots', time: 'observed_at' },
+  { table: 'clock_observations', time: 'observed_at' },
   { table: 'ledger', time: 'hour' },
   { table: 'dead_letters', time: 'received_at' },
 ]

@@ -6,13 +6,13 @@ import type { DeadLetter, DeviceEvent } from '../model/event.ts'
 import { ownSource } from '../model/own-source.ts'
 import type { Digest, EventCodec, LogRecord, StoredRecord } from '../model/ports.ts'
 import { noteBoot } from './domain/boot-tracker.ts'
-import { firstSkew, noteSkew } from './domain/clock-skew.ts'
 import { noteTick } from './domain/front-door-watch.ts'
 import { type Identity, type IdentityWindow, judgeIdentity } from './domain/identity.ts'
 import { type createLedgerBook, isQuarantined } from './domain/ledger.ts'
 import { placeTime } from './domain/placed-time.ts'
 import { type Context, type LimitName, stageTables, type TableRows } from './domain/projection.ts'
 import { projectBoot } from './domain/projections/boots.ts'
+import { projectClock } from './domain/projections/clock.ts'
 import { projectCounters } from './domain/projections/counters.ts'
 import { projectFacts } from './domain/projections/facts.ts'
 import { projectInventory } from './domain/projections/inventory.ts'
@@ -148,13 +148,10 @@ const outcomeOf = (event: DeviceEvent, identity: Identity): MessageOutcome => {
 
 const projectAll = (context: Context): void => {
   const { event, core, placed } = context
-  if (event.observedAtMs !== null && event.source.redriveOf === null) {
-    if (core.skew === null) core.skew = firstSkew(event.receivedAtMs, event.observedAtMs)
-    else noteSkew(core.skew, event.receivedAtMs, event.observedAtMs)
-  }
   const { boot, bootKey } = noteBoot(core.boot, event, placed.observedAtMs)
   context.bootKey = bootKey
   if (boot !== null) projectBoot(context, boot)
+  projectClock(context, boot)
   for (const body of event.bodies) {
     switch (body.kind) {
       case 'Measurements':

@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts'
 import { shortKey } from './short-key.ts'
 
 /** As `processors/domain/projections` names them, before the subject's id. */
-const kinds = ['core', 'counters', 'series', 'facts', 'device']
+const kinds = ['core', 'counters', 'series', 'facts', 'clock', 'device']
 const packr = new Packr({ useRecords: false })
 
 /** Inside a write transaction. Answers how many states it removed or changed. */

@@ -36,7 +36,7 @@ export const sumTolerance = 1e-9
 
 /** Bytes may be no text, and frames are long: reports and answers carry their hash. */
 const hashed = new Set(['frame', 'sealed', 'sealed_payload'])
-const identityOf = ['partition', 'offset', 'metric', 'attributes', 'name', 'line']
+const identityOf = ['partition', 'offset', 'metric', 'attributes', 'name', 'line', 'kind']
 
 const shownColumn = ([name, type]: Column): { name: string; expression: string } => {
   if (hashed.has(name)) return { name: `${name}_hash`, expression: `hex(cityHash64(${name}))` }
@@ -144,7 +144,18 @@ const subjectsSeen: ComparedTable = {
 }
 
 export const rowTables: readonly ComparedTable[] = (
-  ['messages', 'measurements', 'counters', 'radio', 'log_lines', 'facts', 'presence', 'boots', 'dead_letters'] as const
+  [
+    'messages',
+    'measurements',
+    'counters',
+    'radio',
+    'log_lines',
+    'facts',
+    'presence',
+    'boots',
+    'clock_observations',
+    'dead_letters',
+  ] as const
 ).map(rowTable)
 
 /** What depends on all of the history: not compared when its beginning is gone. */

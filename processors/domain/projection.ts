@@ -17,6 +17,7 @@ export const stageTables = [
   'facts',
   'presence',
   'boots',
+  'clock_observations',
   'ledger',
   'devices',
   'sites',
@@ -34,6 +35,7 @@ export const emptyRows = (): TableRows => ({
   facts: [],
   presence: [],
   boots: [],
+  clock_observations: [],
   ledger: [],
   devices: [],
   sites: [],
@@ -44,7 +46,13 @@ export const emptyRows = (): TableRows => ({
 export type Place = { logId: string; partition: number; offset: number }
 
 /** Bounds that were reached; each is counted, none loses a message (its frame stays in `messages`). */
-export type LimitName = 'counters-per-device' | 'facts-per-device' | 'log-lines-per-minute' | 'online-per-shard' | 'series-per-device'
+export type LimitName =
+  | 'clock-observations-per-day'
+  | 'counters-per-device'
+  | 'facts-per-device'
+  | 'log-lines-per-minute'
+  | 'online-per-shard'
+  | 'series-per-device'
 
 export type Context = {
   event: DeviceEvent

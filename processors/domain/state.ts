@@ -3,7 +3,8 @@
  * changes, so that a load average does not rewrite a device's counters.
  */
 import { type BootState, initialBoot } from './boot-tracker.ts'
-import type { SkewState } from './clock-skew.ts'
+import type { DriftState } from './clock-drift.ts'
+import type { ClockState } from './clock-watch.ts'
 import type { CounterState } from './counter-step.ts'
 import type { WatchState } from './front-door-watch.ts'
 import type { IntervalSet } from './interval-set.ts'
@@ -29,7 +30,8 @@ export type CoreState = {
   lastReceivedAtMs: number
   boot: BootState
   presence: PresenceState | null
-  skew: SkewState | null
+  /** Undefined in states of the first release. */
+  clock: ClockState | null
   /** Log lines of the minute in which the last one arrived. */
   logMinuteMs: number
   logLines: number
@@ -65,7 +67,7 @@ export type PartitionState = {
   lastRows: Record<string, number>
 }
 
-export type StageState = CoreState | CountersState | SeriesState | FactsState | InventoryState | OnlineState | PartitionState
+export type StageState = CoreState | CountersState | SeriesState | FactsState | InventoryState | OnlineState | DriftState | PartitionState
 
 export type StateOf<K extends StageState['kind']> = Extract<StageState, { kind: K }>
 export type StateReader = (key: string) => StageState | undefined
@@ -110,7 +112,7 @@ export const initialCore = (): CoreState => ({
   lastReceivedAtMs: 0,
   boot: initialBoot(),
   presence: null,
-  skew: null,
+  clock: null,
   logMinuteMs: 0,
   logLines: 0,
 })

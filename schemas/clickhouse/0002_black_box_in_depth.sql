@@ -88,3 +88,51 @@ SELECT tenant, subject, metric, attributes, toStartOfDay(hours.bucket) AS bucket
   sum(hours.value_sum) AS value_sum, min(hours.value_min) AS value_min, max(hours.value_max) AS value_max,
   quantilesBFloat16MergeState(0.5)(hours.sketch) AS sketch
 FROM {db}.measurements_1h AS hours GROUP BY tenant, subject, metric, attributes, bucket;
+
+-- Clocks. One row per thing learned about a device's clock: its verdict changed, it was set (step), it booted, and one
+-- estimate of its skew per 15 minutes of arrival; at most 200 per device and day. The past of a warehouse of 0001 stands in
+-- `messages` and is made by `npm run rebuild -- --from <time> --tables clock_observations`.
+-- skew_ms: the device's time minus ours, positive when its clock is ahead. evidence_*: the message that shows it, in the
+-- same log and partition; of an estimate the best sample, while offset is of the message that ended its window.
+
+CREATE TABLE IF NOT EXISTS {db}.clock_observations (
+  tenant LowCardinality(String), subject String,
+  observed_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  received_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  kind Enum8('verdict' = 1, 'estimate' = 2, 'step' = 3, 'boot' = 4, 'limit' = 5),
+  verdict Enum8('trusted' = 0, 'missing' = 1, 'before-2010' = 2, 'future' = 3),
+  verdict_before Nullable(Enum8('trusted' = 0, 'missing' = 1, 'before-2010' = 2, 'future' = 3)),
+  skew_ms Nullable(Int64), drift_ppm Nullable(Float64), samples UInt32, step_ms Nullable(Int64),
+  boot_id String, claimed_at Nullable(DateTime64(3, 'UTC')), topic LowCardinality(String),
+  evidence_received_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)), evidence_offset UInt64 CODEC(Delta, ZSTD(1)),
+  log_id LowCardinality(String), partition UInt16, offset UInt64 CODEC(Delta, ZSTD(1))
+) ENGINE = MergeTree PARTITION BY toYYYYMM(received_at) ORDER BY (tenant, subject, received_at, offset)
+TTL toDateTime(received_at) + INTERVAL 400 DAY
+SETTINGS non_replicated_deduplication_window = 10000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS {db}.sink_marks_from_clock_observations TO {db}.sink_marks AS
+SELECT log_id, 'device-events' AS topic, partition, 'clock_observations' AS table, max(offset) AS offset FROM {db}.clock_observations GROUP BY log_id, partition;
+
+-- Keeping by class, model and customer. What was removed is noted before it goes, so that a rebuild knows which rows may be
+-- gone: those with a time (arrival; of rollups the bucket) before `since`. Subject '*' stands for all, by the table's expiry.
+CREATE TABLE IF NOT EXISTS {db}.kept_from (
+  tenant LowCardinality(String), table_name LowCardinality(String), subject String, since SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+) ENGINE = AggregatingMergeTree ORDER BY (tenant, table_name, subject)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- What the daily runs did, a row for each table and number of days; the row of a whole run has no table.
+CREATE TABLE IF NOT EXISTS {db}.keeping_runs (
+  at DateTime64(3, 'UTC'), table_name LowCardinality(String), kept_days UInt32, outcome Enum8('removed' = 0, 'held' = 1),
+  due_rows UInt64, of_rows UInt64, seconds Float64, rules_hash String
+) ENGINE = MergeTree ORDER BY (at, table_name)
+TTL toDateTime(at) + INTERVAL 400 DAY
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- Marks of erasures: whose rows were taken away, up to which offset of which partition. The subject stands by its pseudonym
+-- (a keyed digest), so that the mark does not keep the name of what was erased; `records` counts the rows of messages (or of
+-- dead letters) that went: records of the log that no table holds any more. Kept for ever; nothing is filled in for the past.
+CREATE TABLE IF NOT EXISTS {db}.erasures (
+  tenant LowCardinality(String), pseudonym String, erased_at DateTime64(3, 'UTC'), actor String,
+  log_id LowCardinality(String), topic LowCardinality(String), partition UInt16, through_offset UInt64, records UInt64
+) ENGINE = MergeTree ORDER BY (tenant, pseudonym, erased_at)
+SETTINGS non_replicated_deduplication_window = 10000;
