@@ -75,7 +75,7 @@ const isInserting = async (warehouse: Warehouse): Promise<boolean> => {
 const copySettings = async (config: Config, to: string): Promise<string[]> => {
   const token = join(config.DATA_DIR, 'admin-token')
   if (await isFile(token)) await copyFile(token, join(to, 'admin-token'))
-  const files = { 'mqtt-users': config.MQTT_USERS_FILE, 'topics.yaml': config.TOPICS_FILE }
+  const files = { 'mqtt-users': config.MQTT_USERS_FILE, 'topics.yaml': config.TOPICS_FILE, 'keeping.yaml': config.KEEPING_FILE }
   for (const [name, path] of Object.entries(files)) {
     if (path !== '' && (await isFile(path))) await copyFile(path, join(to, 'settings', name))
   }

@@ -1,5 +1,5 @@
 /**
- * `npm start -- --check`: what the settings point to, beyond their own form. The topic mapping, the TLS files and the users
+ * `npm start -- --check`: what the settings point to, beyond their own form. The topic mapping, the rules of keeping, the TLS files and the users
  * file are read as a start would read them, the data folder must be writable. Ports are left alone: that a recorder runs on
  * them is no fault of its settings.
  */
@@ -9,11 +9,13 @@ import { assertWritableFolder } from '../adapters/system/folder.ts'
 import { readTextFile } from '../adapters/system/text-file.ts'
 import type { Config } from '../runtime/config.ts'
 import { AppError } from '../runtime/errors.ts'
+import { loadKeepingRules } from './keeping-file.ts'
 import { loadTopicMap } from './project-files.ts'
 
 /** Throws the first problem, with the code that a start would give. */
 export const checkSurroundings = (config: Config): void => {
   loadTopicMap(config.TOPICS_FILE)
+  loadKeepingRules(config.KEEPING_FILE)
   if (config.MQTTS_LISTEN !== '') {
     readTlsFiles({
       certFile: config.MQTTS_CERT_FILE,

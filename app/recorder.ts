@@ -30,6 +30,8 @@ import { describeError, type Logger } from '../runtime/logger.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { adminToken, isSameToken } from './admin-token.ts'
 import { currentInventory } from './current-inventory.ts'
+import { startKeeper } from './keeper.ts'
+import { loadKeepingRules } from './keeping-file.ts'
 import { startProcessorsThread } from './processors-thread.ts'
 import { loadSchemaTexts, loadTopicMap } from './project-files.ts'
 import { oncePerMinute } from './quiet-warnings.ts'
@@ -57,6 +59,7 @@ export const startRecorder = async (
 ): Promise<Recorder> => {
   const metrics = createMetrics()
   const topicMap = loadTopicMap(config.TOPICS_FILE)
+  const keepingRules = loadKeepingRules(config.KEEPING_FILE)
   const schemas = loadSchemaTexts()
   const urls = { page: '', mqtt: '', mqttWs: '', mqtts: null, warehouse: '' } as Recorder['urls']
   const clock = systemClock
@@ -155,6 +158,19 @@ export const startRecorder = async (
           })
           return made.processors.stop
         },
+      },
+      {
+        name: 'keeping',
+        start: async () =>
+          startKeeper({
+            warehouse: made.warehouse,
+            rules: keepingRules,
+            tenant: config.TENANT,
+            clock,
+            logger,
+            metrics,
+            lagRecords: made.processors.lagRecords,
+          }),
       },
       {
         name: 'front door',

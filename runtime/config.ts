@@ -135,6 +135,7 @@ export const configSchema = Type.Object(
     ),
     MQTT_QUEUED_BYTES_MAX: count(67108864, 1, 2 ** 40, 'Bytes, all sessions: kept in memory and on disk.'),
     TOPICS_FILE: optionalText('Own topic mapping; empty: the shipped topics.yaml.'),
+    KEEPING_FILE: optionalText('Own rules of how long rows are kept, by class, model and customer; empty: the shipped keeping.yaml.'),
     HTTP_LISTEN: listen('127.0.0.1:8080', 'HTTP API and page'),
     WAREHOUSE_LISTEN: listen('127.0.0.1:8123', "ClickHouse's HTTP protocol, read only"),
     WAREHOUSE_MEMORY_BYTES_MAX: count(1_200_000_000, 200_000_000, 1_000_000_000_000, 'Memory that the embedded engine may take.'),

@@ -20,6 +20,10 @@ const descriptions = {
   fleet_recorder_ambiguous_total: 'Messages stored although it cannot be known whether they had come before.',
   fleet_recorder_limits_reached_total: 'Named bounds of the stages that were reached, by bound.',
   fleet_recorder_refilled_rows_total: 'Rows that the warehouse had lost and that were written again, by table.',
+  fleet_recorder_keeping_removed_rows_total: 'Rows removed by the rules of keeping, by table.',
+  fleet_recorder_keeping_held: 'Tables and rules whose rows wait for an operator (KEEPING_HELD).',
+  fleet_recorder_keeping_last_run_seconds: 'Last whole run of the rules of keeping (Unix); one a day.',
+  fleet_recorder_keeping_failures_total: 'Runs of the rules of keeping that failed and come again.',
   fleet_recorder_warehouse_restarts_total: 'Restarts of the embedded warehouse.',
   fleet_recorder_processors_restarts_total: 'Restarts of the processors.',
 } as const
@@ -53,6 +57,10 @@ export const createMetrics = () => {
     ambiguous: counter('fleet_recorder_ambiguous_total'),
     limitsReached: counter('fleet_recorder_limits_reached_total', ['limit']),
     refilledRows: counter('fleet_recorder_refilled_rows_total', ['table']),
+    keepingRows: counter('fleet_recorder_keeping_removed_rows_total', ['table']),
+    keepingHeld: gauge('fleet_recorder_keeping_held'),
+    keepingLastRun: gauge('fleet_recorder_keeping_last_run_seconds'),
+    keepingFailures: counter('fleet_recorder_keeping_failures_total'),
     warehouseRestarts: counter('fleet_recorder_warehouse_restarts_total'),
     processorsRestarts: counter('fleet_recorder_processors_restarts_total'),
   }
