@@ -48,7 +48,8 @@ export const createServer = async (
     requestTimeout: requestWithinMs,
     genReqId: () => randomUUID(),
     routerOptions: { maxParamLength: pathParamCharsMax },
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: true, useDefaults: true, allErrors: false } },
+    // Not `strictNumbers`: with it `limit=1e400` becomes Infinity, of which Ajv then compares neither minimum nor maximum.
+    ajv: { customOptions: { strictNumbers: false, removeAdditional: false, coerceTypes: true, useDefaults: true, allErrors: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   const context: RouteContext = { deps, scope: { warehouse: deps.warehouse, tenant: deps.tenant } }
