@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { applyDiff, type ComparedState, diffStates, seriesKey } from './state-diff.ts'
+import { applyDiff, type ComparedState, diffStates, seriesKey, withoutAges } from './state-diff.ts'
 
 const time = fc.integer({ min: 0, max: 2e12 }).map((ms) => new Date(ms).toISOString())
 const attributes = fc.constantFrom<Record<string, string>>(
@@ -38,24 +38,22 @@ const state = fc.record({
     { selector: ({ name }) => name },
   ),
 })
-type State = ComparedState<{ observedAt: string }, { bootId: string; observedAt: string }, { state: string; since: string | null }>
 
-/** What a state says, without when it was told again, in one order. */
-const said = (of: State) => ({
-  presence: [of.presence.state, of.presence.since],
-  boot: of.boot === null ? null : [of.boot.bootId, of.boot.observedAt],
-  radio: of.radio === null ? null : { ...of.radio, observedAt: '', receivedAt: '', ageSeconds: 0 },
-  measurements: of.measurements.map((item) => [seriesKey(item), item.value, item.quality]).sort(),
-  counters: of.counters.map((item) => [seriesKey(item), item.value]).sort(),
-  facts: of.facts.map((item) => [item.name, item.value, item.masked]).sort(),
+/** In the order of keys, as a diff makes them. */
+const ordered = (of: ComparedState): ComparedState => ({
+  ...of,
+  measurements: byKey(of.measurements, seriesKey),
+  counters: byKey(of.counters, seriesKey),
+  facts: byKey(of.facts, ({ name }) => name),
 })
+const byKey = <T>(items: readonly T[], keyOf: (item: T) => string): T[] => [...items].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
 
 describe('a diff of two states', () => {
   it('applied to one gives the other', () => {
     fc.assert(
       fc.property(state, state, (from, to) => {
-        expect(said(applyDiff(from, diffStates(from, to)))).toEqual(said(to))
-        expect(said(applyDiff(to, diffStates(to, from)))).toEqual(said(from))
+        expect(applyDiff(from, diffStates(from, to))).toEqual(ordered(to))
+        expect(applyDiff(to, diffStates(to, from))).toEqual(ordered(from))
       }),
       { numRuns: 500 },
     )
@@ -71,8 +69,16 @@ describe('a diff of two states', () => {
           counters: from.counters.map((item) => ({ ...item, observedAt })),
           facts: from.facts.map((item) => ({ ...item, observedAt })),
         }
-        expect(diffStates(from, again)).toEqual({ presence: null, boot: null, radio: null, measurements: [], counters: [], facts: [] })
+        const { toldAgain, ...diff } = diffStates(from, again)
+        expect(diff).toEqual({ presence: null, boot: null, radio: null, measurements: [], counters: [], facts: [] })
+        expect(toldAgain.facts).toEqual(again.facts.filter((_fact, index) => from.facts[index]?.observedAt !== observedAt))
       }),
     )
+  })
+
+  it('knows nothing of ages, which say when it was asked', () => {
+    expect(withoutAges({ a: [{ ageSeconds: 5, lastKnown: { ageSeconds: 6, value: 1 } }], ageSeconds: 7 })).toEqual({
+      a: [{ lastKnown: { value: 1 } }],
+    })
   })
 })

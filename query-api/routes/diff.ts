@@ -3,12 +3,14 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { attributesObject } from '../domain/attributes.ts'
 import { ProblemError } from '../domain/problems.ts'
-import { diffStates, seriesKey } from '../domain/state-diff.ts'
+import { diffStates, seriesKey, withoutAges } from '../domain/state-diff.ts'
 import { toTime, toTimeOrNull } from '../domain/time.ts'
 import { unitOf } from '../domain/units.ts'
 import { counterIncreases } from '../queries/state.ts'
 import { completeThrough, knownDevice, type RouteContext } from './context.ts'
-import { BootThen, deviceStateAt, KnownAt, momentOf, PresenceThen, RadioThen } from './moment.ts'
+import { Boot } from './devices.ts'
+import { deviceStateAt, KnownAt, momentOf, PresenceThen } from './moment.ts'
+import { Radio } from './radio.ts'
 import {
   answers,
   CompleteThrough,
@@ -23,8 +25,13 @@ import {
 } from './schemas.ts'
 
 const series = { metric: Type.String(), attributes: Type.Record(Type.String(), Type.String()), unit: TextOrNull }
-const Reading = Type.Object({ value: NumberOrNull, quality: Type.String(), observedAt: Time })
-const CounterReading = Type.Object({ value: Type.Number(), observedAt: Time })
+const Reading = Type.Object({
+  value: NumberOrNull,
+  quality: Type.String(),
+  observedAt: Time,
+  lastKnown: nullable(Type.Object({ value: Type.Number(), observedAt: Time })),
+})
+const CounterReading = Type.Object({ value: Type.Number(), observedAt: Time, ratePerSecond: NumberOrNull, flag: Type.String() })
 const FactReading = Type.Object({ value: TextOrNull, masked: Type.Boolean(), observedAt: Time })
 
 const StateDiff = Type.Object({
@@ -34,11 +41,11 @@ const StateDiff = Type.Object({
   knownAt: KnownAt,
   presence: nullable(Type.Object({ from: PresenceThen, to: PresenceThen })),
   firmware: nullable(Type.Object({ from: TextOrNull, to: TextOrNull })),
-  boot: nullable(Type.Object({ from: nullable(BootThen), to: nullable(BootThen) })),
+  boot: nullable(Type.Object({ from: nullable(Boot), to: nullable(Boot) })),
   radio: nullable(
     Type.Object({
-      from: nullable(RadioThen),
-      to: nullable(RadioThen),
+      from: nullable(Radio),
+      to: nullable(Radio),
       changed: Type.Array(Type.String(), { description: 'Names of the fields that differ: cell, band, rsrpDbm, carriers, ...' }),
     }),
   ),
@@ -63,6 +70,19 @@ const StateDiff = Type.Object({
     }),
   ),
   facts: Type.Array(Type.Object({ name: Type.String(), from: nullable(FactReading), to: nullable(FactReading) })),
+  toldAgain: Type.Optional(
+    Type.Object(
+      {
+        presence: nullable(PresenceThen),
+        boot: nullable(Boot),
+        radio: nullable(Radio),
+        measurements: Type.Array(Type.Intersect([Type.Object(series), Reading])),
+        counters: Type.Array(Type.Intersect([Type.Object(series), CounterReading])),
+        facts: Type.Array(Type.Intersect([Type.Object({ name: Type.String() }), FactReading])),
+      },
+      { description: 'With `toldAgain=true`: what has the same value from a later message, as it is at `to`.' },
+    ),
+  ),
   completeThrough: CompleteThrough,
 })
 
@@ -76,13 +96,20 @@ export const diffRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = 
         description:
           'Lists what is not the same at `to` as at `from`; a value that was only told again is no difference. A side that is null was not there in that state. Changed and changed back between the two shows no difference: `timeline` has it.',
         params: DeviceParams,
-        querystring: query({ ...diffQuery, ...knownAtQuery }),
+        querystring: query({
+          ...diffQuery,
+          ...knownAtQuery,
+          toldAgain: Type.Boolean({
+            default: false,
+            description: 'Also what was only told again, so that the answer makes the one state of the other exactly, ages aside.',
+          }),
+        }),
         response: answers(StateDiff),
       },
     },
     async (request) => {
       const deviceId = await knownDevice(context, request.params.mac)
-      const { knownAt } = request.query
+      const { knownAt, toldAgain: withToldAgain } = request.query
       const before = momentOf(context, 'from', request.query.from, knownAt)
       const after = momentOf(context, 'to', request.query.to, knownAt)
       if (before.atMs >= after.atMs) {
@@ -97,7 +124,7 @@ export const diffRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = 
         deviceStateAt(context, deviceId, after),
         counterIncreases(context.scope, deviceId, between),
       ])
-      const diff = diffStates(from, to)
+      const { toldAgain, ...diff } = diffStates(withoutAges(from), withoutAges(to))
       const grown = new Map(increases.map((row) => [seriesKey({ metric: row.metric, attributes: attributesObject(row.attributes) }), row]))
       const firmware = diff.facts.find(({ name }) => name === 'firmware.version')
       return {
@@ -118,6 +145,7 @@ export const diffRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = 
             flags: row?.flags ?? [],
           }
         }),
+        ...(withToldAgain ? { toldAgain } : {}),
         completeThrough: completeThrough(context),
       }
     },

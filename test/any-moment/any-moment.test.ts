@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startForTest } from '../../adapters/chdb/start-for-test.ts'
 import { migrate } from '../../adapters/clickhouse/migrations.ts'
 import type { DeviceEvent } from '../../model/event.ts'
+import { applyDiff, type ComparedState, seriesKey, withoutAges } from '../../query-api/domain/state-diff.ts'
 import { testDeps, testToken } from '../../query-api/fakes.ts'
 import { createServer } from '../../query-api/server.ts'
 import { createBench } from '../stage-fakes.ts'
@@ -133,6 +134,18 @@ const msOf = ({ share, onEvent }: Moment, log: readonly DeviceEvent[]): number =
 }
 const within = (atMs: number): number => Math.max(fromMs - dayMs, atMs)
 
+const compared = ({ presence, boot, radio, measurements, counters, facts }: State): ComparedState =>
+  withoutAges({ presence, boot, radio: radio as { observedAt: string } | null, measurements, counters, facts })
+/** A diff names the unit beside its sides, and how much a counter grew. */
+const comparable = (state: ComparedState) => ({
+  ...state,
+  measurements: byKey(state.measurements, seriesKey),
+  counters: byKey(state.counters, seriesKey),
+  facts: byKey(state.facts, ({ name }) => name),
+})
+const byKey = <T extends object>(items: readonly T[], keyOf: (item: T) => string) =>
+  items.map((item) => ({ ...item, unit: undefined })).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+
 type Drawn = { device: string; log: DeviceEvent[]; at: Moment; earlier: Moment; known: Moment }
 
 const check = async ({ device, log, at, earlier, known }: Drawn): Promise<void> => {
@@ -143,7 +156,14 @@ const check = async ({ device, log, at, earlier, known }: Drawn): Promise<void> 
   for (const { name, observedAt, value } of state.facts) expect(folded(log, ms(observedAt)).facts[name]?.value ?? null, name).toBe(value)
   const knownThen = await get<State>(`devices/${device}/state?at=${iso(atMs)}&knownAt=${iso(knownMs)}`)
   expect(said(knownThen), `${device} at ${iso(atMs)} as known at ${iso(knownMs)}`).toEqual(folded(log, atMs, knownMs))
-  void earlier
+  const [fromMs, toMs] = [within(msOf(earlier, log)), atMs].sort((a, b) => a - b) as [number, number]
+  if (fromMs === toMs) return
+  const before = await get<State>(`devices/${device}/state?at=${iso(fromMs)}`)
+  const after = fromMs === atMs ? await get<State>(`devices/${device}/state?at=${iso(toMs)}`) : state
+  const diff = await get<Parameters<typeof applyDiff>[1]>(`devices/${device}/diff?from=${iso(fromMs)}&to=${iso(toMs)}&toldAgain=true`)
+  expect(comparable(applyDiff(compared(before), diff)), `${device} from ${iso(fromMs)} to ${iso(toMs)}`).toEqual(
+    comparable(compared(after)),
+  )
 }
 
 let run = 0
