@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { limitsWith } from '../mqtt/limits.ts'
-import { BrokerPersistence, type BrokerStoreLimits, type StoredPacket } from './broker-persistence.ts'
+import type { StoredPacket } from './broker-packets.ts'
+import { type BrokerPersistence, type BrokerStoreLimits, openBrokerPersistence } from './broker-persistence.ts'
 
 const folders: string[] = []
 const folder = (): string => {
@@ -18,7 +19,7 @@ afterEach(() => {
 })
 
 const make = (path = folder(), own: Partial<BrokerStoreLimits> = {}, nowMs?: () => number): BrokerPersistence =>
-  new BrokerPersistence({ path, limits: { ...limitsWith(), ...own }, ...(nowMs ? { nowMs } : {}) })
+  openBrokerPersistence({ path, limits: { ...limitsWith(), ...own }, ...(nowMs ? { nowMs } : {}) })
 
 type SuiteContext = { assert: typeof assert; plan: () => void; diagnostic: () => void }
 type Suite = (options: {
@@ -32,7 +33,7 @@ describe("aedes' own persistence suite", () => {
   const context: SuiteContext = { assert, plan: () => undefined, diagnostic: () => undefined }
   suite({
     test: (title, run) => it(title, () => run(context), 30_000),
-    persistence: () => new BrokerPersistence({ path: folder(), limits: limitsWith(), keepIncomingPayloads: true }),
+    persistence: () => openBrokerPersistence({ path: folder(), limits: limitsWith(), keepIncomingPayloads: true }),
     testAsync: true,
   })
 })

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { BrokerPersistence, type StoredPacket } from './broker-persistence.ts'
+import type { StoredPacket } from './broker-packets.ts'
+import { type BrokerPersistence, openBrokerPersistence } from './broker-persistence.ts'
 import { openBrokerStore } from './broker-traces.ts'
 
 const mine = '00-11-22-33-44-55'
@@ -28,7 +29,7 @@ describe('what the broker keeps of a subject', () => {
   let broker: BrokerPersistence
   beforeEach(() => {
     dataDir = mkdtempSync(join(tmpdir(), 'traces-'))
-    broker = new BrokerPersistence({ path: join(dataDir, 'broker'), limits })
+    broker = openBrokerPersistence({ path: join(dataDir, 'broker'), limits })
   })
   afterEach(async () => {
     await broker.destroy()

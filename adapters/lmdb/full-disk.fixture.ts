@@ -3,7 +3,8 @@
  * the disk. Writes what it saw to stdout.
  */
 import { limitsWith } from '../mqtt/limits.ts'
-import { BrokerPersistence, type StoredPacket } from './broker-persistence.ts'
+import type { StoredPacket } from './broker-packets.ts'
+import { openBrokerPersistence } from './broker-persistence.ts'
 import { openEnvironment } from './environment.ts'
 import { openEventLog } from './event-log.ts'
 
@@ -26,7 +27,7 @@ const append = () => log.append('device-events', [{ partition: 0, key: 'k', valu
 const logRefusals = await untilRefused(append)
 
 const endedConnections: string[] = []
-const store = new BrokerPersistence({
+const store = openBrokerPersistence({
   path: `${dataDir}/broker`,
   limits: limitsWith(),
   onWriteFailed: (clientId) => endedConnections.push(clientId),
@@ -68,7 +69,7 @@ for (let n = 0; n < 20; n++)
 const queuedAtEnd = await count()
 await turn()
 await store.destroy().catch(() => undefined)
-const reopened = new BrokerPersistence({ path: `${dataDir}/broker`, limits: limitsWith() })
+const reopened = openBrokerPersistence({ path: `${dataDir}/broker`, limits: limitsWith() })
 let queuedAfterRestart = 0
 for await (const _ of reopened.outgoingStream({ id: 'away' })) queuedAfterRestart++
 await turn()

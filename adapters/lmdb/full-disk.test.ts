@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { limitsWith } from '../mqtt/limits.ts'
-import { BrokerPersistence, type StoredPacket } from './broker-persistence.ts'
+import type { StoredPacket } from './broker-packets.ts'
+import { openBrokerPersistence } from './broker-persistence.ts'
 import { createLowWater } from './low-water.ts'
 import { createStageStore } from './stage-store.ts'
 import { openTemporaryLog } from './temporary-log.fixture.ts'
@@ -81,7 +82,7 @@ describe('low-water mark', () => {
 
   it('stops the broker from keeping anything new; nothing of it stays in memory', async () => {
     let free = 1e9
-    const store = new BrokerPersistence({
+    const store = openBrokerPersistence({
       path: join(dataDir, 'broker'),
       limits: limitsWith(),
       diskFreeBytesMin: 1e9,
@@ -113,7 +114,7 @@ describe('low-water mark', () => {
     let free = 1e9
     const ended: string[] = []
     const options = { path: join(dataDir, 'broker'), limits: limitsWith(), diskFreeBytesMin: 1e9, diskFreeBytes: () => free }
-    const store = new BrokerPersistence({ ...options, onWriteFailed: (clientId) => ended.push(clientId) })
+    const store = openBrokerPersistence({ ...options, onWriteFailed: (clientId) => ended.push(clientId) })
     await store.openSession({ clientId: 'p', identity: '', resume: true, keepSeconds: null })
     const packet: StoredPacket = { cmd: 'publish', topic: 't', payload: Buffer.from('x'), qos: 2, retain: false, dup: false, messageId: 7 }
     await store.incomingStorePacket({ id: 'p' }, packet)
@@ -123,7 +124,7 @@ describe('low-water mark', () => {
     free = 1e9
     await store.incomingDelPacket({ id: 'p' }, packet)
     await store.destroy()
-    const again = new BrokerPersistence(options)
+    const again = openBrokerPersistence(options)
     expect(again.hasIncoming('p', 7)).toBe(false)
     await again.destroy()
   })

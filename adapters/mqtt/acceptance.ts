@@ -6,7 +6,10 @@
  */
 import type { Aedes } from 'aedes'
 import type { DeviceLink, DeviceMessage } from '../../model/ports.ts'
-import type { BrokerPersistence, FoundSubscription, Queued, StoredPacket } from '../lmdb/broker-persistence.ts'
+import type { StoredPacket } from '../lmdb/broker-packets.ts'
+import type { BrokerPersistence } from '../lmdb/broker-persistence.ts'
+import type { Queued } from '../lmdb/broker-sessions.ts'
+import type { FoundSubscription } from '../lmdb/broker-subscriptions.ts'
 import { type Connection, isPublishable } from './admission.ts'
 import type { Accepted, ArrivingPacket, Done, ForwardedPacket, SeamBroker, SeamClient } from './aedes-seam.ts'
 import { type BrokerLimits, isLogTopic } from './limits.ts'

@@ -17,13 +17,14 @@ import type { Duplex } from 'node:stream'
 import { Aedes } from 'aedes'
 import type { DeviceLink } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
-import { BrokerPersistence } from '../lmdb/broker-persistence.ts'
+import { isLoopbackHost } from '../../runtime/loopback.ts'
+import { openBrokerPersistence } from '../lmdb/broker-persistence.ts'
 import type { SeamBroker } from './aedes-seam.ts'
 import { createAcceptance } from './acceptance.ts'
 import { createAdmission, type Rights, sessionMarker } from './admission.ts'
 import { createFrameGuards } from './frame-guard.ts'
 import { type BrokerLimits, limitsWith } from './limits.ts'
-import { type Arrival, isLoopbackHost, type Listeners, type ListenOptions, startListeners } from './listeners.ts'
+import { type Arrival, type Listeners, type ListenOptions, startListeners } from './listeners.ts'
 import { openLogins, type Principal } from './login.ts'
 
 export type EmbeddedBrokerOptions = {
@@ -75,7 +76,7 @@ export const startEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promi
   const logins = openLogins(options.usersFile, limits.loginsWaitingMax, (error) => {
     if (error) onProblem(error)
   })
-  const store = new BrokerPersistence({
+  const store = openBrokerPersistence({
     path: join(options.dataDir, 'broker'),
     limits,
     nowMs,

@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 import { AppError } from '../../runtime/errors.ts'
+import { isLoopbackHost } from '../../runtime/loopback.ts'
 import type { BrokerLimits } from './limits.ts'
 import { readTlsFiles, type TlsFiles } from './tls-files.ts'
 import { type FilesWatch, watchFiles } from './watched-files.ts'
@@ -212,7 +213,3 @@ const listenOrFail = (server: Server, { host, port }: ListenAt, setting: string)
       resolve()
     })
   })
-
-/** 127.0.0.0/8, ::1 and localhost, but not a name that only begins like them. */
-export const isLoopbackHost = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
