@@ -3,12 +3,9 @@
  * running what a device wrote, and the bearer token of all of /api/v1.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { isLoopbackHost } from '../runtime/loopback.ts'
 import type { QueryApiDeps } from './deps.ts'
 import { ProblemError } from './domain/problems.ts'
-
-const loopbackNames = new Set(['localhost', '::1', '[::1]'])
-/** All of 127.0.0.0/8, but not a name that only begins like it. */
-export const isLoopbackHost = (host: string): boolean => loopbackNames.has(host) || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** uPlot sets styles through the DOM, which needs no `unsafe-inline`. */
 const pagePolicy =

@@ -9,6 +9,7 @@ import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { parse as parseYaml } from 'yaml'
 import { AppError } from './errors.ts'
+import { isLoopbackHost } from './loopback.ts'
 
 const listen = (defaultValue: string, description: string) =>
   Type.String({ default: defaultValue, pattern: '^(\\[[0-9a-fA-F:]+\\]|[^:\\s]+):[0-9]{1,5}$', description: `${description}, host:port` })
@@ -238,11 +239,7 @@ const crossChecks = (config: Config): string[] => {
   return problems
 }
 
-/** True for 127.0.0.0/8, ::1 and localhost. */
-export const isLoopback = (hostAndPort: string): boolean => {
-  const { host } = splitListen(hostAndPort)
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
-}
+const isLoopback = (hostAndPort: string): boolean => isLoopbackHost(splitListen(hostAndPort).host)
 
 /** `host:port` or `[v6]:port`; the shape was checked by the schema. */
 export const splitListen = (hostAndPort: string): { host: string; port: number } => {
