@@ -1,7 +1,8 @@
 /** For property tests of payload profiles: the profile's own examples with pieces cut, doubled, swapped and replaced by what hurts. */
 import fc from 'fast-check'
 
-const pieces = [
+/** What hurts readers: empty, half, huge, not a number, markers, quotes, controls. */
+export const hostilePieces = [
   '',
   '-',
   '--',
@@ -33,13 +34,13 @@ const pieces = [
   '\u{1f4a9}',
   '\ud800',
   'x'.repeat(300),
-]
+] as const
 
 type Edit = { at: number; length: number; piece: string }
 const edit: fc.Arbitrary<Edit> = fc.record({
   at: fc.nat(10_000),
   length: fc.nat(12),
-  piece: fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 6 })),
+  piece: fc.oneof(fc.constantFrom(...hostilePieces), fc.string({ maxLength: 6 })),
 })
 
 /** One of the texts, edited up to four times. */

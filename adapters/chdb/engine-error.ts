@@ -44,11 +44,31 @@ const statusByCode: Readonly<Record<number, number>> = {
   47: 404, // UNKNOWN_IDENTIFIER
   159: 408, // TIMEOUT_EXCEEDED
   307: 413, // TOO_MANY_BYTES
+  241: 413, // MEMORY_LIMIT_EXCEEDED: the reader's cap
   202: 503, // TOO_MANY_SIMULTANEOUS_QUERIES
 }
-/** Faults of the text or its data; everything unlisted is 500. */
-const badRequest = new Set([
-  6, 26, 27, 33, 34, 36, 38, 41, 43, 44, 50, 53, 62, 69, 70, 72, 73, 115, 117, 131, 158, 168, 190, 349, 386, 394, 395, 396, 456, 457,
+/**
+ * Faults of the engine or of what it stands on. All others are the statement's or its data's: ClickHouse answers many of them
+ * with 500, but who watches a door by its 5xx must not be woken by a reader's typing error.
+ */
+const ownFaults = new Set([
+  49, // LOGICAL_ERROR
+  74, // CANNOT_READ_FROM_FILE_DESCRIPTOR
+  75, // CANNOT_WRITE_TO_FILE_DESCRIPTOR
+  76, // CANNOT_OPEN_FILE
+  173, // CANNOT_ALLOCATE_MEMORY
+  209, // SOCKET_TIMEOUT
+  210, // NETWORK_ERROR
+  236, // ABORTED
+  243, // NOT_ENOUGH_SPACE
+  246, // CORRUPTED_DATA
+  252, // TOO_MANY_PARTS
+  425, // SYSTEM_ERROR
+  439, // CANNOT_SCHEDULE_TASK
+  999, // KEEPER_EXCEPTION
+  1000, // POCO_EXCEPTION
+  1001, // STD_EXCEPTION
+  1002, // UNKNOWN_EXCEPTION
 ])
 
-export const statusOf = (error: EngineError): number => statusByCode[error.code] ?? (badRequest.has(error.code) ? 400 : 500)
+export const statusOf = (error: EngineError): number => statusByCode[error.code] ?? (ownFaults.has(error.code) ? 500 : 400)
