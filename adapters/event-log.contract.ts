@@ -224,6 +224,24 @@ export const describeEventLog = (engine: string, open: OpenLog): void => {
       ])
     })
 
+    it('comes to a pending range that lies ahead by batches that end before it, and takes it whole', async () => {
+      await log.append(
+        topic,
+        ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((text) => record(text)),
+      )
+      await consume({
+        batchRecordsMax: 2,
+        startAt: async (_, partition) => (partition === 0 ? { next: 0, repeatFrom: 3, repeatTo: 5 } : { next: 0, repeatTo: null }),
+      })
+      await vi.waitFor(() => expect(seen()).toHaveLength(8))
+      expect(batches.map(({ firstOffset, lastOffset }) => [firstOffset, lastOffset])).toEqual([
+        [0, 1],
+        [2, 2],
+        [3, 5],
+        [6, 7],
+      ])
+    })
+
     it('refuses to start before the first retained record, unless nothing was lost', async () => {
       await log.append(topic, [record('a'), record('b'), record('c')])
       await opened.deleteBefore(topic, 0, 3)

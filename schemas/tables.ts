@@ -210,6 +210,18 @@ export const tables = {
     ['received_at', time],
     ...origin,
   ],
+  stage_state: [
+    ['log_id', word],
+    ['stage', word],
+    ['topic', word],
+    ['partition', 'UInt16'],
+    ['kind', "Enum8('progress' = 0, 'state' = 1, 'segment' = 2)"],
+    ['key', 'String'],
+    ['next', 'UInt64'],
+    ['removed', 'UInt8'],
+    ['state', 'String'],
+    ['written_at', time],
+  ],
 } as const satisfies Record<string, readonly Column[]>
 
 export type TableName = keyof typeof tables

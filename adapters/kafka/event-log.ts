@@ -34,6 +34,8 @@ export type KafkaClient = 'kafkajs' | 'platformatic'
 export type KafkaLog = EventLog & {
   /** The group's membership in this process, as it is now. */
   assignmentOf: (group: string) => Assignment | undefined
+  /** Called when the group's consumer stops, after its last batch and while its partitions are still ours. One per group. */
+  whenLeaving: (group: string, work: () => Promise<void>) => void
 }
 
 const openSenders = { kafkajs: openKafkajsSender, platformatic: openPlatformaticSender } as const
@@ -46,6 +48,7 @@ export const openKafkaLog = async (options: KafkaLogOptions): Promise<KafkaLog> 
   const { logId, partitionCounts, messageBytesMax } = facts
   const ends = new Map<string, number>()
   const assignments = new Map<string, Assignment>()
+  const leaving = new Map<string, () => Promise<void>>()
   const consumers = new Set<{ stop: () => Promise<void> }>()
   const queue = createAppendQueue({
     ...options,
@@ -70,6 +73,7 @@ export const openKafkaLog = async (options: KafkaLogOptions): Promise<KafkaLog> 
           boundsOf: (topic, partition) => boundsOf(admin, settings, topic, partition),
           knownEnd: (topic, partition) => ends.get(`${topic}:${partition}`) ?? 0,
           onError,
+          beforeLeaving: async (group) => leaving.get(group)?.(),
           onAssignment: (group, assignment) => {
             if (assignment === undefined) assignments.delete(group)
             else assignments.set(group, assignment)
@@ -87,6 +91,7 @@ export const openKafkaLog = async (options: KafkaLogOptions): Promise<KafkaLog> 
     },
     bounds: (topic, partition) => boundsOf(admin, settings, topic, partition),
     assignmentOf: (group) => assignments.get(group),
+    whenLeaving: (group, work) => leaving.set(group, work),
     close: async () => {
       for (const consumer of consumers) await consumer.stop()
       await queue.close()

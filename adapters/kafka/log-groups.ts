@@ -22,6 +22,7 @@ export type GroupsDeps = {
   onError: (error: Error) => void
   /** For the stage stores: who may commit for the group now. */
   onAssignment: (group: string, assignment: Assignment | undefined) => void
+  beforeLeaving: (group: string) => Promise<void>
 }
 
 type Running = { topic: LogTopic; partition: number; next: () => number; sleeper: Sleeper; ended: Promise<void> }
@@ -98,6 +99,7 @@ export const startGroup = async (deps: GroupsDeps, options: ConsumeOptions): Pro
     stopped = true
     await changing.catch(() => undefined)
     await endAll() // Before leaving: who gets the partitions finds the last batch finished.
+    await deps.beforeLeaving(options.group)
     await member.stop()
     await prefetch.stop()
     deps.onAssignment(options.group, undefined)

@@ -136,3 +136,14 @@ CREATE TABLE IF NOT EXISTS {db}.erasures (
   log_id LowCardinality(String), topic LowCardinality(String), partition UInt16, through_offset UInt64, records UInt64
 ) ENGINE = MergeTree ORDER BY (tenant, pseudonym, erased_at)
 SETTINGS non_replicated_deduplication_window = 10000;
+
+-- States of the stages beside a Kafka log: every minute those that changed, one insert per partition, so that a snapshot is
+-- there whole or not at all. `next` is the next input offset of the state; the greatest wins, so a member that has lost its
+-- partition cannot overwrite the newer state of another. Nothing is filled in for the past: the embedded log keeps its own.
+CREATE TABLE IF NOT EXISTS {db}.stage_state (
+  log_id LowCardinality(String), stage LowCardinality(String), topic LowCardinality(String), partition UInt16,
+  kind Enum8('progress' = 0, 'state' = 1, 'segment' = 2), key String,
+  next UInt64, removed UInt8, state String CODEC(ZSTD(3)), written_at DateTime64(3, 'UTC')
+) ENGINE = ReplacingMergeTree(next) ORDER BY (log_id, stage, topic, partition, kind, key)
+TTL toDateTime(written_at) + INTERVAL 30 DAY DELETE WHERE removed = 1
+SETTINGS non_replicated_deduplication_window = 10000;

@@ -1,0 +1,246 @@
+/**
+ * Progress and state of one stage beside a Kafka log (port `StageStore`). The state lies in local LMDB; the commit note of
+ * the group says which range is being written; every minute what changed goes to the table `stage_state`.
+ *
+ * On assignment (recovery rule, design: section 6): the newer of the local state and the newest snapshot; from there the stage
+ * runs forward, and writes no output at or below what the note says is finished (and no row at or below the warehouse's
+ * marks, which is the stage's part). A range that the note says is being written is repeated with the same bounds.
+ *
+ * Weaker than with the embedded log: outputs are appended before the state is saved, so a kill in between appends them again;
+ * their ids are the same, and who reads them drops ids that it knows.
+ */
+import type { Clock, LogTopic, StageRange, StageResult, StageStore, Warehouse } from '../../model/ports.ts'
+import { AppError } from '../../runtime/errors.ts'
+import type { Environment } from '../lmdb/environment.ts'
+import { checkRange, type Progress } from '../lmdb/stage-progress.ts'
+import { createStageStore as createLocalStore } from '../lmdb/stage-store.ts'
+import type { CommitNote } from './commit-note.ts'
+import type { KafkaLog } from './event-log.ts'
+import type { Assignment } from './group-member.ts'
+import { type Changed, localStates, segmentText } from './local-states.ts'
+import { readSnapshotHead, readSnapshotRows, removeOlder, type SnapshotHead, type SnapshotRow, writeSnapshot } from './state-snapshots.ts'
+
+export type KafkaStageStoreOptions = {
+  environment: Environment
+  log: KafkaLog
+  group: string
+  warehouse: Warehouse
+  clock: Clock
+  /** Default `snapshotEveryMs`. */
+  snapshotEveryMs?: number
+  diskFreeBytesMin?: number
+  /** A snapshot failed; the next one holds its changes too. */
+  onError: (error: Error) => void
+}
+
+export type KafkaStageStore<S> = StageStore<S> & {
+  /** What changed since the last, of every partition that is ours. */
+  snapshot: () => Promise<void>
+  close: () => Promise<void>
+}
+
+/** What another machine has to run forward at most. */
+export const snapshotEveryMs = 60_000
+
+type Owned = {
+  assignment: Assignment
+  progress: Progress
+  /** Up to here everything was finished by someone when the partition came to us: no output is repeated below. */
+  finishedBefore: number
+  /** A range ahead of the state that someone was writing. */
+  pending: { from: number; to: number } | null
+  /** What the group's note says now. */
+  note: CommitNote
+  changed: Changed
+  /** Newest snapshot that these changes go on from; undefined: the next holds everything. */
+  head: SnapshotHead | undefined
+  /** Commits one after the other: a late one would take the note back. */
+  commits: Promise<void>
+  /** A range's note is on its way. */
+  isBeginning: boolean
+}
+
+export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): KafkaStageStore<S> => {
+  const { environment, log, group, warehouse, clock, onError } = options
+  const local = createLocalStore<S>(options)
+  const states = localStates(environment, group)
+  const owned = new Map<string, Owned>()
+  const place = (topic: LogTopic, partition: number) => ({ logId: log.logId, stage: group, topic, partition })
+
+  const ownedNow = (topic: LogTopic, partition: number): Owned => {
+    const own = owned.get(`${topic}:${partition}`)
+    if (own?.assignment.isCurrent()) return own
+    throw new AppError('STAGE_FENCED', `${topic}:${partition} is not (or no longer) given to this member of group ${group}`)
+  }
+
+  const resume: StageStore<S>['resume'] = async (topic, partition) => {
+    const assignment = log.assignmentOf(group)
+    const isOurs = assignment?.partitions.some((own) => own.topic === topic && own.partition === partition) === true
+    if (assignment === undefined || !isOurs) return local.resume(topic, partition)
+    let own = owned.get(`${topic}:${partition}`)
+    if (own?.assignment !== assignment) {
+      own = await takeOver(assignment, topic, partition)
+      owned.set(`${topic}:${partition}`, own)
+    }
+    const { progress, pending } = own
+    const lastRowOffsets = { ...progress.lastRowOffsets }
+    if (pending === null) return { next: progress.next, repeatTo: progress.pendingTo, lastRowOffsets }
+    return { next: progress.next, repeatTo: pending.to, repeatFrom: pending.from, lastRowOffsets }
+  }
+
+  const takeOver = async (assignment: Assignment, topic: LogTopic, partition: number): Promise<Owned> => {
+    const committed = await assignment.committed(topic, partition)
+    const note = committed ?? { next: 0, pendingTo: null }
+    let held = await local.resume(topic, partition)
+    const isInside = note.pendingTo !== null && held.next > note.next && held.next <= note.pendingTo
+    const head = await readSnapshotHead(warehouse, place(topic, partition))
+    let isHead = head?.next === held.next
+    if (head !== undefined && (head.next > held.next || isInside)) {
+      await load(topic, partition, head)
+      isHead = true
+    } else if (isInside) await states.forget(topic, partition) // No state of ours goes with the range that someone else has begun.
+    held = await local.resume(topic, partition)
+    const { next, lastRowOffsets } = held
+    const pending = note.pendingTo !== null && note.next >= next ? { from: note.next, to: note.pendingTo } : null
+    const isAtPending = pending?.from === next
+    return {
+      assignment,
+      progress: { next, pendingTo: isAtPending ? pending.to : null, lastRowOffsets },
+      finishedBefore: note.next,
+      pending: isAtPending ? null : pending,
+      note,
+      changed: { states: new Set(), segments: new Set() },
+      head: isHead ? head : undefined,
+      commits: Promise.resolve(),
+      isBeginning: false,
+    }
+  }
+
+  const load = async (topic: LogTopic, partition: number, head: SnapshotHead): Promise<void> => {
+    const rows: SnapshotRow[] = []
+    for await (const page of readSnapshotRows(warehouse, place(topic, partition), head)) rows.push(...page)
+    await states.replace(topic, partition, head, rows)
+  }
+
+  const commit = (own: Owned, topic: LogTopic, partition: number, note: CommitNote): Promise<void> => {
+    const committing = own.commits.then(async () => {
+      await own.assignment.commit(topic, partition, note)
+      own.note = note
+    })
+    own.commits = committing.catch(() => undefined)
+    return committing
+  }
+
+  const begin = async (range: StageRange): Promise<void> => {
+    const { topic, partition, from, to } = range
+    const own = ownedNow(topic, partition)
+    checkRange(own.progress, range, group)
+    checkPending(own, range, group)
+    // Below the note only the state runs forward. A note that says the range already needs no second commit.
+    if (to >= own.note.next && !(own.note.next === from && own.note.pendingTo === to)) {
+      own.isBeginning = true
+      try {
+        await commit(own, topic, partition, { next: from, pendingTo: to })
+      } finally {
+        own.isBeginning = false
+      }
+    }
+    own.progress = { ...own.progress, pendingTo: to }
+  }
+
+  const finish = async (result: StageResult<S>): Promise<void> => {
+    const { topic, partition, to } = result.range
+    const own = ownedNow(topic, partition)
+    checkRange(own.progress, result.range, group)
+    checkPending(own, result.range, group)
+    if (to >= own.finishedBefore) for (const output of result.outputs) await log.append(output.topic, output.records)
+    for (const { name, dropBeforeMs } of result.segments) {
+      for (const text of states.expiring(topic, partition, name, dropBeforeMs)) own.changed.segments.add(text)
+    }
+    await local.finish({ ...result, outputs: [] })
+    const rowOffsets = { ...own.progress.lastRowOffsets, ...Object.fromEntries(result.tables.map((table) => [table, to])) }
+    own.progress = { next: to + 1, pendingTo: null, lastRowOffsets: rowOffsets }
+    if (own.pending?.from === to + 1) {
+      own.progress.pendingTo = own.pending.to
+      own.pending = null
+    }
+    remember(own.changed, result)
+  }
+
+  const snapshot = async (): Promise<void> => {
+    for (const [name, own] of owned) {
+      const [topic, partition] = placeOf(name)
+      try {
+        if (own.assignment.isCurrent()) await snapshotOf(own, topic, partition)
+      } catch (error) {
+        onError(error instanceof Error ? error : new Error(String(error)))
+      }
+    }
+  }
+
+  const snapshotOf = async (own: Owned, topic: LogTopic, partition: number): Promise<void> => {
+    const { progress, changed, head } = own
+    if (own.note.next < progress.next && progress.pendingTo === null) await complete(own, topic, partition)
+    if (head?.next === own.progress.next || own.progress.next === 0) return
+    // From here to the copies nothing is awaited: they are of one moment, that of `next`.
+    const { next, lastRowOffsets } = own.progress
+    const rows = head === undefined ? states.all(topic, partition) : states.some(topic, partition, changed)
+    own.changed = { states: new Set(), segments: new Set() }
+    const newHead = { next, lastRowOffsets, base: head?.base ?? next }
+    try {
+      await writeSnapshot(warehouse, clock, place(topic, partition), newHead, rows)
+      own.head = newHead
+      if (head === undefined) await removeOlder(warehouse, place(topic, partition), next)
+    } catch (error) {
+      for (const key of changed.states) own.changed.states.add(key)
+      for (const key of changed.segments) own.changed.segments.add(key)
+      throw error
+    }
+  }
+
+  /** The note of a range that is finished, once nothing follows it: for who looks at the group's lag. */
+  const complete = (own: Owned, topic: LogTopic, partition: number): Promise<void> => {
+    const committing = own.commits.then(async () => {
+      if (own.isBeginning || own.progress.pendingTo !== null) return // A range was begun while this waited.
+      const note = { next: own.progress.next, pendingTo: null }
+      await own.assignment.commit(topic, partition, note)
+      own.note = note
+    })
+    own.commits = committing.catch(() => undefined)
+    return committing
+  }
+
+  let snapshotting: Promise<void> | undefined
+  const snapshotOnce = (): Promise<void> => (snapshotting ??= snapshot().finally(() => (snapshotting = undefined)))
+  const timer = setInterval(() => void snapshotOnce(), options.snapshotEveryMs ?? snapshotEveryMs)
+  log.whenLeaving(group, snapshotOnce) // The next owner then has nothing to run forward.
+
+  return {
+    resume,
+    get: local.get,
+    segments: local.segments,
+    begin,
+    finish,
+    snapshot: snapshotOnce,
+    close: async () => {
+      clearInterval(timer)
+      await snapshotting
+    },
+  }
+}
+
+/** A range that reached into one that someone else has begun would have other tokens than theirs. */
+const checkPending = ({ pending }: Owned, { topic, partition, from, to }: StageRange, group: string): void => {
+  if (pending === null || to < pending.from) return
+  throw new Error(`Group ${group} expected a range of ${topic}:${partition} that ends before ${pending.from}, got ${from} to ${to}`)
+}
+
+const remember = <S>(changed: Changed, { states, segments, range }: StageResult<S>): void => {
+  for (const key of states.keys()) changed.states.add(key)
+  for (const { name, put } of segments) if (put) changed.segments.add(segmentText(name, put.atMs, range.from))
+}
+
+const placeOf = (name: string): [LogTopic, number] => {
+  const at = name.lastIndexOf(':')
+  return [name.slice(0, at) as LogTopic, Number(name.slice(at + 1))]
+}
