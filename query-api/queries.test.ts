@@ -375,7 +375,7 @@ describe('state', () => {
       carriers: [{ role: 'PCC', bandwidthMhz: 20, rsrpDbm: -100, active: true }],
       ageSeconds: 60,
     })
-    expect(state.presence).toEqual({ state: 'online', since: iso(nowMs - 5 * hourMs), reason: null, sessionId: 's' })
+    expect(state.presence).toEqual({ state: 'online', since: iso(nowMs - 5 * hourMs), reason: null, sessionId: 's', recorderGap: null })
     expect(state.firmware).toEqual({ version: '1.1', observedAt: iso(nowMs - hourMs), ageSeconds: 3600 })
     expect(state.boot).toMatchObject({ bootId: 'b1', uptimeBeforeSeconds: 12.5, evidence: 'told', ageSeconds: 18_000 })
     expect(state.facts.find((fact) => fact.name === 'modem.imei')).toMatchObject({ value: '3527...12', masked: true })

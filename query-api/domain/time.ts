@@ -43,6 +43,9 @@ const zoneMinutes = (zone: string): number | undefined => {
 export const toTime = (ms: number): string => new Date(ms).toISOString()
 export const toTimeOrNull = (ms: number | null): string | null => (ms === null ? null : toTime(ms))
 
+/** Null: all that is known now. */
+export const parseKnownAt = (text: string | undefined): number | null => (text === undefined ? null : parseTime('knownAt', text))
+
 export type TimeRange = { fromMs: number; toMs: number }
 
 /** A device's clock is believed up to this far ahead of ours, so "now" must reach this far to include what it just said. */

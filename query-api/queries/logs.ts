@@ -1,7 +1,7 @@
 /** Log lines of one device, newest first or oldest first, narrowed by text, severity, program and source. */
 import type { CursorPart } from '../domain/cursor.ts'
 import type { TimeRange } from '../domain/time.ts'
-import { msOf, observedRange, type Scope } from './scope.ts'
+import { knownBy, knownParams, msOf, observedRange, type Scope } from './scope.ts'
 
 export type LogRow = {
   observed_at_ms: number
@@ -22,6 +22,8 @@ export type LogRow = {
 
 export type LogQuery = TimeRange & {
   subject: string
+  /** Only what had arrived by then; null: all. */
+  knownMs: number | null
   text: string
   /** This severe or worse; lines of unknown severity are then left out. */
   severityMax: number | null
@@ -40,8 +42,9 @@ export const logLines = ({ warehouse, tenant }: Scope, query: LogQuery): Promise
     from_ms: query.fromMs,
     to_ms: query.toMs,
     limit: query.limit + 1,
+    ...knownParams(query.knownMs),
   }
-  const conditions = [`tenant = {tenant:String} AND subject = {subject:String} AND ${observedRange}`]
+  const conditions = [`tenant = {tenant:String} AND subject = {subject:String} AND ${observedRange}${knownBy(query.knownMs)}`]
   const narrow = (name: string, value: unknown, condition: string): void => {
     params[name] = value
     conditions.push(condition)

@@ -31,7 +31,46 @@ FROM (
   )
 }
 
-export type HistoryQuery = TimeRange & { subject: string; descending: boolean; limit: number; after: CursorPart[] | null }
+/** The recorder writes a tick every 5 s: a longer silence is no late tick, it did not run. */
+const tickSilenceMs = 15_000
+/** So long after a start it judges who has been silent; until then presence is what was last said before. */
+const judgedAfterMs = 90_000
+
+export type RecorderGap = { fromMs: number | null; toMs: number | null }
+
+/**
+ * The time around `atMs` in which the recorder was not running, so that presence is only what was last said; null when it ran.
+ * `fromMs` null: it had not run before; `toMs` null: it has not since. A recorder without ticks says nothing.
+ */
+export const recorderGapAt = async ({ warehouse, tenant }: Scope, atMs: number, knownMs: number | null): Promise<RecorderGap | null> => {
+  const ticks = `FROM messages WHERE tenant = {tenant:String} AND subject = 'all' AND outcome = 'tick'${knownBy(knownMs)}`
+  const ms = `${msOf('received_at')} AS at_ms`
+  const rows = await warehouse.query<{ at_ms: number }>(
+    `SELECT at_ms FROM (SELECT ${ms} ${ticks} AND received_at <= ${timeParam('settled_ms')} ORDER BY received_at DESC LIMIT 1)
+UNION ALL SELECT DISTINCT ${ms} ${ticks} AND received_at > ${timeParam('settled_ms')} AND received_at <= ${timeParam('at_ms')}
+UNION ALL SELECT at_ms FROM (SELECT ${ms} ${ticks} AND received_at > ${timeParam('at_ms')} ORDER BY received_at LIMIT 1)`,
+    { tenant, at_ms: atMs, settled_ms: Math.max(0, atMs - judgedAfterMs), ...knownParams(knownMs) },
+  )
+  if (rows.length === 0) return null
+  const times = rows.map((row) => row.at_ms).sort((a, b) => a - b)
+  const before = times.filter((ms) => ms <= atMs)
+  const edges = [...before, times.find((ms) => ms > atMs) ?? null]
+  let gap: RecorderGap | null = before.length === 0 ? { fromMs: null, toMs: edges[0] ?? null } : null
+  for (const [index, fromMs] of before.entries()) {
+    const toMs = edges[index + 1] ?? null
+    if ((toMs ?? atMs) - fromMs > tickSilenceMs) gap = { fromMs, toMs }
+  }
+  return gap
+}
+
+export type HistoryQuery = TimeRange & {
+  subject: string
+  /** Only what had arrived by then; null: all. */
+  knownMs: number | null
+  descending: boolean
+  limit: number
+  after: CursorPart[] | null
+}
 export const historyCursor = ['number', 'number', 'number'] as const
 
 export type PresenceRow = {
@@ -82,7 +121,7 @@ const bootColumns = `${msOf('observed_at')} AS observed_at_ms, ${msOf('received_
 /** A boot has few signs and a device few boots: all are read, or one whose signs lie on both sides of an end would be two. */
 export const bootHistory = ({ warehouse, tenant }: Scope, query: HistoryQuery): Promise<BootRow[]> =>
   warehouse.query<BootRow>(
-    `SELECT ${bootColumns} FROM (${oneBootEach('tenant = {tenant:String} AND subject = {subject:String}')}) AS t
+    `SELECT ${bootColumns} FROM (${oneBootEach(`tenant = {tenant:String} AND subject = {subject:String}${knownBy(query.knownMs)}`)}) AS t
 WHERE ${historyConditions(query)} ${historyOrder(query)}`,
     historyParams(tenant, query),
   )
@@ -104,13 +143,13 @@ ORDER BY t.observed_at DESC, t.received_at DESC, t.offset DESC LIMIT 1`,
 }
 
 /** Conditions, order and parameters of a history (its table is named `t`): keyset paging over (time, partition, offset). */
-export const historyConditions = ({ descending, after }: { descending: boolean; after: CursorPart[] | null }): string => {
+export const historyConditions = ({ descending, after, knownMs }: Pick<HistoryQuery, 'descending' | 'after' | 'knownMs'>): string => {
   const beyond = descending ? '<' : '>'
   const cursor =
     after === null
       ? ''
       : ` AND (toUnixTimestamp64Milli(t.observed_at), toUInt64(t.partition), t.offset) ${beyond} ({after_ms:Int64}, {after_partition:UInt64}, {after_offset:UInt64})`
-  return `tenant = {tenant:String} AND subject = {subject:String} AND ${observedRange}${cursor}`
+  return `tenant = {tenant:String} AND subject = {subject:String} AND ${observedRange}${knownBy(knownMs)}${cursor}`
 }
 
 export const historyOrder = ({ descending }: { descending: boolean }): string => {
@@ -124,5 +163,6 @@ export const historyParams = (tenant: string, query: HistoryQuery): Record<strin
   from_ms: query.fromMs,
   to_ms: query.toMs,
   limit: query.limit + 1,
+  ...knownParams(query.knownMs),
   ...(query.after === null ? {} : { after_ms: query.after[0], after_partition: query.after[1], after_offset: query.after[2] }),
 })

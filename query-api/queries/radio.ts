@@ -89,7 +89,7 @@ export type RadioPointRow = {
 /** Levels averaged per step, with the cell that served last in it; a step without a snapshot is absent. */
 export const radioSeries = (
   { warehouse, tenant }: Scope,
-  query: TimeRange & { subject: string; step: Step; tz: string },
+  query: TimeRange & { subject: string; step: Step; tz: string; knownMs: number | null },
 ): Promise<RadioPointRow[]> =>
   warehouse.query<RadioPointRow>(
     `SELECT ${bucketOf('t.observed_at', query.step)} AS at_ms, toFloat64(count()) AS samples,
@@ -97,7 +97,15 @@ export const radioSeries = (
   toFloat64(tupleElement(argMax(tuple(t.cell_id), (t.observed_at, t.offset)), 1)) AS cell_id,
   tupleElement(argMax(tuple(t.plmn), (t.observed_at, t.offset)), 1) AS plmn,
   toFloat64(uniqExact(t.cell_id)) AS cells, tupleElement(argMax(tuple(t.rat), (t.observed_at, t.offset)), 1) AS rat
-FROM radio AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${observedRange}
+FROM radio AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${observedRange}${knownBy(query.knownMs)}
 GROUP BY at_ms ORDER BY at_ms`,
-    { tenant, subject: query.subject, from_ms: query.fromMs, to_ms: query.toMs, step: query.step.count, tz: query.tz },
+    {
+      tenant,
+      ...knownParams(query.knownMs),
+      subject: query.subject,
+      from_ms: query.fromMs,
+      to_ms: query.toMs,
+      step: query.step.count,
+      tz: query.tz,
+    },
   )

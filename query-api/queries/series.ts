@@ -1,9 +1,17 @@
 /** Series of one metric of one subject by step: from raw rows or a rollup (`domain/step.ts` chooses). */
 import type { Aggregate, SeriesSource, Step } from '../domain/step.ts'
 import type { TimeRange } from '../domain/time.ts'
-import { bucketOf, observedRange, type Scope, timeParam } from './scope.ts'
+import { bucketOf, knownBy, knownParams, observedRange, type Scope, timeParam } from './scope.ts'
 
-export type SeriesQuery = TimeRange & { subject: string; metric: string; attributes: string | null; step: Step; tz: string }
+export type SeriesQuery = TimeRange & {
+  subject: string
+  metric: string
+  attributes: string | null
+  step: Step
+  tz: string
+  /** Only what had arrived by then, from raw rows: rollups do not know it. Null: all. */
+  knownMs: number | null
+}
 export type PointRow = { attributes: string; at_ms: number; value: number | null; samples: number; missing: number }
 
 /** Rows of one answer over all its series; more is refused by the route. */
@@ -41,6 +49,7 @@ const seriesParams = (tenant: string, query: SeriesQuery): Record<string, unknow
   step: query.step.count,
   tz: query.tz,
   limit: pointRowsMax + 1,
+  ...knownParams(query.knownMs),
   ...(query.attributes === null ? {} : { attributes: query.attributes }),
 })
 
@@ -50,7 +59,7 @@ export const measurementSeries = (scope: Scope, query: SeriesQuery, aggregate: A
     ? scope.warehouse.query<PointRow>(
         `SELECT attributes, ${bucketOf('observed_at', query.step)} AS at_ms, if(count(t.value) = 0, NULL, ${rawAggregates[aggregate]}) AS value,
   toFloat64(count(t.value)) AS samples, toFloat64(countIf(isNull(t.value))) AS missing
-FROM measurements AS t WHERE ${seriesConditions(query.attributes)} AND ${observedRange}
+FROM measurements AS t WHERE ${seriesConditions(query.attributes)} AND ${observedRange}${knownBy(query.knownMs)}
 GROUP BY attributes, at_ms ORDER BY attributes, at_ms LIMIT {limit:UInt32}`,
         seriesParams(scope.tenant, query),
       )
@@ -82,7 +91,7 @@ export const counterSeries = ({ warehouse, tenant }: Scope, query: SeriesQuery):
   ifNull(sumIf(t.seconds, isNotNull(t.delta) AND flag != 'amendment'), 0) AS seconds,
   if(isNull(delta) OR seconds <= 0, NULL, delta / seconds) AS rate,
   toFloat64(countIf(flag != 'amendment')) AS samples, arraySort(arrayFilter(f -> f != 'ok', groupUniqArray(toString(flag)))) AS flags
-FROM counters AS t WHERE ${seriesConditions(query.attributes)} AND ${observedRange}
+FROM counters AS t WHERE ${seriesConditions(query.attributes)} AND ${observedRange}${knownBy(query.knownMs)}
 GROUP BY attributes, at_ms ORDER BY attributes, at_ms LIMIT {limit:UInt32}`,
     seriesParams(tenant, query),
   )

@@ -6,7 +6,8 @@
 import type { CursorPart } from '../domain/cursor.ts'
 import type { TimeRange } from '../domain/time.ts'
 import type { TimelineKind } from '../domain/timeline-words.ts'
-import { msOf, observedFrom, observedRange, type Scope, timeParam } from './scope.ts'
+import { oneBootEach } from './presence.ts'
+import { knownBy, knownParams, msOf, observedFrom, observedRange, type Scope, timeParam } from './scope.ts'
 
 /** Data that came this much later than the time they stand for are an upload of stored data, not a slow network. */
 export const lateAfterMs = 15 * 60_000
@@ -34,6 +35,10 @@ export const timelineCursor = ['number', 'string', 'number', 'number', 'string']
 export type TimelineQuery = TimeRange & {
   subject: string
   kinds: readonly TimelineKind[]
+  /** Part of a value that an entry carries, in either case; '' for all. */
+  text: string
+  /** Only what had arrived by then; null: all. */
+  knownMs: number | null
   descending: boolean
   limit: number
   after: CursorPart[] | null
@@ -76,7 +81,7 @@ WHERE ${inRange} AND state IS DISTINCT FROM earlier`
 
 const boots = `
 SELECT ${entry('boot', { data: json({ bootId: ['boot_id', 'String'], reason: ['reason', text], uptimeBeforeSeconds: ['uptime_before_seconds', number], taskId: ['task_id', text], evidence: ['toString(evidence)', 'String'] }) })}
-FROM boots WHERE ${subject} AND ${observedRange}`
+FROM (${oneBootEach(subject)}) WHERE ${inRange}`
 
 /** Snapshots without a cell are no change: the device did not see one, it did not move to "none". */
 const radioChanges = (kind: 'cell' | 'band'): string => {
@@ -157,13 +162,20 @@ export const timeline = ({ warehouse, tenant }: Scope, query: TimelineQuery): Pr
   const { descending, after } = query
   const direction = descending ? 'DESC' : 'ASC'
   const sortKeys = ['observed_at_ms', 'kind', 'partition', 'offset', 'key']
-  const cursor =
-    after === null
-      ? ''
-      : `WHERE (${sortKeys.join(', ')}) ${descending ? '<' : '>'} ({after_ms:Float64}, {after_kind:String}, {after_partition:UInt32}, {after_offset:Float64}, {after_key:String})`
+  const conditions = [
+    ...(after === null
+      ? []
+      : [
+          `(${sortKeys.join(', ')}) ${descending ? '<' : '>'} ({after_ms:Float64}, {after_kind:String}, {after_partition:UInt32}, {after_offset:Float64}, {after_key:String})`,
+        ]),
+    ...(query.text === ''
+      ? []
+      : ['arrayExists(pair -> positionCaseInsensitiveUTF8(pair.2, {text:String}) > 0, JSONExtractKeysAndValuesRaw(data))']),
+  ]
+  const union = query.kinds.map((name) => parts[name]).join('\nUNION ALL')
   const [ms, kind, partition, offset, key] = after ?? []
   return warehouse.query<TimelineRow>(
-    `SELECT * FROM (${query.kinds.map((name) => parts[name]).join('\nUNION ALL')}) ${cursor}
+    `SELECT * FROM (${union.replaceAll(subject, subject + knownBy(query.knownMs))}) ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`}
 ORDER BY ${sortKeys.map((name) => `${name} ${direction}`).join(', ')} LIMIT {limit:UInt32}`,
     {
       tenant,
@@ -171,6 +183,9 @@ ORDER BY ${sortKeys.map((name) => `${name} ${direction}`).join(', ')} LIMIT {lim
       from_ms: query.fromMs,
       to_ms: query.toMs,
       limit: query.limit + 1,
+      ...knownParams(query.knownMs),
+      // As it stands between the quotes of JSON.
+      ...(query.text === '' ? {} : { text: JSON.stringify(query.text).slice(1, -1) }),
       ...(after === null ? {} : { after_ms: ms, after_kind: kind, after_partition: partition, after_offset: offset, after_key: key }),
     },
   )

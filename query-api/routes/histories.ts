@@ -1,16 +1,17 @@
 /** /devices/{mac}/presence, /boots and /logs: histories, paged by time. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 import { pageOf } from '../domain/cursor.ts'
-import { parseRange, toTime } from '../domain/time.ts'
+import { parseKnownAt, parseRange, toTime } from '../domain/time.ts'
 import { logCursor, logLines } from '../queries/logs.ts'
-import { bootHistory, historyCursor, presenceHistory } from '../queries/presence.ts'
+import { bootHistory, historyCursor, type HistoryQuery, presenceHistory } from '../queries/presence.ts'
 import { completeThrough, cursorOf, knownDevice, type RouteContext } from './context.ts'
 import { Boot, toBoot } from './devices.ts'
 import {
   answers,
   CompleteThrough,
   DeviceParams,
+  knownAtQuery,
   list,
   nullable,
   orderQuery,
@@ -20,6 +21,8 @@ import {
   TextOrNull,
   Time,
 } from './schemas.ts'
+
+type HistoryRow = { observed_at_ms: number; partition: number; offset: number }
 
 const hourMs = 3_600_000
 const monthMs = 31 * 24 * hourMs
@@ -47,67 +50,57 @@ export const historyRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }>
   const { deps, scope } = context
   const complete = { completeThrough: CompleteThrough }
 
-  app.get(
-    '/devices/:mac/presence',
-    {
-      schema: {
-        tags: ['devices'],
-        summary: 'Presence changes; default the last 31 days',
-        params: DeviceParams,
-        querystring: query({ ...rangeQuery, ...orderQuery, ...pagingQuery }),
-        response: answers(list(Presence, complete)),
+  /** A list of rows by time, paged. */
+  const history = <R extends HistoryRow, T extends TSchema>(
+    path: string,
+    { summary, item, rows, toItem }: { summary: string; item: T; rows: (of: HistoryQuery) => Promise<R[]>; toItem: (row: R) => Static<T> },
+  ) =>
+    app.get(
+      path,
+      {
+        schema: {
+          tags: ['devices'],
+          summary: `${summary}; default the last 31 days`,
+          params: DeviceParams,
+          querystring: query({ ...rangeQuery, ...knownAtQuery, ...orderQuery, ...pagingQuery }),
+          response: answers(list(item, complete)),
+        },
       },
-    },
-    async (request) => {
-      const { limit, cursor, order, ...range } = request.query
-      const subject = await knownDevice(context, request.params.mac)
-      const rows = await presenceHistory(scope, {
-        ...parseRange(range, deps.clock.nowMs(), monthMs),
-        subject,
-        descending: order === 'desc',
-        limit,
-        after: cursorOf(cursor, historyCursor),
-      })
-      const page = pageOf(rows, limit, (last) => [last.observed_at_ms, last.partition, last.offset])
-      return {
-        items: page.rows.map((row) => ({
-          state: row.state,
-          observedAt: toTime(row.observed_at_ms),
-          receivedAt: toTime(row.received_at_ms),
-          reason: row.reason,
-          sessionId: row.session_id,
-        })),
-        nextCursor: page.nextCursor,
-        completeThrough: completeThrough(context),
-      }
-    },
-  )
+      async (request) => {
+        const { limit, cursor, order, knownAt, ...range } = request.query
+        const subject = await knownDevice(context, request.params.mac)
+        const found = await rows({
+          ...parseRange(range, deps.clock.nowMs(), monthMs),
+          subject,
+          knownMs: parseKnownAt(knownAt),
+          descending: order === 'desc',
+          limit,
+          after: cursorOf(cursor, historyCursor),
+        })
+        const page = pageOf(found, limit, (last) => [last.observed_at_ms, last.partition, last.offset])
+        // `toItem` is held to the schema; the framework cannot tell that of a generic one.
+        return { items: page.rows.map(toItem), nextCursor: page.nextCursor, completeThrough: completeThrough(context) } as never
+      },
+    )
 
-  app.get(
-    '/devices/:mac/boots',
-    {
-      schema: {
-        tags: ['devices'],
-        summary: 'Boots with their reasons; default the last 31 days',
-        params: DeviceParams,
-        querystring: query({ ...rangeQuery, ...orderQuery, ...pagingQuery }),
-        response: answers(list(Boot, complete)),
-      },
-    },
-    async (request) => {
-      const { limit, cursor, order, ...range } = request.query
-      const subject = await knownDevice(context, request.params.mac)
-      const rows = await bootHistory(scope, {
-        ...parseRange(range, deps.clock.nowMs(), monthMs),
-        subject,
-        descending: order === 'desc',
-        limit,
-        after: cursorOf(cursor, historyCursor),
-      })
-      const page = pageOf(rows, limit, (last) => [last.observed_at_ms, last.partition, last.offset])
-      return { items: page.rows.map(toBoot), nextCursor: page.nextCursor, completeThrough: completeThrough(context) }
-    },
-  )
+  history('/devices/:mac/presence', {
+    summary: 'Presence changes',
+    item: Presence,
+    rows: (of) => presenceHistory(scope, of),
+    toItem: (row) => ({
+      state: row.state,
+      observedAt: toTime(row.observed_at_ms),
+      receivedAt: toTime(row.received_at_ms),
+      reason: row.reason,
+      sessionId: row.session_id,
+    }),
+  })
+  history('/devices/:mac/boots', {
+    summary: 'Boots with their reasons, each once',
+    item: Boot,
+    rows: (of) => bootHistory(scope, of),
+    toItem: (row) => toBoot(row),
+  })
 
   app.get(
     '/devices/:mac/logs',
@@ -128,6 +121,7 @@ export const historyRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }>
           ),
           program: Type.Optional(Type.String({ maxLength: 200 })),
           source: Type.Optional(Type.String({ maxLength: 60, description: 'syslog, dmesg, ...' })),
+          ...knownAtQuery,
           ...orderQuery,
           ...pagingQuery,
         }),
@@ -135,11 +129,12 @@ export const historyRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }>
       },
     },
     async (request) => {
-      const { limit, cursor, order, text, severity, program, source, ...range } = request.query
+      const { limit, cursor, order, text, severity, program, source, knownAt, ...range } = request.query
       const subject = await knownDevice(context, request.params.mac)
       const rows = await logLines(scope, {
         ...parseRange(range, deps.clock.nowMs(), 24 * hourMs),
         subject,
+        knownMs: parseKnownAt(knownAt),
         text,
         severityMax: severity ?? null,
         program: program ?? null,

@@ -5,14 +5,16 @@ import { unitOf } from '../domain/units.ts'
 import { attributesObject, canonicalAttributes } from '../domain/attributes.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { type Aggregate, aggregates, checkPoints, parseStep, rangeFor, sourceFor, stepFor } from '../domain/step.ts'
-import { parseRange, parseTimeZone, toTime } from '../domain/time.ts'
+import { parseKnownAt, parseRange, parseTimeZone, toTime, toTimeOrNull } from '../domain/time.ts'
 import { counterSeries, measurementSeries, metricNames, pointRowsMax, type SeriesQuery } from '../queries/series.ts'
 import { completeThrough, knownDevice, knownPlace, type RouteContext } from './context.ts'
+import { KnownAt } from './moment.ts'
 import {
   answers,
   choice,
   CompleteThrough,
   DeviceParams,
+  knownAtQuery,
   NumberOrNull,
   PlaceParams,
   query,
@@ -40,6 +42,7 @@ const seriesQuery = {
   ),
   ...rangeQuery,
   ...stepQuery,
+  ...knownAtQuery,
 }
 
 const frame = {
@@ -49,6 +52,7 @@ const frame = {
   tz: Type.String(),
   from: Time,
   to: Time,
+  knownAt: KnownAt,
   completeThrough: CompleteThrough,
 }
 const Attributes = Type.Record(Type.String(), Type.String())
@@ -107,7 +111,7 @@ const MetricNames = Type.Object({
   completeThrough: CompleteThrough,
 })
 
-type SeriesRequest = { metric: string; attributes?: string; from?: string; to?: string; step?: string; tz: string }
+type SeriesRequest = { metric: string; attributes?: string; from?: string; to?: string; step?: string; tz: string; knownAt?: string }
 
 export const metricRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
   const metricsSchema = (tag: string) => ({
@@ -153,7 +157,7 @@ const metrics = async (
   aggregate: Aggregate,
 ): Promise<Static<typeof MetricSeries>> => {
   const wanted = seriesQueryOf(context, subject, asked)
-  const source = sourceFor(wanted, wanted.step, aggregate, wanted.tz)
+  const source = wanted.knownMs === null ? sourceFor(wanted, wanted.step, aggregate, wanted.tz) : 'raw'
   const read = { ...wanted, ...rangeFor(wanted, source) }
   const rows = await measurementSeries(context.scope, read, aggregate, source)
   if (rows.length === 0) await checkMetric(context, subject, asked.metric, 'measurement')
@@ -203,6 +207,7 @@ const seriesQueryOf = ({ deps }: RouteContext, subject: string, asked: SeriesReq
     attributes: asked.attributes === undefined ? null : canonicalAttributes(asked.attributes),
     step,
     tz: parseTimeZone(asked.tz),
+    knownMs: parseKnownAt(asked.knownAt),
   }
 }
 
@@ -219,13 +224,14 @@ const checkMetric = async ({ scope }: RouteContext, subject: string, metric: str
   )
 }
 
-const frameOf = (context: RouteContext, { metric, step, tz, fromMs, toMs }: SeriesQuery) => ({
+const frameOf = (context: RouteContext, { metric, step, tz, fromMs, toMs, knownMs }: SeriesQuery) => ({
   metric,
   unit: unitOf(metric),
   step: step.text,
   tz,
   from: toTime(fromMs),
   to: toTime(toMs),
+  knownAt: toTimeOrNull(knownMs),
   completeThrough: completeThrough(context),
 })
 

@@ -4,15 +4,15 @@
  */
 import { type Static, Type } from 'typebox'
 import { attributesObject } from '../domain/attributes.ts'
-import { clockAheadMaxMs, parseTime, toTime, toTimeOrNull } from '../domain/time.ts'
+import { clockAheadMaxMs, parseKnownAt, parseTime, toTime, toTimeOrNull } from '../domain/time.ts'
 import { unitOf } from '../domain/units.ts'
-import { bootAt, presenceAt } from '../queries/presence.ts'
+import { bootAt, presenceAt, recorderGapAt } from '../queries/presence.ts'
 import { radioAt } from '../queries/radio.ts'
 import { type LastCounterRow, type LastMeasurementRow, lastCounters, lastFacts, lastMeasurements } from '../queries/state.ts'
 import { completeThrough, type RouteContext } from './context.ts'
 import { Boot, toBoot } from './devices.ts'
 import { nameCells, Radio, toRadio } from './radio.ts'
-import { choice, CompleteThrough, nullable, TextOrNull, Time } from './schemas.ts'
+import { choice, CompleteThrough, nullable, TextOrNull, Time, TimeOrNull } from './schemas.ts'
 
 export const KnownAt = nullable(
   Type.String({ format: 'date-time', description: 'Only what had arrived by then; null: all that is known now.' }),
@@ -58,7 +58,15 @@ export const DeviceState = Type.Object({
   deviceId: Type.String(),
   at: Time,
   knownAt: KnownAt,
-  presence: PresenceThen,
+  presence: Type.Intersect([
+    PresenceThen,
+    Type.Object({
+      recorderGap: Type.Union([Type.Object({ from: TimeOrNull, to: TimeOrNull }), Type.Null()], {
+        description:
+          'Not null: the recorder was not running from there to there, so the state is what had been said last. from null: it had not run before; to null: it has not since.',
+      }),
+    }),
+  ]),
   firmware: nullable(Type.Object({ version: TextOrNull, observedAt: Time, ageSeconds: Age })),
   boot: nullable(BootThen),
   radio: nullable(RadioThen),
@@ -73,7 +81,7 @@ export type Moment = { atMs: number; throughMs: number; knownMs: number | null }
 
 /** Asked about now, what believed clocks say ahead of ours is part of it; asked about a moment, nothing after it is. */
 export const momentOf = ({ deps }: RouteContext, name: string, at: string | undefined, knownAt: string | undefined): Moment => {
-  const knownMs = knownAt === undefined ? null : parseTime('knownAt', knownAt)
+  const knownMs = parseKnownAt(knownAt)
   if (at !== undefined) return { atMs: parseTime(name, at), throughMs: parseTime(name, at), knownMs }
   const nowMs = deps.clock.nowMs()
   return { atMs: nowMs, throughMs: nowMs + clockAheadMaxMs, knownMs }
@@ -100,11 +108,12 @@ export const commonStateAt = async ({ scope }: RouteContext, subject: string, { 
 export const deviceStateAt = async (context: RouteContext, deviceId: string, moment: Moment): Promise<Static<typeof DeviceState>> => {
   const { scope } = context
   const { atMs, throughMs, knownMs } = moment
-  const [common, radio, presence, boot] = await Promise.all([
+  const [common, radio, presence, boot, gap] = await Promise.all([
     commonStateAt(context, deviceId, moment),
     radioAt(scope, deviceId, throughMs, knownMs),
     presenceAt(scope, [deviceId], throughMs, knownMs),
     bootAt(scope, deviceId, throughMs, knownMs),
+    recorderGapAt(scope, atMs, knownMs),
   ])
   const names = await nameCells(scope, radio === undefined ? [] : [radio])
   const firmware = common.facts.find((fact) => fact.name === 'firmware.version')
@@ -118,6 +127,11 @@ export const deviceStateAt = async (context: RouteContext, deviceId: string, mom
       since: now === undefined ? null : toTime(now.since_ms),
       reason: now?.reason ?? null,
       sessionId: now?.session_id ?? null,
+      // What was said after the recorder had come back is said.
+      recorderGap:
+        gap === null || (gap.toMs !== null && now !== undefined && now.since_ms > gap.toMs)
+          ? null
+          : { from: toTimeOrNull(gap.fromMs), to: toTimeOrNull(gap.toMs) },
     },
     firmware: firmware === undefined ? null : { version: firmware.value, observedAt: firmware.observedAt, ageSeconds: firmware.ageSeconds },
     boot: boot === undefined ? null : { ...toBoot(boot), ageSeconds: ageSeconds(boot.observed_at_ms, atMs) },

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { pageOf } from '../domain/cursor.ts'
 import { checkPoints, parseStep, stepFor } from '../domain/step.ts'
-import { parseRange, parseTimeZone, toTime } from '../domain/time.ts'
+import { parseKnownAt, parseRange, parseTimeZone, toTime } from '../domain/time.ts'
 import { historyCursor } from '../queries/presence.ts'
 import { cellNames, type CellNameRow, type RadioRow, radioHistory, radioSeries } from '../queries/radio.ts'
 import type { Scope } from '../queries/scope.ts'
@@ -12,6 +12,7 @@ import {
   answers,
   CompleteThrough,
   DeviceParams,
+  knownAtQuery,
   list,
   NumberOrNull,
   nullable,
@@ -89,16 +90,17 @@ export const radioRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> =
         tags: ['devices'],
         summary: 'Radio snapshots with cells and carriers; default the last 6 hours',
         params: DeviceParams,
-        querystring: query({ ...rangeQuery, ...orderQuery, ...pagingQuery }),
+        querystring: query({ ...rangeQuery, ...knownAtQuery, ...orderQuery, ...pagingQuery }),
         response: answers(list(Radio, { completeThrough: CompleteThrough })),
       },
     },
     async (request) => {
-      const { limit, cursor, order, ...range } = request.query
+      const { limit, cursor, order, knownAt, ...range } = request.query
       const deviceId = await knownDevice(context, request.params.mac)
       const rows = await radioHistory(context.scope, {
         ...parseRange(range, context.deps.clock.nowMs(), 6 * 3_600_000),
         subject: deviceId,
+        knownMs: parseKnownAt(knownAt),
         descending: order === 'desc',
         limit,
         after: cursorOf(cursor, historyCursor),
@@ -116,7 +118,7 @@ export const radioRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> =
         tags: ['devices'],
         summary: 'Radio levels averaged by step, with the serving cell; default the last 6 hours',
         params: DeviceParams,
-        querystring: query({ ...rangeQuery, ...stepQuery }),
+        querystring: query({ ...rangeQuery, ...stepQuery, ...knownAtQuery }),
         response: answers(
           Type.Object({
             step: Type.String(),
@@ -135,7 +137,7 @@ export const radioRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> =
       const step = request.query.step === undefined ? stepFor(range) : parseStep(request.query.step)
       checkPoints(range, step)
       const tz = parseTimeZone(request.query.tz)
-      const rows = await radioSeries(context.scope, { ...range, subject, step, tz })
+      const rows = await radioSeries(context.scope, { ...range, subject, step, tz, knownMs: parseKnownAt(request.query.knownAt) })
       const names = await nameCells(context.scope, rows)
       return {
         step: step.text,

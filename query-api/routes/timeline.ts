@@ -3,11 +3,24 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { pageOf } from '../domain/cursor.ts'
 import { ProblemError } from '../domain/problems.ts'
-import { parseRange, toTime } from '../domain/time.ts'
+import { parseKnownAt, parseRange, toTime, toTimeOrNull } from '../domain/time.ts'
 import { timelineData, timelineKinds, type TimelineKind, timelineText } from '../domain/timeline-words.ts'
 import { burstLinesMin, lateAfterMs, timeline, timelineCursor } from '../queries/timeline.ts'
 import { completeThrough, cursorOf, knownDevice, type RouteContext } from './context.ts'
-import { answers, choice, CompleteThrough, DeviceParams, list, orderQuery, pagingQuery, query, rangeQuery, Time } from './schemas.ts'
+import { KnownAt } from './moment.ts'
+import {
+  answers,
+  choice,
+  CompleteThrough,
+  DeviceParams,
+  knownAtQuery,
+  list,
+  orderQuery,
+  pagingQuery,
+  query,
+  rangeQuery,
+  Time,
+} from './schemas.ts'
 
 const dayMs = 86_400_000
 /** Beyond this a list of single events is not how to look at a device. */
@@ -39,23 +52,28 @@ export const timelineRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }
               examples: ['boot,firmware'],
             }),
           ),
+          text: Type.String({ default: '', maxLength: 200, description: 'Part of a name, value or message in the entry, in either case.' }),
+          ...knownAtQuery,
           ...orderQuery,
           ...pagingQuery,
         }),
-        response: answers(list(Entry, { from: Time, to: Time, completeThrough: CompleteThrough })),
+        response: answers(list(Entry, { from: Time, to: Time, knownAt: KnownAt, completeThrough: CompleteThrough })),
       },
     },
     async (request) => {
-      const { limit, cursor, order, kind, ...asked } = request.query
+      const { limit, cursor, order, kind, text, knownAt, ...asked } = request.query
       const subject = await knownDevice(context, request.params.mac)
       const range = parseRange(asked, context.deps.clock.nowMs(), dayMs)
       if (range.toMs - range.fromMs > rangeMaxMs) {
         throw new ProblemError('TIME_RANGE_INVALID', 'Expected a range of at most 93 days; ask for a part of it.')
       }
+      const knownMs = parseKnownAt(knownAt)
       const rows = await timeline(context.scope, {
         ...range,
         subject,
         kinds: kindsOf(kind),
+        text,
+        knownMs,
         descending: order === 'desc',
         limit,
         after: cursorOf(cursor, timelineCursor),
@@ -72,6 +90,7 @@ export const timelineRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }
         nextCursor: page.nextCursor,
         from: toTime(range.fromMs),
         to: toTime(range.toMs),
+        knownAt: toTimeOrNull(knownMs),
         completeThrough: completeThrough(context),
       }
     },
