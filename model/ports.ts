@@ -52,6 +52,8 @@ export type ConsumeOptions = {
 export type LogConsumer = {
   /** Highest count of records that lie ahead over all partitions; for metrics and `/readyz`. */
   lagRecords: () => number
+  /** Partitions of the topic that are given to this consumer now; left out: all of them, always. */
+  partitions?: (topic: LogTopic) => readonly number[]
   /** Waits for the batches in flight, then stops. A second call is harmless. */
   stop: () => Promise<void>
 }

@@ -53,8 +53,8 @@ export const createDeadLetterSink = (deps: DeadLetterSinkDeps) => {
     /** On assignment. Rows at or below the mark are in the warehouse already. */
     startAt: async (partition: number, mark = -1): Promise<StartPosition> => {
       marks.set(partition, mark)
-      const { next, repeatTo } = await store.resume(topic, partition)
-      return { next, repeatTo }
+      const { next, repeatTo, repeatFrom } = await store.resume(topic, partition)
+      return repeatFrom === undefined ? { next, repeatTo } : { next, repeatTo, repeatFrom }
     },
   }
 }

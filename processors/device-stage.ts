@@ -32,6 +32,7 @@ type Partition = {
   run: PartitionRun
   next: number
   repeatTo: number | null
+  repeatFrom: number
   /** Highest offsets that the warehouse had rows of when we started: an older state runs forward without writing them. */
   marks: Marks
   prepared: Prepared | undefined
@@ -45,12 +46,12 @@ export const createDeviceStage = (deps: DeviceStageDeps) => {
   const marksOf = new Map<number, Marks>()
 
   const open = async (partition: number): Promise<Partition> => {
-    const { next, repeatTo } = await store.resume(topic, partition)
+    const { next, repeatTo, repeatFrom = next } = await store.resume(topic, partition)
     const run = createPartitionRun(deps, partition, {
       read: (key) => store.get(topic, partition, key),
       segments: (name) => store.segments(topic, partition, name),
     })
-    const opened = { run, next, repeatTo, marks: marksOf.get(partition) ?? {}, prepared: undefined, finishedTickMs: run.tickMs() }
+    const opened = { run, next, repeatTo, repeatFrom, marks: marksOf.get(partition) ?? {}, prepared: undefined, finishedTickMs: run.tickMs() }
     partitions.set(partition, opened)
     return opened
   }
@@ -96,9 +97,9 @@ export const createDeviceStage = (deps: DeviceStageDeps) => {
     }
   }
 
-  const prepareNext = ({ run, repeatTo, marks }: Partition, records: LogBatch['records'], index: number): Prepared => {
+  const prepareNext = ({ run, repeatTo, repeatFrom, marks }: Partition, records: LogBatch['records'], index: number): Prepared => {
     const first = records[index]?.offset ?? 0
-    if (repeatTo !== null && first <= repeatTo)
+    if (repeatTo !== null && first >= repeatFrom && first <= repeatTo)
       return run.prepare(records, index, (offset) => offset === repeatTo, Number.POSITIVE_INFINITY)
     const cuts = new Set(Object.values(marks))
     return run.prepare(records, index, (offset) => cuts.has(offset), rowsMax)
@@ -117,8 +118,8 @@ export const createDeviceStage = (deps: DeviceStageDeps) => {
     /** On assignment: state and identity window are read anew. */
     startAt: async (partition: number, marks: Marks = {}): Promise<StartPosition> => {
       marksOf.set(partition, marks)
-      const { next, repeatTo } = await open(partition)
-      return { next, repeatTo }
+      const { next, repeatTo, repeatFrom } = await open(partition)
+      return { next, repeatTo, repeatFrom }
     },
     /** The tick up to which a partition's rows are in the warehouse; 0 before the first. */
     completeThroughMs: (partition: number): number => partitions.get(partition)?.finishedTickMs ?? 0,

@@ -8,7 +8,7 @@ import { createDeadLetterSink, type SinkState } from './dead-letter-sink.ts'
 import { createDeviceStage } from './device-stage.ts'
 import { seenIdsMax } from './domain/seen-ids.ts'
 import type { StageState } from './domain/state.ts'
-import { type Refilled, recover } from './recovery.ts'
+import { type RecoveryDeps, type Refilled, recoverSink, recoverStage } from './recovery.ts'
 
 export type ProcessorsDeps = {
   log: EventLog
@@ -87,7 +87,7 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
     onRows: (table: string, rows: number) => onCount('rows', table, rows),
   }
   const silent = { outcome: () => undefined, limitReached: () => undefined }
-  const marks = await recover({
+  const recovery: RecoveryDeps = {
     ...common,
     counters: silent, // What is run again over the past has been counted.
     log,
@@ -97,7 +97,7 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
       onCount('refilled', refilled.table, refilled.rows)
       deps.onRefilled?.(refilled)
     },
-  })
+  }
 
   const stage = createDeviceStage({ ...common, store: stageStore })
   const sink = createDeadLetterSink({ ...common, store: sinkStore, onUndecodable: () => onCount('outcomes', 'undecodable-letter', 1) })
@@ -124,14 +124,24 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
       },
     })
 
-  const stageConsumer = await consume(stageGroup, (partition) => stage.startAt(partition, marks.stage.get(partition)), stage.processBatch)
-  const sinkConsumer = await consume(sinkGroup, (partition) => sink.startAt(partition, marks.sink.get(partition)), sink.processBatch)
+  // Each time a partition comes to us: another member may have gone on with it in between.
+  const startStage = async (partition: number): ReturnType<typeof stage.startAt> => {
+    await stageStore.resume('device-events', partition)
+    return stage.startAt(partition, await recoverStage(recovery, partition))
+  }
+  const startSink = async (partition: number): ReturnType<typeof sink.startAt> => {
+    await sinkStore.resume('dead-letters', partition)
+    return sink.startAt(partition, await recoverSink(recovery))
+  }
+  const stageConsumer = await consume(stageGroup, startStage, stage.processBatch)
+  const sinkConsumer = await consume(sinkGroup, startSink, sink.processBatch)
   return {
     lagRecords: () => Math.max(stageConsumer.lagRecords(), sinkConsumer.lagRecords()),
     completeThroughMs: () => {
-      const times = Array.from({ length: partitions }, (_, partition) => stage.completeThroughMs(partition))
+      const ours = stageConsumer.partitions?.('device-events') ?? Array.from({ length: partitions }, (_, partition) => partition)
+      const times = ours.map((partition) => stage.completeThroughMs(partition))
       const least = Math.min(...times, deps.clock?.nowMs() ?? Number.POSITIVE_INFINITY)
-      return least > 0 ? least : null
+      return least > 0 && ours.length > 0 ? least : null
     },
     failing: failures.failing,
     stop: async () => {

@@ -1,5 +1,5 @@
 /**
- * Before the consumers start: does the warehouse have what the state says was written? Marks (highest offset of a row, per
+ * Before a partition is consumed: does the warehouse have what the state says was written? Marks (highest offset of a row, per
  * table and partition, filled in the same insert) are compared with the state's last rows. A shortfall (power loss, a
  * restored backup) is made up from the log; marks ahead of the state are handed to the stages, which then write no row at
  * or below them. A mark beyond the log's end refuses the start: that log is not the one the rows came from.
@@ -37,23 +37,33 @@ export type RecoveredMarks = { stage: ReadonlyMap<number, Marks>; sink: Readonly
 /** Records that a refill holds at once. */
 export const refillRecordsMax = 5_000
 
+/** Everything at once, where all partitions are ours from the start. */
 export const recover = async (deps: RecoveryDeps): Promise<RecoveredMarks> => {
-  const marks = await readMarks(deps)
   const stage = new Map<number, Marks>()
   for (let partition = 0; partition < deps.log.partitionCount('device-events'); partition++) {
-    const own: Partial<Record<StageTable, number>> = {}
-    for (const table of stageTables) {
-      const mark = marks.get(`device-events:${partition}:${table}`)
-      if (mark !== undefined) own[table] = mark
-    }
-    await refuseBeyond(deps, 'device-events', partition, own)
-    await refillStage(deps, partition, own)
-    stage.set(partition, own)
+    stage.set(partition, await recoverStage(deps, partition))
   }
-  const sinkMark = marks.get(`dead-letters:0:${sinkTable}`) ?? -1
-  await refuseBeyond(deps, 'dead-letters', 0, { [sinkTable]: sinkMark })
-  await refillSink(deps, sinkMark)
-  return { stage, sink: new Map([[0, sinkMark]]) }
+  return { stage, sink: new Map([[0, await recoverSink(deps)]]) }
+}
+
+/** When a partition comes to us, after the store has its newest state: its marks, lost rows written again. */
+export const recoverStage = async (deps: RecoveryDeps, partition: number): Promise<Marks> => {
+  const marks = await readMarks(deps)
+  const own: Partial<Record<StageTable, number>> = {}
+  for (const table of stageTables) {
+    const mark = marks.get(`device-events:${partition}:${table}`)
+    if (mark !== undefined) own[table] = mark
+  }
+  await refuseBeyond(deps, 'device-events', partition, own)
+  await refillStage(deps, partition, own)
+  return own
+}
+
+export const recoverSink = async (deps: RecoveryDeps): Promise<number> => {
+  const mark = (await readMarks(deps)).get(`dead-letters:0:${sinkTable}`) ?? -1
+  await refuseBeyond(deps, 'dead-letters', 0, { [sinkTable]: mark })
+  await refillSink(deps, mark)
+  return mark
 }
 
 type MarkRow = { topic: string; partition: number | string; table: string; offset: number | string }

@@ -117,6 +117,7 @@ export const startGroup = async (deps: GroupsDeps, options: ConsumeOptions): Pro
         const end = Math.max(prefetch.bounds(topic, partition).next, deps.knownEnd(topic, partition))
         return Math.max(lag, end - next())
       }, 0),
+    partitions: (topic) => (newest?.partitions ?? []).filter((own) => own.topic === topic).map(({ partition }) => partition),
     stop,
   }
 }
