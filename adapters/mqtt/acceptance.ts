@@ -135,17 +135,18 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
 
   const roomForQos2 = ({ client, handingOver }: Connection, messageId: number): boolean =>
     store.hasIncoming(client.id, messageId) ||
-    handingOver.has(messageId) ||
-    store.incomingCount(client.id) + handingOver.size < limits.inFlightMax
+    handingOver?.has(messageId) === true ||
+    store.incomingCount(client.id) + (handingOver?.size ?? 0) < limits.inFlightMax
 
   /** [MQTT-4.3.3-2]: between PUBREC and PUBREL the same packet id is the same message. */
   const handOverOnce = (hand: Handler, connection: Connection, packet: ArrivingPacket, messageId: number): Promise<unknown> => {
-    const running = connection.handingOver.get(messageId)
+    const running = connection.handingOver?.get(messageId)
     if (running || store.hasIncoming(connection.client.id, messageId)) {
       packet.accepted = { qos: 2, forward: false, queued: [] }
       return running ?? alreadyHandedOver
     }
     const gate = handOver(hand, connection, packet, false)
+    connection.handingOver ??= new Map()
     connection.handingOver.set(messageId, gate) // Until aedes has stored the id and publishes.
     return gate
   }
@@ -238,7 +239,7 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
       target.publish = (packet, client, done) => {
         if (typeof client === 'function' || client === null || packet.accepted === undefined) publish(packet, client, done)
         else {
-          if (packet.qos === 2 && packet.messageId !== undefined) connectionOf(client)?.handingOver.delete(packet.messageId)
+          if (packet.qos === 2 && packet.messageId !== undefined) connectionOf(client)?.handingOver?.delete(packet.messageId)
           if (packet.accepted.forward) forward(target, packet, packet.accepted, client.id)
           done?.()
         }

@@ -4,9 +4,9 @@
  */
 import type { Aedes } from 'aedes'
 import type { BrokerPersistence } from '../lmdb/broker-persistence.ts'
-import { type AckWriter, createAckWriter } from './ack-writer.ts'
-import type { SeamClient } from './aedes-seam.ts'
-import { type ArrivalOrder, createArrivalOrder } from './arrival-order.ts'
+import { AckWriter } from './ack-writer.ts'
+import { type SeamClient, slim } from './aedes-seam.ts'
+import { ArrivalOrder } from './arrival-order.ts'
 import type { FrameGuard } from './frame-guard.ts'
 import type { BrokerLimits } from './limits.ts'
 import type { Arrival } from './listeners.ts'
@@ -26,12 +26,11 @@ export type Connection = {
   rights: Rights
   sessionId: string | null
   connection: number
-  /** QoS 2 packet ids that are being handed over. */
-  handingOver: Map<number, Promise<unknown>>
-  /** Subscriptions that it was granted and has not given up. */
-  filters: Set<string>
-  deniedFilters: Set<string>
-  handlerRejected: number
+  /** QoS 2 packet ids that are being handed over; null as long as there was none. */
+  handingOver: Map<number, Promise<unknown>> | null
+  /** Subscriptions that it was granted and has not given up; a few. */
+  filters: string[]
+  deniedFilters: Set<string> | null
 }
 
 export type Admission = {
@@ -72,6 +71,7 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
   const owners = new Map<string, Connection>() // Client id -> the connection that has it now.
   const open = new Set<Connection>()
   const writing = new Set<Promise<unknown>>()
+  let rightsOfNobody: Rights | undefined // The same for all that have no login.
   const connectionOf = (client: unknown): Connection | undefined => connections.get(client as object)
   const track = (write: Promise<unknown>): void => {
     const tracked = write.catch(() => refuse('sessionNotWritten')).finally(() => writing.delete(tracked))
@@ -94,7 +94,7 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
     const holder = owners.get(clientId)?.identity ?? store.identityOf(clientId)
     if (holder !== undefined && holder !== identity) return { code: 'notAuthorized', reason: 'clientIdOfAnother' }
     connection.identity = identity
-    connection.rights = rightsOf(login.principal)
+    connection.rights = login.principal === null ? (rightsOfNobody ??= rightsOf(null)) : rightsOf(login.principal)
     owners.set(clientId, connection) // Claimed before anything is awaited.
     open.add(connection)
     const session = await store.openSession({ clientId, identity, resume: !client._cleanStart, keepSeconds: keepSecondsOf(client) })
@@ -118,14 +118,15 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
     connectionOf,
     connected: () => open.size,
     unsubscribed: (filters, client) => {
-      for (const filter of filters) connectionOf(client)?.filters.delete(filter)
+      const connection = connectionOf(client)
+      if (connection) connection.filters = connection.filters.filter((filter) => !filters.includes(filter))
     },
     disconnect: (clientId) => owners.get(clientId)?.client.conn.destroy(),
     closeAll: () => {
       for (const connection of [...open]) closed(connection)
     },
     settled: () => Promise.all(writing),
-    maySubscribe: (clientId, filter) => owners.get(clientId)?.deniedFilters.has(filter) !== true,
+    maySubscribe: (clientId, filter) => owners.get(clientId)?.deniedFilters?.has(filter) !== true,
 
     arrived: (arrivedClient, arrival, install) => {
       const client = arrivedClient as SeamClient
@@ -133,23 +134,23 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
         client,
         arrival,
         guard: install(client),
-        order: createArrivalOrder(() => {
-          connection.handlerRejected++
-          client.conn.destroy()
-        }),
-        acks: createAckWriter(client, limits.outgoingBytesMax),
+        order: new ArrivalOrder(() => client.conn.destroy()),
+        acks: new AckWriter(client, limits.outgoingBytesMax),
         identity: '',
         rights: noRights,
         sessionId: null,
         connection: 0,
-        handingOver: new Map(),
-        filters: new Set(),
-        deniedFilters: new Set(),
-        handlerRejected: 0,
+        handingOver: null,
+        filters: [],
+        deniedFilters: null,
       }
       connections.set(client, connection)
       letWritesRun(client, limits.outgoingBytesMax)
-      client.conn.once('close', () => closed(connection))
+      slim(client)
+      client.conn.once('close', () => {
+        connection.guard.closed()
+        closed(connection)
+      })
     },
 
     hooks: {
@@ -188,17 +189,20 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
           callback(null, null)
           return
         }
-        const tooMany = connection?.filters.has(topic) === false && connection.filters.size >= limits.subscriptionsMax
+        const tooMany = connection?.filters.includes(topic) === false && connection.filters.length >= limits.subscriptionsMax
         // `$SYS` is ours; `$share` in MQTT 3 would be a plain filter that matches nothing.
         if (!connection || tooMany || topic.startsWith('$') || Buffer.byteLength(topic) > limits.topicBytesMax) {
           refuse(tooMany ? 'subscriptionsMax' : 'subscriptionForbidden')
-          connection?.deniedFilters.add(topic)
-          if ((connection?.deniedFilters.size ?? 0) > limits.subscriptionsMax) client.conn.destroy()
+          if (connection) {
+            connection.deniedFilters ??= new Set()
+            connection.deniedFilters.add(topic)
+            if (connection.deniedFilters.size > limits.subscriptionsMax) client.conn.destroy()
+          }
           callback(null, null)
           return
         }
-        connection.deniedFilters.delete(topic)
-        connection.filters.add(topic)
+        connection.deniedFilters?.delete(topic)
+        if (!connection.filters.includes(topic)) connection.filters.push(topic)
         callback(null, subscription)
       },
     },

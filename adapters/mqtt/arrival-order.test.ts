@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createArrivalOrder } from './arrival-order.ts'
+import { ArrivalOrder } from './arrival-order.ts'
 
 describe('arrival order', () => {
   it('is kept however the promises settle, and ends with the first that fails', async () => {
@@ -8,7 +8,7 @@ describe('arrival order', () => {
       fc.asyncProperty(fc.shuffledSubarray([0, 1, 2, 3, 4, 5], { minLength: 6 }), fc.option(fc.nat(5)), async (settleOrder, failing) => {
         const accepted: number[] = []
         const failures: unknown[] = []
-        const order = createArrivalOrder((error) => failures.push(error))
+        const order = new ArrivalOrder((error) => failures.push(error))
         const settle = Array.from({ length: 6 }, (_, n) => {
           const { promise, resolve, reject } = Promise.withResolvers<undefined>()
           order.add(promise, () => accepted.push(n))

@@ -24,6 +24,7 @@ import { createAcceptance } from './acceptance.ts'
 import { createAdmission, type Rights, sessionMarker } from './admission.ts'
 import { createFrameGuards } from './frame-guard.ts'
 import { type BrokerLimits, limitsWith } from './limits.ts'
+import { createLiveSubscribers } from './live-subscribers.ts'
 import { type Arrival, type Listeners, type ListenOptions, startListeners } from './listeners.ts'
 import { openLogins, type Principal } from './login.ts'
 
@@ -93,6 +94,7 @@ export const startEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promi
   const acceptance = createAcceptance({ limits, store, nowMs, refuse, connectionOf: admission.connectionOf })
   const aedes = (await Aedes.createBroker({
     persistence: store,
+    mq: createLiveSubscribers(),
     concurrency: 0, // Publishers never wait for subscribers, so the emitter must not queue (see acceptance.ts).
     connectTimeout: limits.connectWithinMs,
     keepaliveLimit: limits.keepAliveSecondsMax,

@@ -7,7 +7,7 @@
  * - all incomplete packets together stay below `partialBytesMax`, and none stays silent for longer than `packetIdleMs`;
  * - at most `inFlightMax` messages are under way per connection: beyond, nothing is read from it.
  */
-import type { SeamClient } from './aedes-seam.ts'
+import type { ArrivingPacket, SeamClient } from './aedes-seam.ts'
 import { type BrokerLimits, isLogTopic } from './limits.ts'
 
 export type GuardRefusal = 'packetTooLarge' | 'connectTooLarge' | 'partialBytes' | 'packetIdle'
@@ -17,6 +17,8 @@ export type FrameGuard = {
   countInFlight: (change: 1 | -1) => void
   /** Bytes of an incomplete packet that we hold. */
   partialBytes: () => number
+  /** Its connection is gone, and what it held with it. */
+  closed: () => void
 }
 
 export type FrameGuards = {
@@ -37,151 +39,195 @@ export const createFrameGuards = (
   let partialTotal = 0
   const unfinished = new Map<SeamClient, number>() // Client -> when its last byte came.
 
-  const install = (client: SeamClient): FrameGuard => {
-    const parser = client._parser
-    const parse = parser.parse.bind(parser)
-    const read = client.conn.read.bind(client.conn)
-    let head = empty // Beginning of a frame whose kind is not known yet.
-    let held: Buffer | null = null // Whole bytes that must wait, since too much is in flight.
-    let need = 0 // Bytes still to come of a frame that the parser already has a part of.
-    let passed = 0 // Bytes of that frame which the parser holds.
-    let discard = 0 // Bytes still to come of a payload that is thrown away.
-    let cut: { frame: Buffer; payloadBytes: number } | null = null
-    let cutBytes: number | undefined
-    let inFlight = 0
-    let blocked = false
-    let partial = 0
-    let refused = false
-
-    parser.prependListener('packet', (packet) => {
-      if (cutBytes !== undefined) packet.cutFromBytes = cutBytes
-    })
-    client.conn.read = (size?: number) => {
-      if (inFlight >= limits.inFlightMax) {
-        blocked = true
-        return null
-      }
-      if (held === null) return read(size) as Buffer | null
-      const waiting = held
-      held = null
-      return waiting
-    }
-    const setPartial = (bytes: number): void => {
-      partialTotal += bytes - partial
-      partial = bytes
-      if (bytes > 0) unfinished.set(client, nowMs())
+  const shared: Shared = {
+    limits,
+    refuse,
+    note: (client, change, holds) => {
+      partialTotal += change
+      if (holds) unfinished.set(client, nowMs())
       else unfinished.delete(client)
-      if (bytes > 0 && partialTotal > limits.partialBytesMax) stop('partialBytes')
-    }
-    const stop = (reason: GuardRefusal): void => {
-      refused = true
-      refuse(client, reason)
-    }
-    client.conn.once('close', () => setPartial(0))
-
-    parser.parse = (chunk) => {
-      if (refused) return 0
-      const bytes = head.length === 0 ? chunk : Buffer.concat([head, chunk])
-      head = empty
-      let at = 0
-      let from = 0
-      let frames = 0
-      const room = Math.max(1, limits.inFlightMax - inFlight)
-      const flush = (to: number): void => {
-        if (to > from) parse(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to))
-        from = to
-      }
-
-      while (at < bytes.length) {
-        if (discard > 0) {
-          const skipped = Math.min(discard, bytes.length - at)
-          discard -= skipped
-          at += skipped
-          from = at
-          if (discard === 0 && cut) {
-            cutBytes = cut.payloadBytes
-            parse(cut.frame)
-            cutBytes = undefined
-            cut = null
-            frames++
-          }
-          continue
-        }
-        if (need > 0) {
-          const taken = Math.min(need, bytes.length - at)
-          need -= taken
-          passed = need === 0 ? 0 : passed + taken
-          at += taken
-          if (need === 0) frames++
-          continue
-        }
-        if (frames >= room) {
-          flush(at)
-          held = bytes.subarray(at)
-          setPartial(0)
-          return 0
-        }
-        const length = lengthOf(bytes, at)
-        if (length === 'invalid') {
-          flush(bytes.length) // The parser says what is wrong with it.
-          return 0
-        }
-        if (length === null) break
-        const { remaining, headerBytes } = length
-        const frameBytes = headerBytes + remaining
-        const tooLarge = frameBytes > limits.packetBytesMax
-        if (tooLarge || (!client.connected && !client.connecting && frameBytes > limits.connectPacketBytesMax)) {
-          flush(at)
-          stop(tooLarge ? 'packetTooLarge' : 'connectTooLarge')
-          if (tooLarge) client.rejectPacketTooLarge(frameBytes)
-          else client.conn.destroy()
-          return 0
-        }
-        if (remaining > limits.payloadBytesMax && (bytes[at] ?? 0) >> 4 === publishType) {
-          const plan = planPublish(bytes.subarray(at), headerBytes, remaining, client.version === 5, limits)
-          if (plan === 'incomplete') break
-          if (plan === 'tooLarge') {
-            flush(at)
-            stop('packetTooLarge')
-            client.rejectPacketTooLarge(frameBytes)
-            return 0
-          }
-          if (plan !== 'pass') {
-            flush(at)
-            cut = { frame: plan.frame, payloadBytes: plan.payloadBytes }
-            discard = frameBytes
-            continue
-          }
-        }
-        need = frameBytes
-        passed = 0
-      }
-      flush(at)
-      head = at < bytes.length ? Buffer.from(bytes.subarray(at)) : empty // A copy: the chunk it came in may be large.
-      const holding = head.length + passed + (cut ? cut.frame.length : 0)
-      if (holding > 0 || partial > 0) setPartial(holding)
-      return 0
-    }
-
-    return {
-      countInFlight: (change) => {
-        inFlight += change
-        if (!blocked || inFlight * 2 > limits.inFlightMax) return
-        blocked = false
-        setImmediate(() => {
-          if (!client.closed) client._nextBatch()
-        })
-      },
-      partialBytes: () => partial,
-    }
+      return partialTotal
+    },
   }
 
   return {
-    install,
+    install: (client) => new Guard(client, shared),
     closeIdle: (atMs) => {
       for (const [client, lastByteAtMs] of unfinished) if (atMs - lastByteAtMs >= limits.packetIdleMs) refuse(client, 'packetIdle')
     },
     partialBytes: () => partialTotal,
+  }
+}
+
+type Shared = {
+  limits: BrokerLimits
+  refuse: (client: SeamClient, reason: GuardRefusal) => void
+  /** The bytes that this client's incomplete packet holds have changed; answers those of all. */
+  note: (client: SeamClient, change: number, holds: boolean) => number
+}
+
+/** A class, since each connection has one: as closures it took three times the memory. */
+class Guard implements FrameGuard {
+  readonly #client: SeamClient
+  readonly #shared: Shared
+  readonly #passOn: (chunk: Buffer) => number
+  #head = empty // Beginning of a frame whose kind is not known yet.
+  #held: Buffer | null = null // Whole bytes that must wait, since too much is in flight.
+  #need = 0 // Bytes still to come of a frame that the parser already has a part of.
+  #passed = 0 // Bytes of that frame which the parser holds.
+  #discard = 0 // Bytes still to come of a payload that is thrown away.
+  #cut: { frame: Buffer; payloadBytes: number } | null = null
+  #inFlight = 0
+  #blocked = false
+  #partial = 0
+  #refused = false
+
+  constructor(client: SeamClient, shared: Shared) {
+    this.#client = client
+    this.#shared = shared
+    const { _parser: parser, conn } = client
+    this.#passOn = parser.parse // The prototype's: called with the parser as `this`.
+    const read = conn.read
+    parser.parse = (chunk) => this.#take(chunk)
+    conn.read = (size?: number) => {
+      if (this.#inFlight >= shared.limits.inFlightMax) {
+        this.#blocked = true
+        return null
+      }
+      if (this.#held === null) return read.call(conn, size) as Buffer | null
+      const waiting = this.#held
+      this.#held = null
+      return waiting
+    }
+  }
+
+  countInFlight(change: 1 | -1): void {
+    this.#inFlight += change
+    if (!this.#blocked || this.#inFlight * 2 > this.#shared.limits.inFlightMax) return
+    this.#blocked = false
+    setImmediate(() => {
+      if (!this.#client.closed) this.#client._nextBatch()
+    })
+  }
+
+  partialBytes(): number {
+    return this.#partial
+  }
+
+  closed(): void {
+    this.#setPartial(0)
+  }
+
+  #setPartial(bytes: number): void {
+    const change = bytes - this.#partial
+    this.#partial = bytes
+    const total = this.#shared.note(this.#client, change, bytes > 0)
+    if (bytes > 0 && total > this.#shared.limits.partialBytesMax) this.#stop('partialBytes')
+  }
+
+  #stop(reason: GuardRefusal): void {
+    this.#refused = true
+    this.#shared.refuse(this.#client, reason)
+  }
+
+  #parse(bytes: Buffer): void {
+    this.#passOn.call(this.#client._parser, bytes)
+  }
+
+  /** The parser emits it before it returns. */
+  #parseCut({ frame, payloadBytes }: { frame: Buffer; payloadBytes: number }): void {
+    const { _parser: parser } = this.#client
+    const mark = (packet: ArrivingPacket): void => {
+      packet.cutFromBytes = payloadBytes
+    }
+    parser.prependListener('packet', mark)
+    this.#parse(frame)
+    parser.removeListener('packet', mark)
+  }
+
+  #take(chunk: Buffer): number {
+    if (this.#refused) return 0
+    const client = this.#client
+    const { limits } = this.#shared
+    const bytes = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
+    this.#head = empty
+    let at = 0
+    let from = 0
+    let frames = 0
+    const room = Math.max(1, limits.inFlightMax - this.#inFlight)
+    const flush = (to: number): void => {
+      if (to > from) this.#parse(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to))
+      from = to
+    }
+
+    while (at < bytes.length) {
+      if (this.#discard > 0) {
+        const skipped = Math.min(this.#discard, bytes.length - at)
+        this.#discard -= skipped
+        at += skipped
+        from = at
+        if (this.#discard === 0 && this.#cut) {
+          const whole = this.#cut
+          this.#cut = null
+          this.#parseCut(whole)
+          frames++
+        }
+        continue
+      }
+      if (this.#need > 0) {
+        const taken = Math.min(this.#need, bytes.length - at)
+        this.#need -= taken
+        this.#passed = this.#need === 0 ? 0 : this.#passed + taken
+        at += taken
+        if (this.#need === 0) frames++
+        continue
+      }
+      if (frames >= room) {
+        flush(at)
+        this.#held = bytes.subarray(at)
+        this.#setPartial(0)
+        return 0
+      }
+      const length = lengthOf(bytes, at)
+      if (length === 'invalid') {
+        flush(bytes.length) // The parser says what is wrong with it.
+        return 0
+      }
+      if (length === null) break
+      const { remaining, headerBytes } = length
+      const frameBytes = headerBytes + remaining
+      const tooLarge = frameBytes > limits.packetBytesMax
+      if (tooLarge || (!client.connected && !client.connecting && frameBytes > limits.connectPacketBytesMax)) {
+        flush(at)
+        this.#stop(tooLarge ? 'packetTooLarge' : 'connectTooLarge')
+        if (tooLarge) client.rejectPacketTooLarge(frameBytes)
+        else client.conn.destroy()
+        return 0
+      }
+      if (remaining > limits.payloadBytesMax && (bytes[at] ?? 0) >> 4 === publishType) {
+        const plan = planPublish(bytes.subarray(at), headerBytes, remaining, client.version === 5, limits)
+        if (plan === 'incomplete') break
+        if (plan === 'tooLarge') {
+          flush(at)
+          this.#stop('packetTooLarge')
+          client.rejectPacketTooLarge(frameBytes)
+          return 0
+        }
+        if (plan !== 'pass') {
+          flush(at)
+          this.#cut = { frame: plan.frame, payloadBytes: plan.payloadBytes }
+          this.#discard = frameBytes
+          continue
+        }
+      }
+      this.#need = frameBytes
+      this.#passed = 0
+    }
+    flush(at)
+    this.#head = at < bytes.length ? Buffer.from(bytes.subarray(at)) : empty // A copy: the chunk it came in may be large.
+    const holding = this.#head.length + this.#passed + (this.#cut ? this.#cut.frame.length : 0)
+    if (holding > 0 || this.#partial > 0) this.#setPartial(holding)
+    return 0
   }
 }
 

@@ -61,9 +61,9 @@ export const startListeners = async (options: ListenOptions, limits: BrokerLimit
   try {
     let tcp: ListenAt | null = null
     if (options.tcp) {
-      const loopback = isLoopbackHost(options.tcp.host)
+      const arrival: Arrival = { transport: 'tcp', loopback: isLoopbackHost(options.tcp.host), certificateName: null }
       const server = createServer({ noDelay: true }, (socket) => {
-        if (gate(socket)) hooks.onConnection(socket, { transport: 'tcp', loopback, certificateName: null })
+        if (gate(socket)) hooks.onConnection(socket, arrival)
       })
       tcp = await listen(server, options.tcp, 'MQTT_LISTEN')
     }

@@ -1,4 +1,5 @@
 /** MQTT topic filters [MQTT-4.7]: `+` is one level, `#` all that follow and the parent; `$...` topics match no leading wildcard. */
+import { FewMap } from './few-map.ts'
 
 export const filterMatches = (filter: string, topic: string): boolean => {
   if (topic.startsWith('$') && (filter.startsWith('+') || filter.startsWith('#'))) return false // [MQTT-4.7.2-1]
@@ -12,33 +13,35 @@ export const filterMatches = (filter: string, topic: string): boolean => {
   return wanted.length === levels.length
 }
 
-type Node<T> = { next: Map<string, Node<T>>; here: Map<string, T> }
+type Node<T extends NonNullable<unknown>, Owner> = { next: FewMap<string, Node<T, Owner>> | null; here: FewMap<Owner, T> | null }
 
-export type FilterIndex<T> = {
+export type FilterIndex<T extends NonNullable<unknown>, Owner = string> = {
   /** `owner` has at most one value per filter; a second `set` replaces it. */
-  set: (filter: string, owner: string, value: T) => void
-  remove: (filter: string, owner: string) => void
+  set: (filter: string, owner: Owner, value: T) => void
+  remove: (filter: string, owner: Owner) => void
   /** Values of all filters that match, in no particular order. */
   match: (topic: string) => T[]
   size: () => number
 }
 
 /** Tree over filter levels: a match costs the topic's levels, not the number of filters. */
-export const createFilterIndex = <T>(): FilterIndex<T> => {
-  const root: Node<T> = { next: new Map(), here: new Map() }
+export const createFilterIndex = <T extends NonNullable<unknown>, Owner = string>(): FilterIndex<T, Owner> => {
+  const root: Node<T, Owner> = { next: null, here: null }
   let count = 0
 
-  const collect = (node: Node<T>, levels: string[], at: number, found: T[]): void => {
-    const rest = node.next.get('#')
-    if (rest && !(at === 0 && levels[0]?.startsWith('$'))) found.push(...rest.here.values())
+  const take = (node: Node<T, Owner>, found: T[]): void => node.here?.forEach((value) => found.push(value))
+
+  const collect = (node: Node<T, Owner>, levels: string[], at: number, found: T[]): void => {
+    const rest = node.next?.get('#')
+    if (rest && !(at === 0 && levels[0]?.startsWith('$'))) take(rest, found)
     const level = levels[at]
     if (level === undefined) {
-      found.push(...node.here.values())
+      take(node, found)
       return
     }
-    const exact = node.next.get(level)
+    const exact = node.next?.get(level)
     if (exact) collect(exact, levels, at + 1, found)
-    const any = node.next.get('+')
+    const any = node.next?.get('+')
     if (any && !(at === 0 && level.startsWith('$'))) collect(any, levels, at + 1, found)
   }
 
@@ -46,31 +49,34 @@ export const createFilterIndex = <T>(): FilterIndex<T> => {
     set: (filter, owner, value) => {
       let node = root
       for (const level of filter.split('/')) {
+        node.next ??= new FewMap()
         let next = node.next.get(level)
         if (!next) {
-          next = { next: new Map(), here: new Map() }
+          next = { next: null, here: null }
           node.next.set(level, next)
         }
         node = next
       }
-      if (!node.here.has(owner)) count++
-      node.here.set(owner, value)
+      node.here ??= new FewMap()
+      if (node.here.set(owner, value)) count++
     },
     remove: (filter, owner) => {
-      const path: [Node<T>, string][] = []
+      const path: [Node<T, Owner>, string][] = []
       let node = root
       for (const level of filter.split('/')) {
-        const next = node.next.get(level)
+        const next = node.next?.get(level)
         if (!next) return
         path.push([node, level])
         node = next
       }
-      if (!node.here.delete(owner)) return
+      if (node.here?.delete(owner) !== true) return
+      if (node.here.isEmpty) node.here = null
       count--
       for (const [parent, level] of path.reverse()) {
-        const child = parent.next.get(level)
-        if (!child || child.here.size > 0 || child.next.size > 0) return
-        parent.next.delete(level)
+        const child = parent.next?.get(level)
+        if (!child || child.here !== null || child.next !== null) return
+        parent.next?.delete(level)
+        if (parent.next?.isEmpty) parent.next = null
       }
     },
     match: (topic) => {

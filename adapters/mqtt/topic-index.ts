@@ -2,7 +2,9 @@
  * Values by topic, found by filter: a tree over topic levels. What a filter finds costs its levels and what it finds, not the
  * number of topics: a fleet that comes back subscribes twenty thousand times, beside as many retained messages.
  */
-type Node<T> = { value: T | undefined; next: Map<string, Node<T>> | null }
+import { FewMap } from './few-map.ts'
+
+type Node<T> = { value: T | undefined; next: FewMap<string, Node<T>> | null }
 
 export type TopicIndex<T> = {
   get: (topic: string) => T | undefined
@@ -32,7 +34,7 @@ export const createTopicIndex = <T extends object>(): TopicIndex<T> => {
     set: (topic, value) => {
       let node = root
       for (const level of topic.split('/')) {
-        node.next ??= new Map()
+        node.next ??= new FewMap()
         let next = node.next.get(level)
         if (!next) {
           next = { value: undefined, next: null }
@@ -60,7 +62,7 @@ export const createTopicIndex = <T extends object>(): TopicIndex<T> => {
         const child = parent.next?.get(level)
         if (!child || child.value !== undefined || child.next !== null) return
         parent.next?.delete(level)
-        if (parent.next?.size === 0) parent.next = null
+        if (parent.next?.isEmpty) parent.next = null
       }
     },
 
@@ -78,7 +80,9 @@ const collect = <T>(node: Node<T>, levels: readonly string[], at: number, found:
   const level = levels[at]
   if (level === '#') collectAll(node, at === 0, found)
   else if (level === '+') {
-    for (const [name, child] of node.next ?? []) if (at > 0 || !name.startsWith('$')) collect(child, levels, at + 1, found)
+    node.next?.forEach((child, name) => {
+      if (at > 0 || !name.startsWith('$')) collect(child, levels, at + 1, found)
+    })
   } else if (level !== undefined) {
     const child = node.next?.get(level)
     if (child) collect(child, levels, at + 1, found)
@@ -88,5 +92,7 @@ const collect = <T>(node: Node<T>, levels: readonly string[], at: number, found:
 /** `#` holds the parent too; a leading one no `$...` topics [MQTT-4.7.2-1]. */
 const collectAll = <T>(node: Node<T>, leading: boolean, found: T[]): void => {
   if (node.value !== undefined) found.push(node.value)
-  for (const [name, child] of node.next ?? []) if (!leading || !name.startsWith('$')) collectAll(child, false, found)
+  node.next?.forEach((child, name) => {
+    if (!leading || !name.startsWith('$')) collectAll(child, false, found)
+  })
 }
