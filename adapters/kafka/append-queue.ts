@@ -11,7 +11,9 @@ import type { KafkaTopic } from './client-settings.ts'
 import { AppError } from '../../runtime/errors.ts'
 import { unavailable } from './errors.ts'
 
-export type OutgoingBatch = { topic: KafkaTopic; partition: number; records: readonly LogRecord[] }
+/** A null value is a tombstone, for compacted topics. */
+export type OutgoingRecord = { key: string; value: Uint8Array | null }
+export type OutgoingBatch = { topic: KafkaTopic; partition: number; records: readonly OutgoingRecord[] }
 
 export type Sender = {
   /** Resolves, once all replicas have all, with the offset of each batch's first record. A rejection leaves the outcome unknown. */

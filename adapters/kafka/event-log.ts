@@ -105,7 +105,7 @@ const openFacts = async (options: KafkaLogOptions, admin: ReturnType<typeof open
     return await openLogTopics(admin, options.settings, options.topics, async (value) => {
       const sender = await openSender()
       try {
-        await sender.send([{ topic: 'log-facts', partition: 0, records: [{ partition: 0, key: 'log', value }] }], options.clock.nowMs())
+        await sender.send([{ topic: 'log-facts', partition: 0, records: [{ key: 'log', value }] }], options.clock.nowMs())
       } finally {
         await sender.close()
       }

@@ -33,4 +33,5 @@ export const openKafkajsSender = async (settings: KafkaSettings): Promise<Sender
   }
 }
 
-const asBuffer = (value: Uint8Array): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+const asBuffer = (value: Uint8Array | null): Buffer | null =>
+  value === null ? null : Buffer.from(value.buffer, value.byteOffset, value.byteLength)

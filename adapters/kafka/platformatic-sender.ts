@@ -17,15 +17,14 @@ export const openPlatformaticSender = async (settings: KafkaSettings): Promise<S
   return {
     send: async (batches, appendedAtMs) => {
       const timestamp = BigInt(appendedAtMs)
-      const messages = batches.flatMap(({ topic, partition, records }) =>
-        records.map(({ key, value }) => ({
-          topic: settings.prefix + topic,
-          partition,
-          key: Buffer.from(key),
-          value: asBuffer(value),
-          timestamp,
-        })),
-      )
+      const messages = batches.flatMap(({ topic, partition, records }) => {
+        const name = settings.prefix + topic
+        return records.map(({ key, value }) =>
+          value === null
+            ? { topic: name, partition, key: Buffer.from(key), timestamp }
+            : { topic: name, partition, key: Buffer.from(key), value: asBuffer(value), timestamp },
+        )
+      })
       const { offsets = [] } = await producer.send({ messages, acks: -1, idempotent: true })
       return batches.map(({ topic, partition }) => {
         const answer = offsets.find((own) => own.topic === settings.prefix + topic && own.partition === partition)
