@@ -3,7 +3,6 @@
  * one step. The recorder is stopped meanwhile. What lies before, belongs to another log, or has lost its key stays as it is.
  * Called by `rebuild-main.ts`.
  */
-import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
 import type { Warehouse } from '../model/ports.ts'
 import type { Config } from '../runtime/config.ts'
 import { AppError } from '../runtime/errors.ts'
@@ -11,10 +10,17 @@ import { openForRepair } from './rebuild-live.ts'
 import { openFinished, type Past, runPast } from './rebuild-past.ts'
 
 /** Tables that nothing is added up from: rollups hang on measurements, and messages are the source. */
-export const applicableTables = ['counters', 'radio', 'log_lines', 'facts', 'presence', 'boots'] as const
+export const applicableTables = ['counters', 'radio', 'log_lines', 'facts', 'presence', 'boots', 'clock_observations'] as const
 export type ApplicableTable = (typeof applicableTables)[number]
 
-export type ApplyOptions = { config: Config; fromMs: number; tables: readonly ApplicableTable[]; say: (line: string) => void }
+export type ApplyOptions = {
+  config: Config
+  fromMs: number
+  tables: readonly ApplicableTable[]
+  /** Threads; by default as many as processors. */
+  workers?: number
+  say: (line: string) => void
+}
 export type ApplyReport = Past & { replaced: { table: ApplicableTable; rowsBefore: number; rowsNow: number }[] }
 
 const suffix = '_rebuilt'
@@ -23,14 +29,29 @@ export const applyRebuild = async (options: ApplyOptions): Promise<ApplyReport> 
   const { config, say } = options
   const own = await openForRepair(config)
   try {
-    const beside = openWarehouse({ ...own.access, database: 'fleet', tableSuffix: suffix })
     const finished = await openFinished(config)
     try {
-      for (const table of options.tables) {
-        await own.warehouse.command(`DROP TABLE IF EXISTS ${table}${suffix} SYNC`)
-        await own.warehouse.command(`CREATE TABLE ${table}${suffix} AS ${table}`)
+      const makeEmpty = async (): Promise<void> => {
+        for (const table of options.tables) {
+          await own.warehouse.command(`DROP TABLE IF EXISTS ${table}${suffix} SYNC`)
+          await own.warehouse.command(`CREATE TABLE ${table}${suffix} AS ${table}`)
+        }
       }
-      const past = await runPast({ config, live: own.warehouse, into: onlyFrom(beside, options), sample: null, say }, finished)
+      await makeEmpty()
+      const past = await runPast(
+        {
+          config,
+          live: own.warehouse,
+          liveAccess: own.access,
+          into: { ...own.access, tableSuffix: suffix },
+          clear: makeEmpty,
+          sample: null,
+          only: { tables: options.tables, fromMs: options.fromMs },
+          workers: options.workers ?? null,
+          say,
+        },
+        finished,
+      )
       if (!past.whole) {
         throw new AppError(
           'LOG_OFFSET_BEHIND_RETENTION',
@@ -45,24 +66,11 @@ export const applyRebuild = async (options: ApplyOptions): Promise<ApplyReport> 
       // Before the exchange it holds the unfinished table, after it the old one.
       for (const table of options.tables) await own.warehouse.command(`DROP TABLE IF EXISTS ${table}${suffix} SYNC`)
       await finished.close()
-      await beside.close()
     }
   } finally {
     await own.close()
   }
 }
-
-const onlyFrom = (beside: Warehouse, { tables, fromMs }: ApplyOptions): Warehouse => ({
-  ...beside,
-  insert: async (table, rows, insertOptions) => {
-    if (!tables.some((name) => name === table)) return
-    await beside.insert(
-      table,
-      rows.filter((row) => Number(row['received_at']) >= fromMs),
-      insertOptions,
-    )
-  },
-})
 
 type Replaced = {
   logId: string

@@ -3,7 +3,8 @@
  * folder. Used by `rebuild-verify.ts` (reads only) and `rebuild-apply.ts` (wants the recorder stopped).
  */
 import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
-import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
+import { migrate } from '../adapters/clickhouse/migrations.ts'
+import { openWarehouse, type WarehouseOptions } from '../adapters/clickhouse/warehouse.ts'
 import { lockDataDir } from '../adapters/lmdb/data-dir-lock.ts'
 import { systemClock } from '../adapters/system/clock-ids-digest.ts'
 import type { Warehouse } from '../model/ports.ts'
@@ -11,7 +12,7 @@ import type { Config } from '../runtime/config.ts'
 import { AppError } from '../runtime/errors.ts'
 import { adminToken } from './admin-token.ts'
 
-export type LiveWarehouse = { warehouse: Warehouse; how: string; close: () => Promise<void> }
+export type LiveWarehouse = { warehouse: Warehouse; access: WarehouseOptions; how: string; close: () => Promise<void> }
 
 /** `publicUrl`: where the running recorder's door is, when WAREHOUSE_LISTEN does not tell. */
 export const openLive = async (config: Config, publicUrl: string | undefined): Promise<LiveWarehouse> => {
@@ -19,14 +20,15 @@ export const openLive = async (config: Config, publicUrl: string | undefined): P
   if (unlock === null) {
     const { token } = adminToken(config.ADMIN_TOKEN, config.DATA_DIR)
     const url = publicUrl ?? `http://${config.WAREHOUSE_LISTEN}`
-    const warehouse = openWarehouse({ url, username: 'admin', password: token, database: 'fleet' })
-    return { warehouse, how: `the recorder runs, its tables are read at ${url}`, close: () => warehouse.close() }
+    const access = { url, username: 'admin', password: token, database: 'fleet' }
+    const warehouse = openWarehouse(access)
+    return { warehouse, access, how: `the recorder runs, its tables are read at ${url}`, close: () => warehouse.close() }
   }
-  const { warehouse, close } = await openStopped(config, unlock)
-  return { warehouse, how: 'the recorder is stopped, its folder is held until the end', close }
+  const { warehouse, access, close } = await openStopped(config, unlock)
+  return { warehouse, access, how: 'the recorder is stopped, its folder is held until the end', close }
 }
 
-export type OwnWarehouse = { access: { url: string; username: string; password: string }; warehouse: Warehouse; close: () => Promise<void> }
+export type OwnWarehouse = { access: WarehouseOptions; warehouse: Warehouse; close: () => Promise<void> }
 
 /** Throws DATA_DIR_IN_USE when the recorder runs. May write. */
 export const openForRepair = async (config: Config): Promise<OwnWarehouse> =>
@@ -41,9 +43,11 @@ const openStopped = async (config: Config, unlock: () => void): Promise<OwnWareh
       adminToken: '',
       memoryBytesMax: config.WAREHOUSE_MEMORY_BYTES_MAX,
     })
-    const warehouse = openWarehouse({ ...child.access, database: 'fleet' })
+    const access = { ...child.access, database: 'fleet' }
+    const warehouse = openWarehouse(access)
+    await migrate(warehouse, { alone: true }) // As the next start would: both sides have the columns of this release.
     return {
-      access: child.access,
+      access,
       warehouse,
       close: async () => {
         await warehouse.close()

@@ -1,20 +1,28 @@
 /**
  * The past run anew on the embedded parts: log and stage of a data folder, records of every partition from their beginning,
- * into a warehouse that is handed in. Used by `rebuild-verify.ts` and `rebuild-apply.ts`.
+ * into a warehouse that is named. Subjects are shared out over worker threads (`rebuild-worker.ts`); here they are started,
+ * watched and added up. Used by `rebuild-verify.ts` and `rebuild-apply.ts`.
  */
-import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import type { WarehouseOptions } from '../adapters/clickhouse/warehouse.ts'
 import { openEnvironment } from '../adapters/lmdb/environment.ts'
 import { openEventLog } from '../adapters/lmdb/event-log.ts'
 import { createStageStore } from '../adapters/lmdb/stage-store.ts'
-import { openSubjectKeys } from '../adapters/lmdb/subject-keys.ts'
-import { md5, systemClock } from '../adapters/system/clock-ids-digest.ts'
-import type { EventCodec, EventLog, Warehouse } from '../model/ports.ts'
+import { systemClock } from '../adapters/system/clock-ids-digest.ts'
+import type { EventLog, Warehouse } from '../model/ports.ts'
 import { seenIdsMax } from '../processors/domain/seen-ids.ts'
+import { sessionMessagesMax } from '../processors/domain/session-window.ts'
 import { consumerGroups } from '../processors/main.ts'
-import { type RebuildDeps, type RebuildFigures, rebuildDeadLetters, rebuildPartition } from '../processors/rebuild.ts'
+import { noFigures, type RebuildFigures } from '../processors/rebuild.ts'
 import type { Span } from '../processors/rebuild-compare.ts'
+import type { Kept } from '../processors/stage-run.ts'
 import type { Config } from '../runtime/config.ts'
-import { deadLetters, deviceEvents, type SourceFigures } from './rebuild-sources.ts'
+import { AppError } from '../runtime/errors.ts'
+import { readErasures } from './rebuild-erasures.ts'
+import { abortPeers, createPeerMemory } from './rebuild-peers.ts'
+import type { SourceFigures } from './rebuild-sources.ts'
+import type { WorkerReport, WorkerTask } from './rebuild-worker.ts'
 
 export type Finished = { log: EventLog; stage: Span[]; sink: Span[]; close: () => Promise<void> }
 
@@ -36,122 +44,201 @@ export const openFinished = async (config: Config): Promise<Finished> => {
 
 export type PastOptions = {
   config: Config
-  /** Where frames are read that the log holds no more. */
+  /** Where frames are read that the log holds no more, and the marks of erasures. */
   live: Warehouse
+  liveAccess: WarehouseOptions
   /** Gets the rows. */
-  into: Warehouse
+  into: WarehouseOptions
+  /** Empties what `into` has got, when the run must begin anew. */
+  clear: () => Promise<void>
   /** Only these subjects; null: all. */
   sample: readonly string[] | null
+  only: WorkerTask['only']
+  /** Threads; null: `workersDefault`. */
+  workers: number | null
   say: (line: string) => void
 }
 
 export type Past = {
-  /** `cpuSeconds`: of this process; the engine's is its own. */
-  figures: RebuildFigures & { seconds: number; cpuSeconds: number }
-  sources: SourceFigures
-  /** Subjects whose key is gone. */
+  /** `cpuSeconds`: of this process, all threads; the engine's is its own. */
+  figures: RebuildFigures & { seconds: number; cpuSeconds: number; workers: number }
+  sources: { fromLog: number; fromMessages: number }
+  /** Subjects whose key is gone without a mark that says up to where. */
   skipped: string[]
-  /** Every record from offset 0 on was there. */
+  /** Subjects that were erased: what they said before is left out. */
+  erased: string[]
+  /** Every record from offset 0 on was there, or is gone by an erasure. */
   whole: boolean
 }
 
+/** A worker has a young generation of its own and a log page in hand: some 200 MB. */
+export const workersMax = 16
+export const workersDefault = (): number => Math.min(availableParallelism(), workersMax)
+
 /** Sets the `from` of the spans to the first record that was found. */
-export const runPast = async ({ config, live, into, sample, say }: PastOptions, { log, stage, sink }: Finished): Promise<Past> => {
-  const sealed = new Map<string, Uint8Array>()
-  const letters = createDeadLetterCodec()
-  const total = stage.reduce((sum, { to }) => sum + to, 0)
+export const runPast = async (options: PastOptions, finished: Finished): Promise<Past> => {
+  const { say, live } = options
+  const workers = Math.max(1, Math.min(options.workers ?? workersDefault(), workersMax))
   const startedMs = performance.now()
   const cpuBefore = process.cpuUsage()
-  const progress = everySecond(say, total, startedMs)
-  const deps: RebuildDeps = {
-    logId: log.logId,
-    tenant: config.TENANT,
-    codec: noteSealed(createEventCodec(), sealed),
-    digest: md5,
-    encodeDeadLetter: letters.encode,
-    decodeDeadLetter: letters.decode,
-    seenIdsMax: Math.ceil(seenIdsMax / stage.length),
-    counters: { outcome: () => undefined, limitReached: () => undefined },
-    scratch: into,
-    elapsedMs: () => performance.now(),
-    onProgress: progress.add,
+  const erasures = await readErasures(live, finished.log.logId)
+  let used = workers
+  let reports = await runWorkers(options, finished, erasures, workers)
+  if (reports === null) {
+    say('more messages without time or sequence than one window holds: which are forgotten depends on all, so one worker runs them again')
+    await options.clear()
+    used = 1
+    reports = (await runWorkers(options, finished, erasures, used)) ?? []
   }
-
-  const figures: RebuildFigures = { records: 0, rows: 0, readMs: 0, runMs: 0, encodeMs: 0, waitMs: 0 }
-  const sources: SourceFigures = { fromLog: 0, fromMessages: 0, firstOffset: null, lost: 0 }
-  const keys = sample === null ? null : new Set(sample)
-  let whole = true
-  for (const span of stage) {
-    const source = deviceEvents(log, live, span.partition, span.to, keys)
-    const own = await rebuildPartition(deps, span.partition, source.chunks)
-    for (const name of Object.keys(figures) as (keyof RebuildFigures)[]) figures[name] += own[name]
-    span.from = source.figures.firstOffset ?? span.to
-    sources.fromLog += source.figures.fromLog
-    sources.fromMessages += source.figures.fromMessages
-    sources.lost += source.figures.lost
-    sources.firstOffset = Math.min(sources.firstOffset ?? Number.POSITIVE_INFINITY, span.from)
-    if (span.to > 0 && (span.from > 0 || source.figures.lost > 0)) whole = false
-    progress.nextPartition()
-  }
-  for (const span of sink) {
-    span.from = (await log.bounds('dead-letters', span.partition)).first
-    await rebuildDeadLetters(deps, deadLetters(log, span.to))
-  }
+  const figures = noFigures()
+  for (const report of reports) for (const name of Object.keys(figures) as (keyof RebuildFigures)[]) figures[name] += report.figures[name]
+  const { whole, lost, ...sources } = await takeSources(finished, reports[0]?.sources ?? [], erasures, options)
   const seconds = (performance.now() - startedMs) / 1000
   const cpu = process.cpuUsage(cpuBefore)
   const cpuSeconds = (cpu.user + cpu.system) / 1e6
-  say(`run anew: ${figures.records} events in ${seconds.toFixed(1)} s, ${rate(sources.fromLog + sources.fromMessages, seconds)} events/s`)
-  if (!whole)
-    say(
-      `the history is not whole: it begins at offset ${sources.firstOffset ?? 0}, and ${sources.lost} later records are nowhere; what depends on them may differ`,
-    )
-  const skipped = await withoutKey(config.DATA_DIR, sealed)
+  say(
+    `run anew: ${figures.records} events in ${seconds.toFixed(1)} s by ${used} workers, ${rate(sources.fromLog + sources.fromMessages, seconds)} events/s`,
+  )
+  if (!whole) {
+    const first = Math.min(...finished.stage.map(({ from }) => from))
+    say(`the history is not whole: it begins at offset ${first}, and ${lost} records are nowhere; what depends on them may differ`)
+  }
+  const skipped = reports.flatMap((report) => report.skipped).sort()
   for (const subject of skipped) say(`skipped, its key is gone: ${subject}`)
-  return { figures: { ...figures, seconds, cpuSeconds }, sources, skipped, whole }
+  const erased = [...new Set(reports.flatMap((report) => report.erased))].sort()
+  if (erased.length > 0) say(`erased, left out up to the mark: ${erased.join(' ')}`)
+  return { figures: { ...figures, seconds, cpuSeconds, workers: used }, sources, skipped, erased, whole }
+}
+
+type Done = Extract<WorkerReport, { kind: 'done' }>
+
+/** All workers read the same records; the first one's count stands for them. */
+const takeSources = async (
+  { log, stage, sink }: Finished,
+  sources: readonly SourceFigures[],
+  erasures: Awaited<ReturnType<typeof readErasures>>,
+  { sample }: PastOptions,
+): Promise<{ fromLog: number; fromMessages: number; lost: number; whole: boolean }> => {
+  const sums = { fromLog: 0, fromMessages: 0, lost: 0, whole: true }
+  for (const [index, span] of stage.entries()) {
+    const own = sources[index] ?? { fromLog: 0, fromMessages: 0, firstOffset: null }
+    const lost = span.to - own.fromLog - own.fromMessages
+    const erased = erasures.filter(({ topic, partition }) => topic === 'device-events' && partition === span.partition)
+    // Beyond the log, an erased message is in no table: as many may be gone as were taken away.
+    if (lost > erased.reduce((sum, { records }) => sum + records, 0)) sums.whole = false
+    span.from = sample === null ? (own.firstOffset ?? span.to) : 0
+    sums.fromLog += own.fromLog
+    sums.fromMessages += own.fromMessages
+    sums.lost += lost
+  }
+  for (const span of sink) span.from = (await log.bounds('dead-letters', span.partition)).first
+  return sums
+}
+
+/** Bytes of a worker's young generation: rows of one insert die young in it. */
+const youngGenerationMb = 64
+
+/** Null: a window would have overflowed in a run of its own, so the shares cannot be proven equal to it. */
+const runWorkers = async (
+  { config, liveAccess, into, sample, only, say }: PastOptions,
+  { stage, sink }: Finished,
+  erasures: WorkerTask['erasures'],
+  workers: number,
+): Promise<Done[] | null> => {
+  const peers = createPeerMemory()
+  const windows = createWindows(stage.length, workers)
+  const progress = everySecond(
+    say,
+    stage.reduce((sum, { to }) => sum + to, 0),
+  )
+  let failure: Error | null = null
+  const fail = (error: Error): Error => {
+    failure ??= error // The first one's; the others end because of it.
+    abortPeers(peers)
+    return error
+  }
+  const runOne = (worker: number): Promise<Done> =>
+    new Promise((resolve, reject) => {
+      const task: WorkerTask = {
+        dataDir: config.DATA_DIR,
+        tenant: config.TENANT,
+        live: liveAccess,
+        into,
+        sample,
+        only,
+        stage,
+        sink,
+        erasures,
+        worker,
+        workers,
+        peers,
+      }
+      const thread = new Worker(new URL('./rebuild-worker.ts', import.meta.url), {
+        workerData: task,
+        name: `rebuild-${worker}`,
+        resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+      })
+      thread.on('message', (report: WorkerReport) => {
+        if (report.kind === 'progress') {
+          progress(worker, report.partition, report.records)
+          if (windows.overflow(worker, report.partition, report.kept)) abortPeers(peers)
+        } else if (report.kind === 'done') resolve(report)
+        else reject(fail(report.code === null ? new Error(report.message) : new AppError(report.code, report.message)))
+      })
+      thread.on('error', (error: Error) => reject(fail(error)))
+      let isDone = false
+      thread.on('message', ({ kind }: WorkerReport) => {
+        isDone = kind === 'done'
+      })
+      thread.on('exit', () => {
+        if (!isDone) reject(fail(new Error('a worker of the rebuild ended before its work')))
+      })
+    })
+  const outcomes = await Promise.allSettled(Array.from({ length: workers }, (_, worker) => runOne(worker)))
+  if (windows.hasOverflown()) return null
+  if (failure !== null) throw failure as Error
+  return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+}
+
+/**
+ * The shares' windows hold together at most what one window would: while the sum stays under its bound, that one would have
+ * forgotten nothing early either. One worker alone is that window.
+ */
+const createWindows = (partitions: number, workers: number) => {
+  const seenIds = Array.from({ length: partitions }, () => new Array<number>(workers).fill(0))
+  const sessions = Array.from({ length: partitions }, () => new Array<number>(workers).fill(0))
+  const seenIdsShare = Math.ceil(seenIdsMax / partitions)
+  let isOver = false
+  const note = (held: number[] | undefined, worker: number, now: number, max: number): void => {
+    if (held === undefined) return
+    held[worker] = Math.max(held[worker] ?? 0, now)
+    if (held.reduce((sum, own) => sum + own, 0) >= max) isOver = true
+  }
+  return {
+    overflow: (worker: number, partition: number, kept: Kept): boolean => {
+      if (workers === 1) return false
+      note(seenIds[partition], worker, kept.seenIds, seenIdsShare)
+      note(sessions[partition], worker, kept.sessionMessages, sessionMessagesMax)
+      return isOver
+    },
+    hasOverflown: (): boolean => isOver,
+  }
 }
 
 const rate = (records: number, seconds: number): number => Math.round(records / Math.max(seconds, 0.001))
 
 const progressEveryMs = 2_000
 
-const everySecond = (say: (line: string) => void, total: number, startedMs: number) => {
-  let before = 0
-  let current = 0
+const everySecond = (say: (line: string) => void, total: number) => {
+  const startedMs = performance.now()
+  const done = new Map<string, number>()
   let saidMs = startedMs
-  return {
-    add: (records: number): void => {
-      current = records
-      const now = performance.now()
-      if (now - saidMs < progressEveryMs) return
-      saidMs = now
-      say(`${before + current} of ${total} records, ${rate(before + current, (now - startedMs) / 1000)} events/s`)
-    },
-    nextPartition: (): void => {
-      before += current
-      current = 0
-    },
+  return (worker: number, partition: number, records: number): void => {
+    done.set(`${worker}:${partition}`, records)
+    const now = performance.now()
+    if (now - saidMs < progressEveryMs) return
+    saidMs = now
+    const sum = [...done.values()].reduce((all, own) => all + own, 0)
+    say(`${sum} of ${total} records, ${rate(sum, (now - startedMs) / 1000)} events/s`)
   }
-}
-
-/** The first sealed payload of each subject: what shows later whether its key is still there. */
-const noteSealed = (codec: EventCodec, sealed: Map<string, Uint8Array>): EventCodec => ({
-  ...codec,
-  decode: (frame) => {
-    const decoded = codec.decode(frame)
-    if (decoded.ok && decoded.event.payload.encoding === 'sealed' && !sealed.has(decoded.event.subject.id)) {
-      sealed.set(decoded.event.subject.id, decoded.event.payload.bytes.slice())
-    }
-    return decoded
-  },
-})
-
-const withoutKey = async (dataDir: string, sealed: ReadonlyMap<string, Uint8Array>): Promise<string[]> => {
-  const keys = openSubjectKeys(dataDir)
-  const gone: string[] = []
-  try {
-    for (const [subject, bytes] of sealed) if ((await keys.open(subject, bytes)) === null) gone.push(subject)
-  } finally {
-    await keys.close()
-  }
-  return gone
 }

@@ -3,9 +3,11 @@
  * read) reaches, from the frames that `messages` keeps. Read by `processors/rebuild.ts` in offset order.
  */
 import type { EventLog, StoredRecord, Warehouse } from '../model/ports.ts'
+import { tickKey } from '../processors/rebuild.ts'
 import { AppError } from '../runtime/errors.ts'
 
-export type SourceFigures = { fromLog: number; fromMessages: number; firstOffset: number | null; lost: number }
+/** Records found on either side, whoever they are of. */
+export type SourceFigures = { fromLog: number; fromMessages: number; firstOffset: number | null }
 
 export type PartitionSource = { chunks: AsyncIterable<readonly StoredRecord[]>; figures: SourceFigures }
 
@@ -14,20 +16,15 @@ const chunkRecordsMax = 5_000
 const pageOffsets = 20_000
 const pageOffsetsMin = 16
 
-/** `keys`: only records of these subjects (and the ticks); null: all. */
+/** `wanted`: of `messages`, only these subjects' records (and the ticks) are fetched; null: all. The log is read whole. */
 export const deviceEvents = (
   log: EventLog,
   live: Warehouse,
   partition: number,
   to: number,
-  keys: ReadonlySet<string> | null,
+  wanted: readonly string[] | null,
 ): PartitionSource => {
-  const figures: SourceFigures = { fromLog: 0, fromMessages: 0, firstOffset: null, lost: 0 }
-  const isWanted = (key: string): boolean => keys === null || keys.has(key) || key === tickKey
-  const count = (from: 'fromLog' | 'fromMessages', offset: number): void => {
-    figures[from]++
-    figures.firstOffset ??= offset
-  }
+  const figures: SourceFigures = { fromLog: 0, fromMessages: 0, firstOffset: null }
 
   async function* chunks(): AsyncGenerator<readonly StoredRecord[]> {
     let chunk: StoredRecord[] = []
@@ -39,8 +36,9 @@ export const deviceEvents = (
         yield* fromMessages(at, record.offset)
       }
       at = record.offset + 1
-      count('fromLog', record.offset)
-      if (isWanted(record.key)) chunk.push(record)
+      figures.fromLog++
+      figures.firstOffset ??= record.offset
+      chunk.push(record)
       if (chunk.length < chunkRecordsMax) continue
       yield chunk
       chunk = []
@@ -51,22 +49,19 @@ export const deviceEvents = (
 
   /** Fills what the log holds no more: its beginning, and what retention took from under us. */
   async function* fromMessages(from: number, before: number): AsyncGenerator<readonly StoredRecord[]> {
-    const first = await firstKept(live, log.logId, partition, from)
-    if (figures.firstOffset !== null || first === null) figures.lost += (first === null ? before : Math.min(first, before)) - from
-    for (let start = first ?? before; start < before; start += pageOffsets) {
-      const end = Math.min(before, start + pageOffsets)
-      const records = await page(live, log.logId, partition, start, end)
-      for (const { offset } of records) count('fromMessages', offset)
-      figures.lost += end - start - records.length
-      yield records.filter(({ key }) => isWanted(key))
+    const place: Place = { logId: log.logId, partition, wanted }
+    const { first, held } = await keptBetween(live, place, from, before)
+    if (held === 0) return
+    figures.fromMessages += held
+    figures.firstOffset ??= first
+    for (let start = first; start < before; start += pageOffsets) {
+      const records = await page(live, place, start, Math.min(before, start + pageOffsets))
+      if (records.length > 0) yield records
     }
   }
 
   return { chunks: chunks(), figures }
 }
-
-/** The key of ticks, which every partition gets. */
-const tickKey = 'all'
 
 export async function* deadLetters(log: EventLog, to: number): AsyncGenerator<readonly StoredRecord[]> {
   let chunk: StoredRecord[] = []
@@ -79,22 +74,32 @@ export async function* deadLetters(log: EventLog, to: number): AsyncGenerator<re
   if (chunk.length > 0) yield chunk
 }
 
-const firstKept = async (live: Warehouse, logId: string, partition: number, from: number): Promise<number | null> => {
+type Place = { logId: string; partition: number; wanted: readonly string[] | null }
+
+const keptBetween = async (
+  live: Warehouse,
+  { logId, partition }: Place,
+  from: number,
+  to: number,
+): Promise<{ first: number; held: number }> => {
   const [row] = await live.query<{ first: number | string; held: number | string }>(
-    'SELECT min(offset) AS first, count() AS held FROM messages WHERE log_id = {logId:String} AND partition = {partition:UInt16} AND offset >= {from:UInt64}',
-    { logId, partition, from },
+    'SELECT min(offset) AS first, count() AS held FROM messages WHERE log_id = {logId:String} AND partition = {partition:UInt16} AND offset >= {from:UInt64} AND offset < {to:UInt64}',
+    { logId, partition, from, to },
   )
-  return row === undefined || Number(row.held) === 0 ? null : Number(row.first)
+  return { first: Number(row?.first ?? 0), held: Number(row?.held ?? 0) }
 }
 
 type MessageRow = { at: number | string; arrived: number | string; subject: string; frame64: string }
 
-const page = async (live: Warehouse, logId: string, partition: number, from: number, to: number): Promise<StoredRecord[]> => {
+/** A record that came back from the archive was appended when it arrived: its own time is all that the table keeps. */
+const page = async (live: Warehouse, place: Place, from: number, to: number): Promise<StoredRecord[]> => {
+  const { logId, partition, wanted } = place
   try {
     const rows = await live.query<MessageRow>(
       'SELECT offset AS at, toUnixTimestamp64Milli(received_at) AS arrived, subject, base64Encode(frame) AS frame64 FROM messages ' +
-        'WHERE log_id = {logId:String} AND partition = {partition:UInt16} AND offset >= {from:UInt64} AND offset < {to:UInt64} ORDER BY offset',
-      { logId, partition, from, to },
+        'WHERE log_id = {logId:String} AND partition = {partition:UInt16} AND offset >= {from:UInt64} AND offset < {to:UInt64}' +
+        `${wanted === null ? '' : ' AND subject IN {wanted:Array(String)}'} ORDER BY offset`,
+      { logId, partition, from, to, ...(wanted === null ? {} : { wanted: [...wanted, tickKey] }) },
     )
     return rows.map(({ at, arrived, subject, frame64 }) => ({
       offset: Number(at),
@@ -106,6 +111,6 @@ const page = async (live: Warehouse, logId: string, partition: number, from: num
     // Long frames: an answer that is too large is asked for in halves.
     if (!(error instanceof AppError) || error.code !== 'WAREHOUSE_REFUSED' || to - from <= pageOffsetsMin) throw error
     const middle = Math.floor((from + to) / 2)
-    return [...(await page(live, logId, partition, from, middle)), ...(await page(live, logId, partition, middle, to))]
+    return [...(await page(live, place, from, middle)), ...(await page(live, place, middle, to))]
   }
 }

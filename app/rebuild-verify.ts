@@ -7,7 +7,7 @@ import { systemClock } from '../adapters/system/clock-ids-digest.ts'
 import type { Warehouse } from '../model/ports.ts'
 import { type CompareResult, compareTables, type TableOutcome } from '../processors/rebuild-compare.ts'
 import type { Config } from '../runtime/config.ts'
-import { openLive } from './rebuild-live.ts'
+import { type LiveWarehouse, openLive } from './rebuild-live.ts'
 import { type Finished, openFinished, type Past, runPast } from './rebuild-past.ts'
 
 export type VerifyOptions = {
@@ -16,13 +16,18 @@ export type VerifyOptions = {
   publicUrl?: string
   /** That many subjects, drawn by the seed; null: all. */
   sample: { count: number; seed: number } | null
+  /** Threads; by default as many as processors. */
+  workers?: number
+  /** Of the scratch engine; by default as the live one may take. */
+  memoryBytesMax?: number
   /** Progress, one line a call. */
   say: (line: string) => void
   /** Only tests set it: the rebuilt tables before they are compared. */
   beforeCompare?: (scratch: Warehouse) => Promise<void>
 }
 
-export type VerifyReport = CompareResult & Past & { figures: { compareSeconds: number }; sample: readonly string[] | null }
+export type VerifyReport = CompareResult &
+  Past & { figures: { fillSeconds: number; compareSeconds: number }; sample: readonly string[] | null }
 
 export const verifyRebuild = async (options: VerifyOptions): Promise<VerifyReport> => {
   const { config, say } = options
@@ -31,23 +36,39 @@ export const verifyRebuild = async (options: VerifyOptions): Promise<VerifyRepor
     const live = await openLive(config, options.publicUrl)
     closing.push(live.close)
     say(live.how)
-    const scratch = await startScratchWarehouse(config.WAREHOUSE_MEMORY_BYTES_MAX)
+    const scratch = await startScratchWarehouse(options.memoryBytesMax ?? config.WAREHOUSE_MEMORY_BYTES_MAX)
     closing.push(scratch.stop)
     const finished = await openFinished(config)
     closing.push(finished.close)
-    return await verify(options, { live: live.warehouse, scratch, finished })
+    return await verify(options, { live, scratch, finished })
   } finally {
     for (const close of closing.reverse()) await close()
   }
 }
 
-type Parts = { live: Warehouse; scratch: ScratchWarehouse; finished: Finished }
+type Parts = { live: LiveWarehouse; scratch: ScratchWarehouse; finished: Finished }
 
-const verify = async (options: VerifyOptions, { live, scratch, finished }: Parts): Promise<VerifyReport> => {
+const verify = async (options: VerifyOptions, { live: { warehouse: live, access }, scratch, finished }: Parts): Promise<VerifyReport> => {
   const { config, say } = options
   const sample = options.sample === null ? null : await drawSample(live, options.sample)
   if (sample !== null) say(`sample of ${sample.length}, seed ${options.sample?.seed ?? 0}: ${sample.join(' ')}`)
-  const { figures, sources, skipped, whole } = await runPast({ config, live, into: scratch.warehouse, sample, say }, finished)
+  const { figures, sources, skipped, erased, whole } = await runPast(
+    {
+      config,
+      live,
+      liveAccess: access,
+      into: { ...scratch.access, database: 'fleet' },
+      clear: scratch.clear,
+      sample,
+      only: null,
+      workers: options.workers ?? null,
+      say,
+    },
+    finished,
+  )
+  const fillStartedMs = performance.now()
+  await scratch.fill()
+  const fillSeconds = (performance.now() - fillStartedMs) / 1000
   await options.beforeCompare?.(scratch.warehouse)
   const compareStartedMs = performance.now()
   const oneLog = (await live.query('SELECT log_id FROM messages GROUP BY log_id LIMIT 2')).length < 2
@@ -66,7 +87,7 @@ const verify = async (options: VerifyOptions, { live, scratch, finished }: Parts
     onTable: (outcome) => say(tableLine(outcome)),
   })
   const compareSeconds = (performance.now() - compareStartedMs) / 1000
-  return { ...result, figures: { ...figures, compareSeconds }, sources, sample, skipped, whole }
+  return { ...result, figures: { ...figures, fillSeconds, compareSeconds }, sources, sample, skipped, erased, whole }
 }
 
 const tableLine = ({ table, rows, groups, moving, differences, notCompared }: TableOutcome): string => {

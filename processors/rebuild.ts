@@ -1,56 +1,76 @@
 /**
  * The past run anew: records of the log (or of `messages`, where the log no longer reaches) through the device stage with an
- * empty state, outputs off, into an empty warehouse. Same run, same rows, same inserts as `device-stage.ts`; only where the
- * state is kept differs (memory), and inserts are larger. `rebuild-compare.ts` then holds the result against the live tables.
+ * empty state, outputs off, into an empty warehouse. Same run, same rows as `device-stage.ts`; only where the state is kept
+ * differs (memory), and inserts are larger. `rebuild-compare.ts` then holds the result against the live tables.
+ *
+ * A run may own a share of the subjects: it passes over the others' records, taking only their arrival, which is all that
+ * they do to ours. What a partition's subjects share beyond time is kept equal or refused: ticks belong to all (their own row
+ * to one), the pace of `judgeSilent` is agreed with the peers, and windows that would have overflowed end a shared run.
  */
-import type { DeadLetter } from '../model/event.ts'
+import type { DeadLetter, TickBody } from '../model/event.ts'
 import type { LogTopic, Row, StoredRecord, Warehouse } from '../model/ports.ts'
 import type { Result } from '../model/result.ts'
 import { sinkTable, toDeadLetterRows } from './dead-letter-sink.ts'
+import { noteTick } from './domain/front-door-watch.ts'
+import { hash32 } from './domain/hash.ts'
 import { emptyRows, stageTables, type TableRows } from './domain/projection.ts'
-import type { StageState } from './domain/state.ts'
+import { onlineShards } from './domain/projections/presence.ts'
+import { initialPartition, type StageState } from './domain/state.ts'
 import type { RunDeps } from './run-record.ts'
-import { createPartitionRun, rowsPerRangeMax } from './stage-run.ts'
+import { createPartitionRun, type Kept, rowsPerRangeMax } from './stage-run.ts'
+
+/** Who runs what. `null` in `RebuildDeps`: everything is ours. */
+export type Share = {
+  /** Of ours and of the sample; ticks always are. */
+  owns: (key: string) => boolean
+  /** One of the sharers writes the rows that belong to no subject. */
+  isFirst: boolean
+  /** Puts our counts of online devices, by shard, beside the peers' and answers with everybody's. Called by all at the same offsets. */
+  exchange: (partition: number, offset: number, own: Int32Array) => Int32Array
+}
 
 export type RebuildDeps = RunDeps & {
   scratch: Warehouse
   decodeDeadLetter: (frame: Uint8Array) => Result<DeadLetter>
+  /** A frame's arrival without decoding it; null: it has to be decoded. */
+  peekArrivalMs: (frame: Uint8Array) => number | null
+  share: Share | null
+  /** Subjects' rows up to this offset of the partition are gone by an erasure, and so is what was known of them. */
+  erasedThrough: (subject: string, topic: LogTopic, partition: number) => number | null
   /** Monotone milliseconds, for the figures only. */
   elapsedMs: () => number
-  /** After each slice: records so far, of this partition. */
-  onProgress: (records: number) => void
+  /** After each chunk: records so far, of this partition, and the most that the windows have held. */
+  onProgress: (partition: number, records: number, kept: Kept) => void
 }
 
 /** Where the time went, in milliseconds: `readMs` and `runMs` are this thread's, `waitMs` is spent waiting for the engine. */
 export type RebuildFigures = { records: number; rows: number; readMs: number; runMs: number; encodeMs: number; waitMs: number }
 
+export const noFigures = (): RebuildFigures => ({ records: 0, rows: 0, readMs: 0, runMs: 0, encodeMs: 0, waitMs: 0 })
+
 /** Records in one uninterrupted piece: between two, the insert under way gets its turn. Each makes the ledger's rows anew. */
 const sliceRecords = 5_000
 /** Rows of a table before an insert: more would outlive the young generation and cost more in collection than inserts save. */
 const insertRows = 60_000
+/** The key of ticks, which every partition gets. */
+export const tickKey = 'all'
 
 export const rebuildPartition = async (
   deps: RebuildDeps,
   partition: number,
   chunks: AsyncIterable<readonly StoredRecord[]>,
 ): Promise<RebuildFigures> => {
-  const figures: RebuildFigures = { records: 0, rows: 0, readMs: 0, runMs: 0, encodeMs: 0, waitMs: 0 }
-  const states = new Map<string, StageState>()
-  // No batch is ever repeated here, so states are changed in place and never copied.
-  const run = createPartitionRun(deps, partition, { read: (key) => states.get(key), segments: () => [] })
+  const figures = noFigures()
+  const runner = createRunner(deps, partition)
   const writer = createWriter(deps, 'device-events', partition, figures)
   let gathered = emptyRows()
   let at = deps.elapsedMs()
   for await (const records of chunks) {
+    const own = runner.take(records)
     figures.readMs += deps.elapsedMs() - at
-    for (let index = 0; index < records.length; ) {
+    for (let index = 0; index < own.length; ) {
       const startedMs = deps.elapsedMs()
-      const until = records[Math.min(index + sliceRecords, records.length) - 1]?.offset
-      const prepared = run.prepare(records, index, (offset) => offset === until, rowsPerRangeMax)
-      for (const [key, state] of prepared.states) if (state !== null) states.set(key, state)
-      index += prepared.records
-      figures.records += prepared.records
-      append(gathered, prepared.rows)
+      index += runner.run(own, index, gathered)
       figures.runMs += deps.elapsedMs() - startedMs
       if (stageTables.some((table) => gathered[table].length >= insertRows)) {
         await writer.write(gathered)
@@ -58,7 +78,8 @@ export const rebuildPartition = async (
       }
       await writer.yieldToIt()
     }
-    deps.onProgress(figures.records)
+    figures.records += own.length
+    deps.onProgress(partition, figures.records, runner.kept())
     at = deps.elapsedMs()
   }
   await writer.write(gathered)
@@ -66,18 +87,181 @@ export const rebuildPartition = async (
   return figures
 }
 
-/** The dead letters' own table: one row each, no state. */
-export const rebuildDeadLetters = async (deps: RebuildDeps, chunks: AsyncIterable<readonly StoredRecord[]>): Promise<void> => {
-  let inserts = 0
-  for await (const records of chunks) {
-    const { logId, decodeDeadLetter } = deps
-    const rows = toDeadLetterRows({ logId, decodeDeadLetter, onUndecodable: () => undefined }, 0, records)
-    if (rows.length > 0) await deps.scratch.insert(sinkTable, rows, { dedupToken: `rebuild:dead-letters:${inserts++}` })
+/** A record of ours, and the stage's time that the records before it had brought. */
+type Own = { record: StoredRecord; timeMs: number }
+
+const createRunner = (deps: RebuildDeps, partition: number) => {
+  const { share, codec } = deps
+  const states = new Map<string, StageState>()
+  // No batch is ever repeated here, so states are changed in place and never copied.
+  const state = initialPartition()
+  let times: readonly Own[] = []
+  let next = 0
+  const timed: RunDeps = {
+    ...deps,
+    codec: {
+      ...codec,
+      // Once for each record that is run, in their order.
+      decode: (frame) => {
+        state.timeMs = Math.max(state.timeMs, times[next++]?.timeMs ?? 0)
+        return codec.decode(frame)
+      },
+    },
+  }
+  const run = createPartitionRun(timed, partition, {
+    read: (key) => (key === 'partition' ? state : states.get(key)),
+    segments: () => [],
+  })
+  let othersMs = 0
+  const erased = createErased(deps, 'device-events', partition)
+
+  const runTo = (own: readonly Own[], index: number, until: number, into: TableRows): number => {
+    times = own
+    next = index
+    const records = own.map(({ record }) => record)
+    const last = records[until - 1]?.offset
+    const prepared = run.prepare(records, index, (offset) => offset === last, rowsPerRangeMax)
+    for (const [key, value] of prepared.states) if (value !== null && key !== 'partition') states.set(key, value)
+    for (const table of stageTables) {
+      for (const row of prepared.rows[table]) {
+        if (table === 'messages' && row['outcome'] === 'tick' && share?.isFirst === false) continue
+        if (!erased.hides(row)) into[table].push(row)
+      }
+    }
+    return prepared.records
+  }
+
+  /** The tick at `index` judges devices: their number in each shard decides how far, so it must be everybody's. */
+  const runJudging = (own: readonly Own[], index: number, into: TableRows): number => {
+    if (share === null) return runTo(own, index, index + 1, into)
+    const mine = Int32Array.from({ length: onlineShards }, (_, shard) => idsOf(states, shard).length)
+    const all = share.exchange(partition, own[index]?.record.offset ?? -1, mine)
+    for (let shard = 0; shard < onlineShards; shard++) setIds(states, shard, [...idsOf(states, shard), ...placeholders(all, mine, shard)])
+    const taken = runTo(own, index, index + 1, into)
+    for (let shard = 0; shard < onlineShards; shard++)
+      setIds(
+        states,
+        shard,
+        idsOf(states, shard).filter((id) => id !== placeholder),
+      )
+    return taken
+  }
+
+  return {
+    kept: run.kept,
+    /** Ours out of all, in their order. */
+    take: (records: readonly StoredRecord[]): Own[] => {
+      const own: Own[] = []
+      for (const record of records) {
+        if (record.value.byteLength > 0 && (record.key === tickKey || share === null || share.owns(record.key))) {
+          own.push({ record, timeMs: othersMs })
+        } else othersMs = Math.max(othersMs, arrivalOf(deps, record))
+      }
+      return own
+    },
+    /** Runs a slice from `index` on; answers how many records. */
+    run: (own: readonly Own[], index: number, into: TableRows): number => {
+      const end = Math.min(index + sliceRecords, own.length)
+      const ahead = structuredClone(state.watch)
+      for (let until = index; until < end; until++) {
+        const record = own[until]?.record
+        if (record === undefined) break
+        if (erased.endsBefore(record)) {
+          if (until > index) return runTo(own, index, until, into)
+          for (const subject of erased.pass(record.offset)) forget(states, subject)
+        }
+        erased.meet(record.key)
+        const tick = record.key === tickKey ? tickOf(deps, record) : null
+        if (tick === null || !noteTick(ahead, tick.body, tick.atMs)) continue
+        return until > index ? runTo(own, index, until, into) : runJudging(own, index, into)
+      }
+      return runTo(own, index, end, into)
+    },
   }
 }
 
-const append = (all: TableRows, more: TableRows): void => {
-  for (const table of stageTables) for (const row of more[table]) all[table].push(row)
+const idsOf = (states: ReadonlyMap<string, StageState>, shard: number): string[] => {
+  const state = states.get(`online:${shard}`)
+  return state?.kind === 'online' ? state.ids : []
+}
+
+const setIds = (states: Map<string, StageState>, shard: number, ids: string[]): void => {
+  if (ids.length > 0 || states.has(`online:${shard}`)) states.set(`online:${shard}`, { kind: 'online', ids })
+}
+
+/** No device's id: stands for one that a peer owns, is counted and never judged. */
+const placeholder = '\u0000'
+const placeholders = (all: Int32Array, mine: Int32Array, shard: number): string[] =>
+  Array.from({ length: Math.max(0, (all[shard] ?? 0) - (mine[shard] ?? 0)) }, () => placeholder)
+
+/** As the stage takes it: a frame that cannot be read brings the time at which it was appended. */
+const arrivalOf = ({ codec, peekArrivalMs }: RebuildDeps, { value, appendedAtMs }: StoredRecord): number => {
+  if (value.byteLength === 0) return appendedAtMs
+  const peeked = peekArrivalMs(value)
+  if (peeked !== null) return peeked
+  const decoded = codec.decode(value)
+  return decoded.ok ? decoded.event.receivedAtMs : appendedAtMs
+}
+
+const tickOf = ({ codec }: RebuildDeps, { value }: StoredRecord): { body: TickBody; atMs: number } | null => {
+  const decoded = codec.decode(value)
+  const body = decoded.ok ? decoded.event.bodies[0] : undefined
+  return decoded.ok && body?.kind === 'Tick' ? { body, atMs: decoded.event.receivedAtMs } : null
+}
+
+const forget = (states: Map<string, StageState>, subject: string): void => {
+  for (const key of states.keys()) if (key.endsWith(`:${subject}`)) states.delete(key)
+  const shard = hash32(subject) % onlineShards
+  setIds(
+    states,
+    shard,
+    idsOf(states, shard).filter((id) => id !== subject),
+  )
+}
+
+/** Erased subjects that this partition speaks of, the next to be passed first. */
+const createErased = ({ erasedThrough }: RebuildDeps, topic: LogTopic, partition: number) => {
+  const met = new Map<string, number | null>()
+  let waiting: { subject: string; through: number }[] = []
+  const throughOf = (subject: string): number | null => {
+    const known = met.get(subject)
+    if (known !== undefined) return known
+    const through = erasedThrough(subject, topic, partition)
+    met.set(subject, through)
+    if (through !== null) waiting = [...waiting, { subject, through }].sort((one, other) => one.through - other.through)
+    return through
+  }
+  return {
+    meet: throughOf,
+    endsBefore: ({ offset }: StoredRecord): boolean => (waiting[0]?.through ?? Number.POSITIVE_INFINITY) < offset,
+    /** Takes out those that end before this offset. */
+    pass: (offset: number): string[] => {
+      const passed = waiting.filter(({ through }) => through < offset)
+      waiting = waiting.slice(passed.length)
+      return passed.map(({ subject }) => subject)
+    },
+    hides: (row: Row): boolean => {
+      const through = met.get(String(row['subject'] ?? row['device_id'] ?? ''))
+      return through !== undefined && through !== null && Number(row['offset']) <= through
+    },
+  }
+}
+
+/** The dead letters' own table: one row each, no state. */
+export const rebuildDeadLetters = async (
+  deps: Pick<RebuildDeps, 'logId' | 'decodeDeadLetter' | 'scratch' | 'erasedThrough'> & { owns: (subject: string) => boolean },
+  partition: number,
+  chunks: AsyncIterable<readonly StoredRecord[]>,
+): Promise<void> => {
+  let inserts = 0
+  for await (const records of chunks) {
+    const { logId, decodeDeadLetter, erasedThrough, owns } = deps
+    const rows = toDeadLetterRows({ logId, decodeDeadLetter, onUndecodable: () => undefined }, partition, records).filter((row) => {
+      const subject = String(row['subject'])
+      return owns(subject) && Number(row['offset']) > (erasedThrough(subject, 'dead-letters', partition) ?? -1)
+    })
+    if (rows.length > 0) await deps.scratch.insert(sinkTable, rows, { dedupToken: `rebuild:dead-letters:${inserts++}` })
+  }
 }
 
 /** One round of inserts is under way while the next rows are made; a second waits for it. */

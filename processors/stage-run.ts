@@ -34,6 +34,9 @@ export const rowsPerRangeMax = 300_000
 
 export type PartitionRun = ReturnType<typeof createPartitionRun>
 
+/** What the partition's windows hold; at `seenIdsMax` and `sessionMessagesMax` they forget early. */
+export type Kept = { seenIds: number; sessionMessages: number }
+
 export const createPartitionRun = (deps: RunDeps, partition: number, from: RunState) => {
   const stored = from.read('partition')
   const state: PartitionState = stored?.kind === 'partition' ? stored : initialPartition()
@@ -89,7 +92,12 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
     }
   }
 
-  return { prepare, tickMs: (): number => state.tickMs, lastRows: (): Readonly<Record<string, number>> => state.lastRows }
+  return {
+    prepare,
+    tickMs: (): number => state.tickMs,
+    lastRows: (): Readonly<Record<string, number>> => state.lastRows,
+    kept: (): Kept => ({ seenIds: seenIds.size(), sessionMessages: sessions.size() }),
+  }
 }
 
 const rowsOf = (rows: TableRows): number =>
