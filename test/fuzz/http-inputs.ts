@@ -37,7 +37,7 @@ export const authorization = '@TOKEN@'
 const crlf = '\r\n'
 
 export const httpRequest = (random: Random, routes: readonly Route[]): Input => {
-  if (random.chance(0.15)) return rawRequest(random, routes)
+  if (random.chance(0.1)) return rawRequest(random, routes)
   const route = anyOf(random, routes)
   const { target, headers, body } = requestOf(random, route)
   const head = [`${route.method} ${target} HTTP/1.1`, ...headers].join(crlf) + crlf + crlf
@@ -89,7 +89,10 @@ const requestOf = (random: Random, { method, path, operation }: Route): { target
       '%20',
     )
   const pairs = parameters
-    .filter((parameter) => parameter.in === 'query' && (parameter.required === true || random.chance(0.5)))
+    .filter(
+      (parameter) =>
+        parameter.in === 'query' && (parameter.required === true || random.chance(/cursor/i.test(parameter.name) ? 0.15 : 0.4)),
+    )
     .map(({ name, schema }) => `${name}=${encoded(random, valueOf(random, name, schema))}`)
   if (random.chance(0.08) && pairs.length > 0) pairs.push(anyOf(random, pairs))
   if (random.chance(0.05))
@@ -163,10 +166,10 @@ const exampleOf = (random: Random, name: string, schema: Schema): unknown => {
 
 /** Usually one that the route takes, so that the query behind it runs. */
 const valueOf = (random: Random, name: string, schema: Schema = {}): string => {
-  if (random.chance(0.15)) return hostileText(random)
+  if (random.chance(0.05)) return hostileText(random)
   const alternatives = schema.anyOf ?? []
   if (alternatives.length > 0) return valueOf(random, name, anyOf(random, alternatives))
-  if (schema.const !== undefined) return String(schema.const)
+  if (schema.const !== undefined) return JSON.stringify(schema.const)
   if (schema.enum !== undefined) return String(anyOf(random, schema.enum))
   if (schema.type === 'integer' || schema.type === 'number') return numberOf(random, schema)
   if (schema.type === 'boolean') return anyOf(random, ['true', 'false', '1', ''])
@@ -194,20 +197,16 @@ const numberOf = (random: Random, { minimum = 0, maximum = 1_000 }: Schema): str
   ])
 
 const times = [
+  '2025-12-31T00:00:00Z',
   '2026-01-05T08:40:03Z',
   '2026-01-05T08:40:03.123456789Z',
   '2026-01-05T16:40:03%2B08:00',
+  '2026-01-05T23:59:60Z',
+  '2027-01-01T00:00:00Z',
   '1970-01-01T00:00:00Z',
   '2299-12-31T00:00:00Z',
-  '2299-12-31T23:59:59Z',
-  '2026-01-05T23:59:60Z',
-  '2026-02-30T00:00:00Z',
-  '2025-12-31T00:00:00Z',
-  '2027-01-01T00:00:00Z',
-  'now',
-  '2026-01-05',
-  '0000-01-01T00:00:00Z',
 ]
+const noTimes = ['2299-12-31T23:59:59Z', '2026-02-30T00:00:00Z', 'now', '2026-01-05', '0000-01-01T00:00:00Z', '1969-12-31T23:59:59Z']
 const cursors = [
   'WyJ4Il0',
   'WzFd',
@@ -228,7 +227,7 @@ const values = {
   metric: ['system.cpu.load_average.1m', 'cellular.rsrp', 'system.uptime', 'network.rx_bytes', 'hardware.lte', 'x.y'],
 }
 const knownValues = (name: string): readonly string[] | undefined => {
-  if (/^(from|to|at|knownAt|since|until|before|after)$/.test(name)) return times
+  if (/^(from|to|at|knownAt|since|until|before|after)$/.test(name)) return [...times, ...times, ...times, ...noTimes]
   if (/cursor/i.test(name)) return cursors
   if (/mac|device/i.test(name)) return values.mac
   if (/place|subject/i.test(name)) return values.place

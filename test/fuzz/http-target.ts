@@ -17,7 +17,7 @@ export const httpTarget = async (program: Program): Promise<Target> => {
   const routes = routesOf((await document.json()) as OpenApi)
   return {
     name: 'http',
-    inputsAtOnce: 6,
+    inputsAtOnce: 12,
     inputOf: (random) => httpRequest(random, routes),
     prepare: program.ensureRunning,
     settle: program.checkHealth,

@@ -97,7 +97,7 @@ const connectPacket = (random: Random, version: Version): Packet => {
           },
         }
       : {}),
-  } as Packet
+  }
 }
 
 const topicFor = (random: Random): string =>
@@ -133,20 +133,20 @@ type Sink = { write: (chunk: Uint8Array | string) => boolean; destroy: (error?: 
 const packetBytes = (random: Random, version: Version, make = packetOf): Uint8Array => {
   for (;;) {
     const pieces: Buffer[] = []
-    let refused = false
+    const refusals: unknown[] = []
     const sink: Sink = {
       // Of a length beyond 65,535 there is no number to write.
       write: (chunk: Uint8Array | string | undefined) => {
-        if (chunk === undefined) refused = true
+        if (chunk === undefined) refusals.push(chunk)
         else pieces.push(Buffer.from(chunk as string))
         return true
       },
-      destroy: () => void (refused = true),
+      destroy: (error) => void refusals.push(error),
       cork: () => undefined,
       uncork: () => undefined,
     }
     writeToStream(make(random, version), sink as unknown as NodeJS.WritableStream, { protocolVersion: version })
-    if (!refused && pieces.length > 0) return Buffer.concat(pieces)
+    if (refusals.length === 0 && pieces.length > 0) return Buffer.concat(pieces)
   }
 }
 

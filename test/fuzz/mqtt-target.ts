@@ -28,26 +28,30 @@ type Acked = Map<string, number>
 export const mqttTarget = (program: Program): Target => {
   const { add, counts } = createCounts()
   const acked: Acked = new Map()
-  const lingering: Socket[] = []
+  const lingering: Wire[] = []
   const readTo = new Map<string, number>()
   const kept: Acked = new Map()
 
-  const check = async (input: Input): Promise<void> => {
-    const wires = await exchange(program.recorder.ports.mqtt, input)
-    for (const wire of wires) {
+  /** Its last acknowledgements have come by now, or never will. */
+  const closeOldest = (left: number): void => {
+    for (const wire of lingering.splice(0, Math.max(0, lingering.length - left))) {
       add(wire.closed ? 'connections closed by the broker' : 'connections open to the end')
-      lingering.push(wire.socket)
+      wire.socket.destroy()
       for (const [key, times] of ackedOf(wire)) {
         acked.set(key, (acked.get(key) ?? 0) + times)
         add('acknowledged', times)
       }
     }
-    while (lingering.length > lingeringMax) lingering.shift()?.destroy()
+  }
+
+  const check = async (input: Input): Promise<void> => {
+    lingering.push(...(await exchange(program.recorder.ports.mqtt, input)))
+    closeOldest(lingeringMax)
   }
 
   const finish = async (): Promise<void> => {
     await program.kill()
-    for (const socket of lingering.splice(0)) socket.destroy()
+    closeOldest(0)
     try {
       await readLog(program.dataDir, readTo, kept)
       for (const [key, times] of acked) {
@@ -66,7 +70,7 @@ export const mqttTarget = (program: Program): Target => {
   }
   return {
     name: 'mqtt',
-    inputsAtOnce: 16,
+    inputsAtOnce: 48,
     inputOf: mqttExchange,
     check,
     prepare: program.ensureRunning,

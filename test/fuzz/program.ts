@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import mqtt from 'mqtt'
 import { createRecorder, type Recorder } from '../ledger/recorder-process.ts'
 import { Finding, gone } from './fuzz-target.ts'
@@ -50,11 +51,7 @@ export const startProgram = async (): Promise<Program> => {
     const answer = await fetch(url, { method: 'POST', body: query, signal: AbortSignal.timeout(answerWithinMs) })
     return (await answer.text()).trim()
   }
-  const ended = (error: unknown): Finding =>
-    new Finding(
-      gone,
-      `${error instanceof Error ? `${error.message} ${String(error.cause ?? '')}` : String(error)}\n${recorder.output().slice(-3_000)}`,
-    )
+  const ended = (error: unknown): Finding => new Finding(gone, `${inspect(error)}\n${recorder.output().slice(-3_000)}`)
 
   const ensureRunning = async (): Promise<void> => {
     if (running && (await get('/healthz').catch(() => null))?.ok === true) return

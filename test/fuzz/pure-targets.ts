@@ -67,7 +67,10 @@ export const topicsTarget = (): Target => {
     check: async (input) => {
       const topic = textOf(input.at(-1))
       await withinTime(() => {
-        if (input.length > 1) return add(checkConfig(textOf(input[0]), topic))
+        if (input.length > 1) {
+          add(checkConfig(textOf(input[0]), topic))
+          return
+        }
         add(checkTopic(topic))
       })
     },
@@ -92,7 +95,7 @@ const checkConfig = (text: string, topic: string): string => {
 const subjectForm = /^(?:[0-9a-f]{2}(?:-[0-9a-f]{2}){5}|[^\p{Cc}+#]+)$/u
 const checkTopic = (topic: string): string => {
   filterMatches('dwr/+/+/hardware/#', topic)
-  if (!isPublishable(topic, limits)) add0(topic)
+  if (!isPublishable(topic, limits)) shippedMap.resolve(topic) // An import or a re-drive may bring it all the same.
   const outcome = parseMessage(topic, bytesOf('{"value":1}'), { topicMap: shippedMap, receivedAtMs, pseudonym })
   if (outcome.kind === 'ignored') return 'ignored'
   const { subject, storedTopic } = outcome.kind === 'message' ? outcome.message : outcome
@@ -103,9 +106,6 @@ const checkTopic = (topic: string): string => {
   if (/^germany\/bavaria\/nuremberg\/(?:90402|12a)/.test(storedTopic)) throw new Finding('a stored topic names a household', storedTopic)
   return outcome.kind === 'message' ? 'message' : outcome.reason
 }
-/** What the broker refuses never comes here, but a re-drive or an import may bring it: it must be read all the same. */
-const add0 = (topic: string): void => void shippedMap.resolve(topic)
-
 /** Parts: topic, payload, flags, and again for each further message of the same exchange. */
 export const payloadsTarget = (): Target => {
   const { add, counts } = createCounts()

@@ -26,7 +26,7 @@ const settleEveryInputs: Record<TargetName, number> = { topics: 100_000, payload
 export const runTurns = async (options: TurnsOptions): Promise<TurnsReport> => {
   const { seed, targets, tell } = options
   const endMs = performance.now() + options.forMs
-  const program = targets.some((name) => makers[name].needsProgram) ? await startProgram() : null
+  const program = targets.some(needsProgram) ? await startProgram() : null
   const report: TurnsReport = { findings: [], inputs: {} }
   const known = new Set<string>()
   const states: { target: Target; next: number; ms: number }[] = []
@@ -90,6 +90,7 @@ const makers: Record<TargetName, { needsProgram: boolean; make: (program: Progra
   sql: { needsProgram: true, make: (program) => sqlTarget(running(program)) },
 }
 
+export const needsProgram = (name: TargetName): boolean => makers[name].needsProgram
 export const targetFor = (name: TargetName, program: Program | null): Target | Promise<Target> => makers[name].make(program)
 
 const running = (program: Program | null): Program => {
