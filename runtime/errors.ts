@@ -26,6 +26,9 @@ export const errorCodes = {
   KEEPING_HELD: { runbook: true, retryable: false },
   TOPICS_INVALID: { runbook: true, retryable: false },
   USERS_FILE_INVALID: { runbook: true, retryable: false },
+  MQTT_UNAVAILABLE: { runbook: true, retryable: true },
+  MQTT_LOGIN_REFUSED: { runbook: true, retryable: true },
+  MQTT_SUBSCRIPTION_REFUSED: { runbook: true, retryable: true },
   TLS_FILES_INVALID: { runbook: true, retryable: false },
 } as const satisfies Record<string, { runbook: boolean; retryable: boolean }>
 

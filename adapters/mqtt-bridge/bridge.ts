@@ -1,0 +1,283 @@
+/**
+ * The bridge to an outside MQTT broker, as a `DeviceLink`. Before: the broker, with what devices published. After:
+ * `ingest/accept.ts` (the handler), whose promise gates the PUBACK that we give to the broker.
+ *
+ * One persistent session under a fixed name, subscribed with QoS 1 at most: with QoS 2 MQTT.js writes PUBREC before we see
+ * the message, and a kill between it and PUBREL would lose one that the broker counts as delivered. Each connection is a
+ * client and a window of its own (`hand-over.ts`), so a late PUBACK can never hit a packet id of the next connection. When
+ * the handler rejects, or the window has been full for half a keep-alive, the connection is dropped on purpose and the
+ * broker keeps the messages; we come back when nothing of the old connection is in hand any more, that is: when the log
+ * answers again.
+ *
+ * Retained copies that the broker sends on subscribe are `storedCopy`: they are asked for by MQTT 5's Retain Handling 1 only
+ * with a new subscription, and `$share` filters bring none.
+ */
+import { randomUUID } from 'node:crypto'
+import type { IPublishPacket } from 'mqtt'
+import type { DeviceLink, DeviceMessage } from '../../model/ports.ts'
+import { AppError } from '../../runtime/errors.ts'
+import { isLogTopic } from '../mqtt/limits.ts'
+import { type BrokerAddress, clientOptions, keepAliveSeconds, shownUrl } from './client-options.ts'
+import { type BrokerConnection, type Granted, openConnection } from './connection.ts'
+import { createHandOver, type HandOver } from './hand-over.ts'
+import { type BridgeSession, nextSession, openSessionFile, type SessionFile } from './session-file.ts'
+
+export type BridgeOptions = {
+  address: BrokerAddress
+  /** Topic filters, without `$share`. */
+  filters: readonly string[]
+  /** Several instances share the messages: `$share/<group>/<filter>`. Null: this one gets all. */
+  shareGroup: string | null
+  /** Where the session is remembered; null with a session that is not persistent. */
+  sessionFile: string | null
+  limits: { payloadBytesMax: number; logPayloadBytesMax: number; cutPayloadBytesKept: number }
+  /** Topics that are ours to write and come back to us: acknowledged, not handed over. */
+  isOwnTopic?: (topic: string) => boolean
+  messagesMax?: number
+  bytesMax?: number
+  /** First and longest wait before the next connection; doubled each time, with jitter. */
+  backOffMs?: { first: number; max: number }
+  fullForMsMax?: number
+  nowMs?: () => number
+  /** Broker out of reach, login or subscription refused, granted less than asked. It is tried again for ever. */
+  onProblem?: (error: AppError) => void
+}
+
+export type BridgeStats = {
+  connected: boolean
+  /** Connections since the program started. */
+  connections: number
+  session: BridgeSession | null
+  granted: readonly Granted[]
+  received: { qos0: number; qos1: number; qos2: number; storedCopies: number; redelivered: number; own: number; cut: number }
+  /** Connections dropped on purpose, since the log did not take messages. */
+  droppedOnPurpose: number
+  waiting: { messages: number; bytes: number }
+}
+
+export type Bridge = DeviceLink & { stats: () => BridgeStats }
+
+/** Messages not yet in the log: a batch of the log is at most 2,000, so two are on their way. */
+export const windowMessagesMax = 4_000
+export const windowBytesMax = 64 * 1024 * 1024
+const stopWithinMs = 5_000
+const watchEveryMs = 1_000
+/** A refused filter: rights are changed by hand. */
+const askAgainEveryMs = 60_000
+
+export const startBridge = (options: BridgeOptions): Bridge => {
+  const { address, nowMs = Date.now, onProblem = () => undefined, isOwnTopic = () => false } = options
+  const { messagesMax = windowMessagesMax, bytesMax = windowBytesMax, backOffMs = { first: 500, max: 30_000 } } = options
+  const fullForMsMax = options.fullForMsMax ?? (keepAliveSeconds * 1_000) / 2
+  const filters = options.filters.map((filter) => (options.shareGroup === null ? filter : `$share/${options.shareGroup}/${filter}`))
+  const file = options.sessionFile === null ? forgetful() : openSessionFile(options.sessionFile)
+  const received = { qos0: 0, qos1: 0, qos2: 0, storedCopies: 0, redelivered: 0, own: 0, cut: 0 }
+  let handler: ((message: DeviceMessage) => Promise<void>) | null = null
+  let running: Promise<void> | null = null
+  let current: { connection: BrokerConnection; window: HandOver } | null = null
+  let session: BridgeSession | null = null
+  let granted: readonly Granted[] = []
+  let ready = false
+  let stopping: Promise<void> | undefined
+  let wake: () => void = () => undefined
+  let lastMessageAtMs: number | null = null
+  let connections = 0
+  let droppedOnPurpose = 0
+  /** Messages whose promises have not settled, of this connection and of earlier ones. */
+  let inHand = 0
+  const settledListeners: (() => void)[] = []
+
+  const settled = (): Promise<void> => (inHand === 0 ? Promise.resolve() : new Promise((resolve) => settledListeners.push(resolve)))
+
+  const handOver = (hand: NonNullable<typeof handler>, packet: IPublishPacket): Promise<void> => {
+    inHand++
+    const settle = (): void => {
+      inHand--
+      if (inHand === 0) for (const tell of settledListeners.splice(0)) tell()
+    }
+    const handed = hand(messageOf(packet))
+    handed.then(settle, settle)
+    return handed
+  }
+
+  const messageOf = ({ topic, payload, qos, dup, retain, messageId }: IPublishPacket): DeviceMessage => {
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
+    const { payloadBytesMax, logPayloadBytesMax, cutPayloadBytesKept } = options.limits
+    const isCut = bytes.length > (isLogTopic(topic) ? logPayloadBytesMax : payloadBytesMax)
+    if (isCut) received.cut++
+    if (retain) received.storedCopies++
+    if (dup) received.redelivered++
+    received[qosNames[qos]]++
+    lastMessageAtMs = nowMs()
+    return {
+      topic,
+      payload: isCut ? Buffer.from(bytes.subarray(0, cutPayloadBytesKept)) : bytes,
+      cutFromBytes: isCut ? bytes.length : null,
+      qos,
+      dup,
+      retain: false,
+      storedCopy: retain,
+      packetId: qos === 0 ? null : (messageId ?? null),
+      clientId: address.clientId,
+      sessionId: address.persistent ? (session?.id ?? null) : null,
+      connection: address.persistent ? (session?.connection ?? 0) : 0,
+      receivedAtMs: lastMessageAtMs,
+    }
+  }
+
+  /** One connection, from CONNECT to close. Rejects when it could not be made. */
+  const connectOnce = async (hand: NonNullable<typeof handler>): Promise<void> => {
+    let connection: BrokerConnection | null = null
+    const drop = (): void => {
+      droppedOnPurpose++
+      window.end()
+      connection?.drop()
+    }
+    const window = createHandOver({ messagesMax, bytesMax, nowMs, write: (bytes) => connection?.write(bytes), failed: drop })
+    const opened = await openConnection(address.url, clientOptions(address, messagesMax), {
+      connected: (sessionPresent, itself) => {
+        connection = itself
+        session = nextSession(file.read(), sessionPresent, randomUUID)
+        file.write(session)
+      },
+      message: (packet, proceed) => {
+        const messageId = packet.qos === 1 ? (packet.messageId ?? null) : null
+        if (isOwnTopic(packet.topic)) {
+          received.own++
+          window.take({ messageId, bytes: 0 }, Promise.resolve(), proceed)
+          return
+        }
+        const gate = handOver(hand, packet)
+        if (packet.qos === 2) gate.then(proceed, drop)
+        else window.take({ messageId, bytes: packet.payload.length }, gate, proceed)
+      },
+    })
+    connections++
+    current = { connection: opened, window }
+    const watch = setInterval(() => {
+      const sinceMs = window.fullSinceMs()
+      if (sinceMs !== null && nowMs() - sinceMs >= fullForMsMax) drop()
+    }, watchEveryMs)
+    const askAgain = setInterval(() => {
+      if (!ready) renewSubscriptions(opened).catch(() => opened.drop())
+    }, askAgainEveryMs)
+    try {
+      await renewSubscriptions(opened)
+      await opened.closed
+    } catch (error) {
+      opened.drop()
+      throw error
+    } finally {
+      clearInterval(watch)
+      clearInterval(askAgain)
+      ready = false
+      current = null
+      window.end()
+      await opened.closed
+    }
+  }
+
+  /**
+   * A session that the broker kept holds its filters; asked again, it would send all retained copies once more (3.1.1). What
+   * is refused is asked again later, while the others work: the link is not ready before all are granted.
+   */
+  const renewSubscriptions = async (connection: BrokerConnection): Promise<void> => {
+    const held = session?.filters ?? []
+    await connection.unsubscribe(held.filter((filter) => !filters.includes(filter)))
+    const answers = await connection.subscribe(filters.filter((filter) => !held.includes(filter)))
+    granted = [...granted.filter(({ filter }) => held.includes(filter)), ...answers]
+    const refused = answers.filter(({ qos }) => qos === null).map(({ filter }) => filter)
+    if (session !== null) {
+      session = { ...session, filters: filters.filter((filter) => !refused.includes(filter)) }
+      file.write(session)
+    }
+    ready = refused.length === 0
+    if (!ready) {
+      onProblem(new AppError('MQTT_SUBSCRIPTION_REFUSED', `Expected ${shownUrl(address.url)} to grant ${refused.join(', ')}; it refused`))
+    }
+    const lower = answers.filter(({ qos }) => qos === 0).map(({ filter }) => filter)
+    if (lower.length > 0) {
+      const message = `Expected QoS 1 for ${lower.join(', ')}, got QoS 0: what is lost on the way to us is not sent again`
+      onProblem(new AppError('MQTT_SUBSCRIPTION_REFUSED', message))
+    }
+  }
+
+  const run = async (hand: NonNullable<typeof handler>): Promise<void> => {
+    let failures = 0
+    while (stopping === undefined) {
+      const before = droppedOnPurpose
+      try {
+        await connectOnce(hand)
+        failures = droppedOnPurpose > before ? failures + 1 : 0
+      } catch (error) {
+        failures++
+        onProblem(
+          error instanceof AppError
+            ? error
+            : new AppError('MQTT_UNAVAILABLE', `${shownUrl(address.url)}: ${String(error)}`, { cause: error }),
+        )
+      }
+      if (isStopping()) return
+      await settled()
+      const waitMs = Math.min(backOffMs.max, backOffMs.first * 2 ** Math.min(failures, 10))
+      await pause(waitMs * (0.5 + Math.random() / 2))
+    }
+  }
+
+  const isStopping = (): boolean => stopping !== undefined
+
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+
+  const stop = async (): Promise<void> => {
+    wake()
+    const ending = current
+    if (ending !== null) {
+      ending.window.pause()
+      await within(stopWithinMs, settled())
+      await new Promise((resolve) => setImmediate(resolve)) // The PUBACKs of the last batch are written in this turn.
+      await within(stopWithinMs, ending.connection.end())
+      ending.connection.drop()
+    }
+    await running
+  }
+
+  return {
+    onMessage: (next) => {
+      handler = next
+      running ??= run((message) => (handler ?? next)(message))
+    },
+    send: async (topic, payload, qos) => {
+      if (current === null || !ready) throw new AppError('MQTT_UNAVAILABLE', `Not connected to ${shownUrl(address.url)}`)
+      await current.connection.send(topic, payload, qos)
+    },
+    health: () => ({ connected: ready && stopping === undefined, lastMessageAtMs, connections: ready ? 1 : 0 }),
+    stats: () => ({
+      connected: ready,
+      connections,
+      session,
+      granted,
+      received: { ...received },
+      droppedOnPurpose,
+      waiting: current?.window.waiting() ?? { messages: 0, bytes: 0 },
+    }),
+    stop: () => (stopping ??= stop()),
+  }
+}
+
+const qosNames = ['qos0', 'qos1', 'qos2'] as const
+
+/** Of a session that ends with its connection nothing is remembered. */
+const forgetful = (): SessionFile => ({ read: () => null, write: () => undefined })
+
+const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))])
+  clearTimeout(timer)
+}

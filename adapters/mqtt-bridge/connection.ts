@@ -1,0 +1,139 @@
+/**
+ * One connection to an outside broker, with its own MQTT.js client, from CONNECT to close. A private seam of the pinned
+ * MQTT.js is used: `handleMessage` with an error as the answer means "no PUBACK, go on reading"; the PUBACKs are written to
+ * the stream by `hand-over.ts`. `connection.test.ts` holds the seam.
+ */
+import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
+import { AppError } from '../../runtime/errors.ts'
+import { shownUrl } from './client-options.ts'
+
+export type BrokerConnection = {
+  subscribe: (filters: readonly string[]) => Promise<Granted[]>
+  unsubscribe: (filters: readonly string[]) => Promise<void>
+  send: (topic: string, payload: Uint8Array, qos: 0 | 1) => Promise<void>
+  /** PUBACKs, written as they are. */
+  write: (bytes: Buffer) => void
+  /** Ends without a word: the broker keeps what was not acknowledged. */
+  drop: () => void
+  /** DISCONNECT, then the end. */
+  end: () => Promise<void>
+  /** Resolves when the socket is closed, however that came. */
+  closed: Promise<void>
+}
+
+export type Granted = { filter: string; qos: 0 | 1 | 2 | null }
+
+export type ConnectionEvents = {
+  /** Before the first message of the connection is seen. */
+  connected: (sessionPresent: boolean, connection: BrokerConnection) => void
+  /** `proceed` lets the next packet be read. QoS 2: only after it the PUBCOMP goes out. */
+  message: (packet: IPublishPacket, proceed: () => void) => void
+}
+
+/** The answer that keeps MQTT.js from writing a PUBACK and lets it read on. */
+const deferred = new Error('acknowledged later')
+
+/** Resolves when the broker has accepted the connection. Rejects with `MQTT_UNAVAILABLE` or `MQTT_LOGIN_REFUSED`. */
+export const openConnection = async (url: string, options: IClientOptions, events: ConnectionEvents): Promise<BrokerConnection> => {
+  const client = connect(url, { ...options, manualConnect: true })
+  const connection = connectionOf(client, url)
+  client.on('packetreceive', (packet) => {
+    // MQTT.js tells of the connection a few turns later, when redelivered messages have already come.
+    if (packet.cmd === 'connack' && (packet.returnCode ?? 0) === 0 && (packet.reasonCode ?? 0) === 0) {
+      events.connected(packet.sessionPresent, connection)
+    }
+  })
+  client.handleMessage = (packet, callback) => {
+    events.message(packet, () => {
+      if (packet.qos === 1) callback(deferred)
+      else callback()
+    })
+  }
+  await connected(client, url)
+  client.on('error', () => undefined) // The close that follows tells.
+  return connection
+}
+
+const connectionOf = (client: MqttClient, url: string): BrokerConnection => {
+  const closed = new Promise<void>((resolve) => client.once('close', resolve))
+  const outgoing = new Set<(error: Error) => void>()
+  void closed.then(() => {
+    for (const reject of outgoing) reject(new AppError('MQTT_UNAVAILABLE', `The connection to ${shownUrl(url)} closed before the answer`))
+  })
+  const answered = (ask: (done: (error?: Error | null) => void) => void): Promise<void> =>
+    new Promise((resolve, reject) => {
+      outgoing.add(reject)
+      ask((error) => {
+        outgoing.delete(reject)
+        if (error) reject(error)
+        else resolve()
+      })
+    })
+
+  return {
+    subscribe: async (filters) => {
+      if (filters.length === 0) return []
+      const wanted = Object.fromEntries(filters.map((filter) => [filter, { qos: 1 as const, rap: false, rh: 1 }]))
+      // What was granted stands in the packet: the client reports success beside a refusal, and its list mixes asked and granted.
+      let codes: readonly number[] = []
+      await answered((done) => {
+        client.subscribe(wanted, (error, _asked, packet) => {
+          codes = (packet?.granted as number[] | undefined) ?? []
+          done(codes.length === filters.length ? null : (error ?? new Error(`expected ${filters.length} codes in the SUBACK, got none`)))
+        })
+      })
+      return filters.map((filter, index) => ({ filter, qos: qosOf(codes[index]) }))
+    },
+    unsubscribe: async (filters) => {
+      if (filters.length > 0) await answered((done) => client.unsubscribe([...filters], (error) => done(error)))
+    },
+    send: (topic, payload, qos) => answered((done) => client.publish(topic, Buffer.from(payload), { qos }, (error) => done(error))),
+    write: (bytes) => {
+      if (!client.stream.destroyed) client.stream.write(bytes)
+    },
+    drop: () => client.stream.destroy(),
+    end: async () => {
+      client.end(false)
+      await closed
+    },
+    closed,
+  }
+}
+
+const connected = (client: MqttClient, url: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const settle = (finish: () => void): void => {
+      client.off('connect', onConnect)
+      client.off('error', onError)
+      client.off('close', onClose)
+      finish()
+    }
+    const refuse = (error: AppError): void =>
+      settle(() => {
+        client.on('error', () => undefined)
+        client.end(true)
+        reject(error)
+      })
+    const onConnect = (): void => settle(resolve)
+    const onError = (cause: Error): void => refuse(connectError(cause, url))
+    const onClose = (): void => refuse(new AppError('MQTT_UNAVAILABLE', `${shownUrl(url)} closed the connection before the CONNACK`))
+    client.on('connect', onConnect)
+    client.on('error', onError)
+    client.on('close', onClose)
+    client.connect()
+  })
+
+/** MQTT 3.1.1 return codes 4 and 5, MQTT 5 reason codes 0x86, 0x87, 0x8C: the login; 1 and 0x84: the version. */
+const loginCodes = new Set([4, 5, 0x86, 0x87, 0x8c])
+const versionCodes = new Set([1, 0x84])
+
+const connectError = (cause: Error & { code?: unknown }, url: string): AppError => {
+  const { code } = cause
+  if (typeof code === 'number' && loginCodes.has(code)) {
+    return new AppError('MQTT_LOGIN_REFUSED', `Expected ${shownUrl(url)} to accept the login, got: ${cause.message}`, { cause })
+  }
+  const hint = typeof code === 'number' && versionCodes.has(code) ? '; MQTT_PROTOCOL=3.1.1 speaks the older version' : ''
+  return new AppError('MQTT_UNAVAILABLE', `${shownUrl(url)} cannot be reached: ${cause.message}${hint}`, { cause })
+}
+
+const qosOf = (code: number | undefined): 0 | 1 | 2 | null => (code === 0 || code === 1 || code === 2 ? code : null)
