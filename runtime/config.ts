@@ -62,10 +62,17 @@ export const configSchema = Type.Object(
       'Bytes: the WebSocket layer holds a whole message before we see it; a log payload fits.',
     ),
     MQTT_CONNECTS_PER_SECOND_MAX: count(
-      2000,
+      1000,
       1,
       2 ** 40,
-      'Connections/s: a fleet that comes back at once must not starve those that are connected.',
+      'Connections/s: half of a core; a fleet that comes back at once must not starve those that are connected, more wait for their turn.',
+    ),
+    MQTT_CONNECTIONS_WAITING_MAX: count(10000, 1, 2 ** 40, 'Connections: ten seconds of the rate; more are closed and come again.'),
+    MQTT_HALF_OPEN_MAX: count(
+      4000,
+      1,
+      2 ** 40,
+      'Connections: have entered and not said CONNECT yet; beyond, the one that is silent longest is closed.',
     ),
     MQTT_CONNECT_WITHIN_MS: count(10000, 100, 2 ** 40, 'Ms: a socket that never says CONNECT is of no use.'),
     MQTT_CONNECT_PACKET_BYTES_MAX: count(
@@ -148,6 +155,47 @@ export const configSchema = Type.Object(
     ),
     LOG_RETENTION_HOURS: count(24 * 30, 1, 24 * 3650, 'Records older than this leave the log (the table messages keeps them longer).'),
     LOG_RETENTION_BYTES_MAX: count(20_000_000_000, 10_000_000, 100_000_000_000_000, 'The log is cut from its old end above this size.'),
+    KAFKA_BROKERS: Type.String({
+      default: '',
+      pattern: '^$|^[^:,\\s]+:[0-9]{1,5}(,[^:,\\s]+:[0-9]{1,5})*$',
+      expects: 'host:port, several separated by commas, or nothing',
+      description: 'Kafka 3.1 or newer as the log, `host:port,host:port`. Empty: the embedded log.',
+    }),
+    KAFKA_CLIENT: Type.Union([Type.Literal('platformatic'), Type.Literal('kafkajs')], {
+      default: 'platformatic',
+      description: 'What appends to Kafka: @platformatic/kafka (half the CPU) or kafkajs. Same promises.',
+    }),
+    KAFKA_TOPIC_PREFIX: Type.String({
+      default: '',
+      pattern: '^[A-Za-z0-9._-]{0,64}$',
+      description: 'Stands before the names of topics and groups, so that installations share a cluster.',
+    }),
+    KAFKA_PARTITIONS: count(
+      6,
+      1,
+      1000,
+      'Partitions of device-events in Kafka: as many machines can process at once. Fixed when the topic is made.',
+    ),
+    KAFKA_REPLICATION: Type.Integer({
+      default: -1,
+      minimum: -1,
+      maximum: 32767,
+      description: 'Replicas of topics that are made. -1: the default of the brokers. Production: 3, with min.insync.replicas=2 at the brokers.',
+    }),
+    KAFKA_LINGER_MS_MAX: count(25, 0, 1000, 'Ms: a record waits at most so long for others, while others keep coming; 0: never.'),
+    KAFKA_TLS: Type.Union([Type.Literal('off'), Type.Literal('on')], { default: 'off', description: 'TLS to the brokers.' }),
+    KAFKA_TLS_CA_FILE: optionalText("CA of the brokers' certificates, PEM. Empty: the well-known ones."),
+    KAFKA_TLS_CERT_FILE: optionalText('Client certificate for the brokers, PEM.'),
+    KAFKA_TLS_KEY_FILE: optionalText('Private key of the client certificate, PEM.'),
+    KAFKA_SASL_MECHANISM: Type.Union(
+      [Type.Literal('none'), Type.Literal('plain'), Type.Literal('scram-sha-256'), Type.Literal('scram-sha-512')],
+      { default: 'none', description: 'Login at the brokers. `plain` sends the password as it is: with KAFKA_TLS=on only.' },
+    ),
+    KAFKA_SASL_USERNAME: optionalText('User name at the brokers.'),
+    KAFKA_SASL_PASSWORD_FILE: optionalText('File with the password at the brokers.'),
+    KAFKA_MASTER_KEY_FILE: optionalText(
+      'File with 32 random bytes in base64 or hex that wrap the keys of subjects in Kafka; the same on every machine. Empty: made at the first start and kept in DATA_DIR. Lost, everything sealed is lost.',
+    ),
     DISK_FREE_BYTES_MIN: count(
       1_000_000_000,
       0,
@@ -228,6 +276,12 @@ const crossChecks = (config: Config): string[] => {
     config.MQTTS_CLIENT_CERT !== 'required'
   ) {
     problems.push(`MQTTS_LISTEN=${config.MQTTS_LISTEN} is off loopback: expected MQTT_USERS_FILE or MQTTS_CLIENT_CERT=required`)
+  }
+  if (config.KAFKA_SASL_MECHANISM !== 'none' && (config.KAFKA_SASL_USERNAME === '' || config.KAFKA_SASL_PASSWORD_FILE === '')) {
+    problems.push(`KAFKA_SASL_MECHANISM=${config.KAFKA_SASL_MECHANISM}: expected KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD_FILE beside it`)
+  }
+  if ((config.KAFKA_TLS_CERT_FILE === '') !== (config.KAFKA_TLS_KEY_FILE === '')) {
+    problems.push('KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE: expected both or none')
   }
   const listeners = ['MQTT_LISTEN', 'MQTT_WS_LISTEN', 'MQTTS_LISTEN', 'HTTP_LISTEN', 'WAREHOUSE_LISTEN'] as const
   for (const [index, name] of listeners.entries()) {

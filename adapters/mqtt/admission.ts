@@ -70,6 +70,7 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
   const connections = new WeakMap<object, Connection>()
   const owners = new Map<string, Connection>() // Client id -> the connection that has it now.
   const open = new Set<Connection>()
+  const halfOpen = new Set<object>() // Clients that have not said CONNECT, the oldest first.
   const writing = new Set<Promise<unknown>>()
   let rightsOfNobody: Rights | undefined // The same for all that have no login.
   const connectionOf = (client: unknown): Connection | undefined => connections.get(client as object)
@@ -103,6 +104,15 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
     else client.clean = false
     Object.assign(connection, session)
     return null
+  }
+
+  const closeLongestSilent = (): void => {
+    for (const client of halfOpen) {
+      halfOpen.delete(client)
+      refuse('halfOpen')
+      connectionOf(client)?.client.conn.destroy()
+      return
+    }
   }
 
   const closed = (connection: Connection): void => {
@@ -145,9 +155,12 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
         deniedFilters: null,
       }
       connections.set(client, connection)
+      halfOpen.add(client)
+      if (halfOpen.size > limits.halfOpenMax) closeLongestSilent()
       letWritesRun(client, limits.outgoingBytesMax)
       slim(client)
       client.conn.once('close', () => {
+        halfOpen.delete(client)
         connection.guard.closed()
         closed(connection)
       })
@@ -155,7 +168,8 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
 
     hooks: {
       /** A client that asks for no keep-alive, or a very long one, is held to ours: a dead connection must be seen. */
-      preConnect: (_client, packet, callback) => {
+      preConnect: (client, packet, callback) => {
+        halfOpen.delete(client)
         if ((packet.protocolVersion ?? 4) < 5 && (!packet.keepalive || packet.keepalive > limits.keepAliveSecondsMax)) {
           packet.keepalive = limits.keepAliveSecondsMax
         }

@@ -44,16 +44,34 @@ describe('connections', () => {
     await connected(running, { clientId: 'c' })
   })
 
-  it('beyond the rate of a second are closed, those that are in stay', async () => {
-    const running = await place.start({ limits: { connectsPerSecondMax: 5 } })
-    const first = await connected(running)
-    const sockets = Array.from({ length: 30 }, () =>
-      createConnection(running.broker.addresses.tcp?.port ?? 0, '127.0.0.1').on('error', () => undefined),
-    )
-    await eventually(() => expect(running.broker.stats().refused['connectsPerSecond']).toBeGreaterThan(0))
+  it('beyond the rate wait for their turn, beyond the room are closed, and those that are in are served meanwhile', async () => {
+    const running = await place.start({ limits: { connectsPerSecondMax: 5, connectionsWaitingMax: 10 } })
+    const first = await connected(running, { clientId: 'first' })
+    const later = await Promise.all(Array.from({ length: 30 }, () => running.raw()))
+    await eventually(() => expect(running.broker.stats().refused['connectionsWaiting']).toBeGreaterThanOrEqual(15))
+    expect(later.filter((raw) => !raw.closed()).length).toBeGreaterThanOrEqual(10)
     first.write(publish('a', 'x', 1))
     await first.waitFor('puback')
-    for (const socket of sockets) socket.destroy()
+    const waiting = later.filter((raw) => !raw.closed())
+    await Promise.all(waiting.map((raw, n) => raw.connect({ clientId: `later-${n}` })))
+    expect(running.broker.stats().connections).toBe(1 + waiting.length)
+    expect(Object.keys(running.broker.stats().refused)).toEqual(['connectionsWaiting'])
+  })
+
+  it('that are half open: beyond the maximum the one that is silent longest is closed, never one that has said CONNECT', async () => {
+    const running = await place.start({ limits: { halfOpenMax: 2 } })
+    const speaking = await connected(running, { clientId: 'speaking' })
+    const silent: RawClient[] = []
+    for (let n = 0; n < 3; n++) {
+      silent.push(await running.raw())
+      await eventually(() => expect(running.broker.stats().refused['halfOpen'] ?? 0).toBe(n < 2 ? 0 : 1))
+    }
+    await isClosed(silent[0] as RawClient)
+    expect(silent.slice(1).map((raw) => raw.closed())).toEqual([false, false])
+    expect(speaking.closed()).toBe(false)
+    await silent[1]?.connect({ clientId: 'late' }) // Half open is one now.
+    await connected(running, { clientId: 'one more' })
+    expect(silent[2]?.closed()).toBe(false)
   })
 
   it('that send no CONNECT in time are closed', async () => {

@@ -23,10 +23,22 @@ export const brokerLimits = {
     reason: 'the WebSocket layer holds a whole message before we see it; a log payload fits',
   },
   connectsPerSecondMax: {
-    default: 2_000,
+    default: 1_000,
     unit: 'connections/s',
     env: 'MQTT_CONNECTS_PER_SECOND_MAX',
-    reason: 'a fleet that comes back at once must not starve those that are connected',
+    reason: 'half of a core; a fleet that comes back at once must not starve those that are connected, more wait for their turn',
+  },
+  connectionsWaitingMax: {
+    default: 10_000,
+    unit: 'connections',
+    env: 'MQTT_CONNECTIONS_WAITING_MAX',
+    reason: 'ten seconds of the rate; more are closed and come again',
+  },
+  halfOpenMax: {
+    default: 4_000,
+    unit: 'connections',
+    env: 'MQTT_HALF_OPEN_MAX',
+    reason: 'have entered and not said CONNECT yet; beyond, the one that is silent longest is closed',
   },
   connectWithinMs: { default: 10_000, unit: 'ms', env: 'MQTT_CONNECT_WITHIN_MS', reason: 'a socket that never says CONNECT is of no use' },
   connectPacketBytesMax: {

@@ -1,5 +1,6 @@
 /**
- * The broker's sockets: TCP, WebSocket at `/mqtt` and TLS, each counted, bounded and rated before anything is read.
+ * The broker's sockets: TCP, WebSocket at `/mqtt` and TLS, each counted and bounded before anything is read; TCP and TLS
+ * enter at a pace (`waiting-room.ts`).
  * A WebSocket client must offer the subprotocol `mqtt` [MQTT-6.0.0-3]. A page of somebody else that you visit must not reach
  * your own recorder: its Origin is refused, and so is a name of its own that it has made to mean 127.0.0.1 (`handshakeRefusal`).
  */
@@ -12,6 +13,7 @@ import { AppError } from '../../runtime/errors.ts'
 import { isLoopbackHost } from '../../runtime/loopback.ts'
 import type { BrokerLimits } from './limits.ts'
 import { readTlsFiles, type TlsFiles } from './tls-files.ts'
+import { createWaitingRoom, type WaitingRoom } from './waiting-room.ts'
 import { type FilesWatch, watchFiles } from './watched-files.ts'
 
 export type ListenAt = { host: string; port: number }
@@ -23,7 +25,7 @@ export type ListenOptions = {
 }
 /** What is known of a connection before it says CONNECT. */
 export type Arrival = { transport: 'tcp' | 'ws' | 'tls'; loopback: boolean; certificateName: string | null }
-export type RefusedArrival = 'connectionsMax' | 'webSocketConnectionsMax' | 'connectsPerSecond' | 'webSocketHandshake' | 'tlsHandshake'
+export type RefusedArrival = 'connectionsMax' | 'webSocketConnectionsMax' | 'connectionsWaiting' | 'webSocketHandshake' | 'tlsHandshake'
 
 export type Listeners = {
   /** Where they listen now; the port is the real one when 0 was asked. */
@@ -44,12 +46,14 @@ export type ListenerHooks = {
 export const startListeners = async (options: ListenOptions, limits: BrokerLimits, hooks: ListenerHooks): Promise<Listeners> => {
   const open = new Set<Socket>()
   const servers: Server[] = []
-  const gate = createGate(limits, open, hooks.onRefused)
+  const room = createWaitingRoom({ perSecondMax: limits.connectsPerSecondMax, waitingMax: limits.connectionsWaitingMax })
+  const gate = createGate(limits, open, room, hooks.onRefused)
   let watching: FilesWatch | undefined
   let notAfterMs: number | null = null
 
   const stop = async (): Promise<void> => {
     watching?.stop()
+    room.close()
     await Promise.all(servers.map((server) => new Promise((resolve) => (server.listening ? server.close(resolve) : resolve(undefined)))))
   }
   const listen = async (server: Server, at: ListenAt, name: string): Promise<ListenAt> => {
@@ -62,9 +66,7 @@ export const startListeners = async (options: ListenOptions, limits: BrokerLimit
     let tcp: ListenAt | null = null
     if (options.tcp) {
       const arrival: Arrival = { transport: 'tcp', loopback: isLoopbackHost(options.tcp.host), certificateName: null }
-      const server = createServer({ noDelay: true }, (socket) => {
-        if (gate(socket)) hooks.onConnection(socket, arrival)
-      })
+      const server = createServer(unread, (socket) => gate(socket, () => hooks.onConnection(socket, arrival)))
       tcp = await listen(server, options.tcp, 'MQTT_LISTEN')
     }
     let webSocket: ListenAt | null = null
@@ -81,15 +83,15 @@ export const startListeners = async (options: ListenOptions, limits: BrokerLimit
         handshakeTimeout: limits.connectWithinMs,
         requestCert: settings.clientCertificates !== 'none',
         rejectUnauthorized: settings.clientCertificates === 'required',
-        noDelay: true,
       })
       const loopback = isLoopbackHost(settings.host)
-      server.on('connection', gate)
+      // The handshake, too, waits for its turn.
+      const front = createServer(unread, (socket) => gate(socket, () => server.emit('connection', socket)))
       server.on('tlsClientError', () => hooks.onRefused('tlsHandshake'))
       server.on('secureConnection', (socket: TLSSocket) => {
         hooks.onConnection(socket, { transport: 'tls', loopback, certificateName: nameIn(socket) })
       })
-      tls = await listen(server, settings, 'MQTTS_LISTEN')
+      tls = await listen(front, settings, 'MQTTS_LISTEN')
       const files = [settings.certFile, settings.keyFile, ...(settings.caFile === null ? [] : [settings.caFile])]
       watching = watchFiles(files, () => {
         try {
@@ -109,32 +111,28 @@ export const startListeners = async (options: ListenOptions, limits: BrokerLimit
   }
 }
 
-type Gate = (socket: Socket) => boolean
+/** Sockets are accepted without reading from them. */
+const unread = { noDelay: true, pauseOnConnect: true }
 
-/** Counts every socket; false when it was closed because there are too many, or too many a second. */
-const createGate = (limits: BrokerLimits, open: Set<Socket>, onRefused: (reason: RefusedArrival) => void): Gate => {
-  let second = 0
-  let inSecond = 0
-  return (socket) => {
-    socket.on('error', () => undefined) // A reset before anybody listens must not end the program.
-    const nowSecond = Math.floor(Date.now() / 1_000)
-    if (nowSecond !== second) {
-      second = nowSecond
-      inSecond = 0
-    }
-    inSecond++
+/** `enter` runs when it is the socket's turn; never, when it was closed because there are too many. */
+type Gate = (socket: Socket, enter: () => void) => void
+
+const createGate = (limits: BrokerLimits, open: Set<Socket>, room: WaitingRoom, onRefused: (reason: RefusedArrival) => void): Gate => {
+  return (socket, enter) => {
+    socket.on('error', ignore) // A reset before anybody listens must not end the program.
     const reason =
-      open.size >= limits.connectionsMax ? 'connectionsMax' : inSecond > limits.connectsPerSecondMax ? 'connectsPerSecond' : null
+      open.size >= limits.connectionsMax ? 'connectionsMax' : room.add(() => !socket.destroyed && enter()) ? null : 'connectionsWaiting'
     if (reason !== null) {
       onRefused(reason)
       socket.destroy()
-      return false
+      return
     }
     open.add(socket)
     socket.once('close', () => open.delete(socket))
-    return true
   }
 }
+
+const ignore = (): void => undefined
 
 const webSocketServer = (at: ListenAt, limits: BrokerLimits, gate: Gate, hooks: ListenerHooks): Server => {
   const loopback = isLoopbackHost(at.host)
@@ -151,7 +149,7 @@ const webSocketServer = (at: ListenAt, limits: BrokerLimits, gate: Gate, hooks: 
     perMessageDeflate: false, // A few bytes could unpack into gigabytes.
     handleProtocols: (offered) => ['mqtt', 'mqttv3.1'].find((name) => offered.has(name)) ?? false,
   })
-  http.on('connection', gate)
+  http.on('connection', (socket) => gate(socket, ignore)) // Counted; a thousand people are no storm.
   http.on('request', (_request, response) => response.writeHead(426, { upgrade: 'websocket' }).end('MQTT over WebSocket is at /mqtt\n'))
   http.on('upgrade', (request, socket, firstBytes) => {
     const refusal = handshakeRefusal(request, at.host)
@@ -198,6 +196,12 @@ const nameIn = (socket: TLSSocket): string | null => {
   return typeof name === 'string' && name !== '' ? name : null
 }
 
+/**
+ * The kernel hands over all of these in one turn of the event loop, 25 ms of work; those beyond try again after a second by
+ * themselves (SYN).
+ */
+const acceptBacklog = 512
+
 const listenOrFail = (server: Server, { host, port }: ListenAt, setting: string): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
@@ -207,7 +211,7 @@ const listenOrFail = (server: Server, { host, port }: ListenAt, setting: string)
           : `${setting}: cannot listen on ${host}:${port}: ${cause.message}`
       reject(new AppError(cause.code === 'EADDRINUSE' ? 'PORT_IN_USE' : 'CONFIG_INVALID', message, { cause }))
     })
-    server.listen({ host, port, backlog: 4_096 }, () => {
+    server.listen({ host, port, backlog: acceptBacklog }, () => {
       server.removeAllListeners('error')
       server.on('error', () => undefined) // EMFILE while accepting: the next accept may work.
       resolve()
