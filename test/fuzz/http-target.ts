@@ -4,7 +4,7 @@ import { bytesOf, createCounts, Finding, gone, type Target, textOf } from './fuz
 import { authorization, httpRequest, type OpenApi, routesOf } from './http-inputs.ts'
 import type { Program } from './program.ts'
 
-const answerWithinMs = 40_000
+const answerWithinMs = 60_000
 /** Raw bytes may be half a request, to which no answer is due. */
 const rawWithinMs = 150
 const answerBytesKept = 2_000

@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { inspect } from 'node:util'
 import mqtt from 'mqtt'
 import { createRecorder, type Recorder } from '../ledger/recorder-process.ts'
@@ -28,17 +29,20 @@ export type Program = {
 }
 
 const probeTopic = 'dwr/311-a1/02-00-00-00-ff-01/hardware/loadavg'
-const probeWithinMs = 30_000
-const answerWithinMs = 20_000
+const probeWithinMs = 60_000
+const answerWithinMs = 60_000
 /** Goal G2 of the security reference: less than one and a half times idle, and 200 MB. */
 const rssBytesMaxOf = (idle: number): number => idle * 1.5 + 200 * 1024 * 1024
-/** Between two looks, over a second; on a machine that does nothing else it stays far below. */
+/** Between two looks. On a machine that is busy with other things our own loop stands too, and then it proves nothing. */
 const loopLagMsMax = 2_000
+const ownLagMsMax = 200
 
 export const startProgram = async (): Promise<Program> => {
   const dataDir = await mkdtemp(join(tmpdir(), 'fuzz-'))
   const recorder = await createRecorder(dataDir)
   const figures = { probes: 0, rssBytesIdle: 0, rssBytesMax: 0, loopLagMsMax: 0, restarts: 0 }
+  const ownLag = monitorEventLoopDelay()
+  ownLag.enable()
   let running = false
   let warehouseRestarts = 0
 
@@ -96,7 +100,9 @@ export const startProgram = async (): Promise<Program> => {
     figures.loopLagMsMax = Math.max(figures.loopLagMsMax, lagMs)
     if (rssBytes > rssBytesMaxOf(figures.rssBytesIdle))
       throw new Finding('the program has grown beyond its bound', `${rssBytes} bytes, idle ${figures.rssBytesIdle}`)
-    if (lagMs > loopLagMsMax) throw new Finding('the event loop stood still', `${lagMs} ms`)
+    const ownLagMs = ownLag.max / 1e6
+    ownLag.reset()
+    if (lagMs > loopLagMsMax && ownLagMs < ownLagMsMax) throw new Finding('the event loop stood still', `${lagMs} ms`)
     const restarts = valueOf(text, 'fleet_recorder_warehouse_restarts_total') + valueOf(text, 'fleet_recorder_processors_restarts_total')
     if (restarts > warehouseRestarts) {
       warehouseRestarts = restarts
@@ -121,6 +127,7 @@ export const startProgram = async (): Promise<Program> => {
     },
     figures: () => figures,
     end: async () => {
+      ownLag.disable()
       await recorder.stop()
       await rm(dataDir, { recursive: true, force: true })
     },

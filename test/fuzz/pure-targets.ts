@@ -15,18 +15,19 @@ import { bytesOf, createCounts, Finding, type Input, type Target, textOf } from 
 import { type Sample, samples, sampleTopics } from './samples.ts'
 import { runWholePath, type Sent, shippedMap } from './whole-path.ts'
 
-/** On a machine that is busy with other things a pause is no fault: only what stays slow when it is done again counts. */
+/** Of the processor, so that a machine that is busy with other things shows no faults; what is slow once may be a collection. */
 const stallMs = 250
 const triesOfSlow = 3
 
 const withinTime = async (work: () => Promise<void> | void): Promise<void> => {
   let best = Number.POSITIVE_INFINITY
   for (let tries = 0; tries < triesOfSlow && best > stallMs; tries++) {
-    const startedAt = performance.now()
+    const before = process.cpuUsage()
     await work()
-    best = Math.min(best, performance.now() - startedAt)
+    const { user, system } = process.cpuUsage(before)
+    best = Math.min(best, (user + system) / 1_000)
   }
-  if (best > stallMs) throw new Finding(`one input holds the thread for more than ${stallMs} ms`, `${Math.round(best)} ms`)
+  if (best > stallMs) throw new Finding(`one input takes more than ${stallMs} ms of the processor`, `${Math.round(best)} ms`)
 }
 
 const topicPieces = [
