@@ -5,6 +5,7 @@
  */
 import type { FactsBody, Subject } from '../../model/event.ts'
 import type { Result } from '../../model/result.ts'
+import { filtersOfFamilies } from './bridge-filters.ts'
 import { attributesOf } from './attributes.ts'
 import { snakeKey } from './keys.ts'
 import { topicCharsMax, topicLevelsMax, topicsInCacheMax } from './limits.ts'
@@ -63,11 +64,18 @@ export type TopicRefusal = {
 
 export type Resolution = Route | TopicRefusal | { kind: 'ignored'; reason: string }
 
-export type TopicMap = { resolve: (topic: string) => Resolution }
+export type TopicMap = {
+  resolve: (topic: string) => Resolution
+  /** What a bridge subscribes to, so that all families are heard and no message comes twice. */
+  filters: readonly string[]
+}
 
 export const createTopicMap = (config: unknown): Result<TopicMap> => {
   const parsed = parseTopicConfig(config)
-  return parsed.ok ? { ok: true, value: { resolve: remembering((topic) => resolveTopic(parsed.value, topic)) } } : parsed
+  if (!parsed.ok) return parsed
+  const { families, placeRoots } = parsed.value
+  const filters = filtersOfFamilies(families, placeRoots)
+  return { ok: true, value: { resolve: remembering((topic) => resolveTopic(parsed.value, topic)), filters } }
 }
 
 /** Two generations: when the young one is full it becomes the old one. Topics in use move on, others are forgotten. */
