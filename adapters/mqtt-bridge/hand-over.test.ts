@@ -17,8 +17,8 @@ const setUp = (own: { messagesMax?: number; bytesMax?: number } = {}) => {
   const gates: { resolve: () => void; reject: (error: unknown) => void }[] = []
   let proceeded = 0
   const take = (messageId: number | null, bytes = 1): void => {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    gates.push({ resolve, reject })
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>()
+    gates.push({ resolve: () => resolve(undefined), reject })
     window.take({ messageId, bytes }, promise, () => proceeded++)
   }
   /** Promises and the tick queue have run after it. */
