@@ -2,11 +2,13 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { rightsOf as accessOf } from '../../ingest/domain/access.ts'
 import { eventually, makePlace, type Place, type Running } from './broker-harness.ts'
 import type { EmbeddedBrokerOptions } from './embedded-broker.ts'
 import type { Principal } from './login.ts'
 import { makeCertificate } from './test-certificates.ts'
 import { formatUser, hashPassword } from './users-file.ts'
+import { runUsersTool } from './users-main.ts'
 
 let place: Place
 beforeEach(() => {
@@ -101,6 +103,30 @@ describe('rights', () => {
     await eventually(() => expect(broker.stats().refused['topicForbidden']).toBe(1))
     expect(messages).toEqual([])
     expect(broker.stats().store['retainedMessages']).toBe(0)
+  })
+
+  it('let a Teltonika and a collectd publish their own families and nothing else, by the lines that mqtt-user writes', async () => {
+    const usersFile = join(place.dataDir, 'users')
+    const add = (...args: string[]): Promise<string> => runUsersTool(['--file', usersFile, 'add', ...args], async () => secrets.alice)
+    await add('0000000007', '--role', 'publisher', '--prefix', 'router/%i')
+    await add('02-00-00-00-00-70', '--prefix', 'collectd/%i,collectd/depot-07')
+    const { client, messages, broker } = await place.start({ usersFile, rightsOf: accessOf })
+    const login = (username: string) => ({ username, password: secrets.alice, protocolVersion: 5 as const, reconnectPeriod: 0 })
+    const teltonika = await client(login('0000000007'))
+    const router = await client(login('02-00-00-00-00-70'))
+    await teltonika.publishAsync('router/0000000007/temperature', '420', { qos: 1 })
+    await router.publishAsync('collectd/depot-07/load/load', '1:2', { qos: 1 })
+    await router.publishAsync('collectd/02-00-00-00-00-70/load/load', '1:2', { qos: 1 })
+    await router.publishAsync('rut/955/02-00-00-00-00-70/hardware/loadavg', '{"load1":1}', { qos: 1 })
+    await expect(teltonika.publishAsync('router/0000000008/temperature', '420', { qos: 1 })).rejects.toMatchObject({ code: 0x87 })
+    await expect(router.publishAsync('router/0000000007/temperature', '420', { qos: 1 })).rejects.toMatchObject({ code: 0x87 })
+    expect(messages.map((m) => m.topic)).toEqual([
+      'router/0000000007/temperature',
+      'collectd/depot-07/load/load',
+      'collectd/02-00-00-00-00-70/load/load',
+      'rut/955/02-00-00-00-00-70/hardware/loadavg',
+    ])
+    expect(broker.stats().refused['topicForbidden']).toBe(2)
   })
 
   it('refuse $SYS to everybody', async () => {

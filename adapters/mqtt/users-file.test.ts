@@ -13,6 +13,11 @@ describe('users file', () => {
     expect(parsed).toEqual({ ok: true, value: new Map([user, weather, noc].map((u) => [u.name, u])) })
   })
 
+  it('takes several prefixes, and the name in the place of %i later', () => {
+    const parsed = parseUsersFile(`r7 ${hash} role=publisher prefix=router/%i/,collectd/r7\n`)
+    expect(parsed.ok && parsed.value.get('r7')).toEqual({ name: 'r7', hash, role: 'publisher', prefix: 'router/%i,collectd/r7' })
+  })
+
   it.each([
     [`a/b ${hash}`, 'line 1: expected a name'],
     [`a:b ${hash}`, 'line 1: expected a name'],
@@ -21,6 +26,8 @@ describe('users file', () => {
     [`weather ${hash} role=admin`, 'expected role=publisher, role=reader or prefix=<topic>, got role=admin'],
     [`weather ${hash} role=publisher`, 'the publisher weather needs prefix=<topic>'],
     [`weather ${hash} role=reader prefix=a/#`, 'got prefix=a/#'],
+    [`r ${hash} role=publisher prefix=a,,b`, 'got prefix=a,,b'],
+    [`r ${hash} role=publisher prefix=/`, 'got prefix=/'],
     [`noc ${hash}\nnoc ${hash}`, 'line 2: noc stands there twice'],
   ])('refuses %s', (text, reason) => {
     const parsed = parseUsersFile(text)

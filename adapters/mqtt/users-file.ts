@@ -1,7 +1,8 @@
 /**
- * `MQTT_USERS_FILE`: one login a line, `name scrypt$<log2 N>$<r>$<p>$<salt>$<hash> [role=publisher|reader] [prefix=<topic>]`;
+ * `MQTT_USERS_FILE`: one login a line, `name scrypt$<log2 N>$<r>$<p>$<salt>$<hash> [role=publisher|reader] [prefix=<topic>[,<topic>]]`;
  * empty lines and lines that begin with `#` are left alone. Written by `npm run mqtt-user`, read again when it changes.
- * A name that is a MAC is that device and needs no role.
+ * A name that is a MAC is that device and needs no role. `%i` in a prefix is the name (`prefix=router/%i`). What a login may
+ * do with them: `ingest/domain/access.ts`.
  *
  * scrypt (RFC 7914) costs ~20 ms of a worker thread per check, so that a stolen file is hard to guess from; a password that
  * was right once is remembered as a keyed hash, so that a fleet coming back does not pay again.
@@ -45,12 +46,15 @@ const parseUserLine = (line: string): Result<User> => {
   for (const attribute of attributes) {
     const [key, value = ''] = splitOnce(attribute, '=')
     if (key === 'role' && (value === 'publisher' || value === 'reader')) user.role = value
-    else if (key === 'prefix' && value !== '' && !/[+#]/.test(value)) user.prefix = value.replace(/\/+$/, '')
+    else if (key === 'prefix' && isPrefixes(value)) user.prefix = value.replace(/\/+(?=,|$)/g, '')
     else return { ok: false, reason: `expected role=publisher, role=reader or prefix=<topic>, got ${attribute.slice(0, 60)}` }
   }
   if (user.role === 'publisher' && user.prefix === null) return { ok: false, reason: `the publisher ${name} needs prefix=<topic>` }
   return { ok: true, value: user }
 }
+
+/** Topics with a comma between them, none of them empty or with a wildcard. */
+export const isPrefixes = (text: string): boolean => text.split(',').every((topic) => /^[^\s+#,]*[^\s+#,/][^\s+#,]*$/.test(topic))
 
 const splitOnce = (text: string, by: string): string[] => {
   const at = text.indexOf(by)

@@ -1,6 +1,6 @@
 /**
- * `npm run mqtt-user -- --file FILE add NAME [--role publisher|reader] [--prefix TOPIC] | remove NAME | list`: the logins of
- * `MQTT_USERS_FILE`. The password is asked for without echo, or is the first line of standard input. The file is replaced in
+ * `npm run mqtt-user -- --file FILE add NAME [--role publisher|reader] [--prefix TOPIC[,TOPIC]] | remove NAME | list`: the logins of
+ * `MQTT_USERS_FILE`; `%i` in a prefix is NAME. The password is asked for without echo, or is the first line of standard input. The file is replaced in
  * one step, readable by its owner only; a running recorder takes it within a second. Adding a name that is there changes it.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
@@ -8,9 +8,9 @@ import { text as readAll } from 'node:stream/consumers'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { parseArgs } from 'node:util'
-import { formatUser, hashPassword, isUserName, parseUsersFile, type User } from './users-file.ts'
+import { formatUser, hashPassword, isPrefixes, isUserName, parseUsersFile, type User } from './users-file.ts'
 
-const usage = 'Usage: npm run mqtt-user -- --file FILE (add NAME [--role publisher|reader] [--prefix TOPIC] | remove NAME | list)'
+const usage = 'Usage: npm run mqtt-user -- --file FILE (add NAME [--role publisher|reader] [--prefix TOPIC[,TOPIC]] | remove NAME | list)'
 const passwordBytesMin = 8
 
 /** Answers the line to print; throws an Error with the reason. `readPassword` is asked only when one is needed. */
@@ -43,8 +43,8 @@ export const runUsersTool = async (args: readonly string[], readPassword: () => 
       if (role !== undefined && role !== 'publisher' && role !== 'reader')
         throw new Error(`Expected --role publisher or reader, got ${role}`)
       if (role === 'publisher' && prefix === undefined) throw new Error('Expected --prefix TOPIC beside --role publisher')
-      if (prefix !== undefined && (prefix === '' || /[+#\s]/.test(prefix)))
-        throw new Error(`Expected a topic without + # and blanks, got ${prefix}`)
+      if (prefix !== undefined && !isPrefixes(prefix))
+        throw new Error(`Expected a topic without + # and blanks, or several with a comma between them, got ${prefix}`)
       const password = await readPassword()
       if (Buffer.byteLength(password) < passwordBytesMin) throw new Error(`Expected a password of at least ${passwordBytesMin} bytes`)
       const known = users.has(name)

@@ -8,8 +8,8 @@ const device = loginOf(named('001122334455'))
 
 describe('a device login', () => {
   it('is recognised by its MAC in any writing', () => {
-    expect(device).toEqual({ kind: 'device', mac: own })
-    expect(loginOf(named('00:11:22:33:44:55', 'reader'))).toEqual({ kind: 'device', mac: own })
+    expect(device).toEqual({ kind: 'device', mac: own, prefixes: [] })
+    expect(loginOf(named('00:11:22:33:44:55', 'reader'))).toEqual({ kind: 'device', mac: own, prefixes: [] })
   })
 
   it.each([
@@ -44,6 +44,44 @@ describe('a device login', () => {
         if (mayPublish(device, topic)) expect(topic.split('/')[2]?.replace(/[^0-9a-f]/gi, '')).toBe('001122334455')
       }),
     )
+  })
+})
+
+describe('prefixes', () => {
+  const router = rightsOf(named('0000000007', 'publisher', 'router/%i'))
+  const withCollectd = rightsOf(named('00-11-22-33-44-55', null, 'collectd/%i,collectd/depot-07'))
+
+  it.each([
+    ['router/0000000007/temperature', true],
+    ['router/0000000007', true],
+    ['router/0000000008/temperature', false],
+    ['router/00000000071/temperature', false],
+    ['router/%i/temperature', false],
+    ['router/get', false],
+    [`dwr/311-a1/${own}/hardware/loadavg`, false],
+  ])('a router by its serial number may publish %s: %s', (topic, allowed) => {
+    expect(router.mayPublish(topic)).toBe(allowed)
+    expect(router.mayReceive(topic)).toBe(allowed)
+  })
+
+  it.each([
+    [`collectd/${own}/load/load`, true],
+    ['collectd/depot-07/load/load', true],
+    [`dwr/311-a1/${own}/hardware/loadavg`, true],
+    ['collectd/00-11-22-33-44-56/load/load', false],
+    [`collectd/${own}/tasks/7/request`, false],
+    ['router/0000000007/temperature', false],
+  ])('a device that runs collectd may publish %s: %s', (topic, allowed) => {
+    expect(withCollectd.mayPublish(topic)).toBe(allowed)
+  })
+
+  it('take nothing for a login’s name that would be more than one level', () => {
+    for (const name of ['a/b', '+', '#', '', 'a,b']) {
+      expect(loginOf(named(name, 'publisher', 'router/%i,x'))).toEqual({ kind: 'publisher', prefixes: ['x'] })
+      expect(loginOf(named(name, 'publisher', 'router/%i'))).toEqual({ kind: 'nobody' })
+      expect(rightsOf(named(name, 'reader', 'router/%i')).mayReceive('a')).toBe(false)
+    }
+    expect(loginOf(named('$&', 'publisher', 'router/%i'))).toEqual({ kind: 'publisher', prefixes: ['router/$&'] })
   })
 })
 
