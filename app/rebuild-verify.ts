@@ -5,6 +5,7 @@
 import { type ScratchWarehouse, startScratchWarehouse } from '../adapters/chdb/scratch.ts'
 import { systemClock } from '../adapters/system/clock-ids-digest.ts'
 import type { Warehouse } from '../model/ports.ts'
+import { judgedPerTickMax } from '../processors/domain/projections/presence.ts'
 import { type CompareResult, compareTables, type TableOutcome } from '../processors/rebuild-compare.ts'
 import type { Config } from '../runtime/config.ts'
 import { type LiveWarehouse, openLive } from './rebuild-live.ts'
@@ -84,10 +85,30 @@ const verify = async (options: VerifyOptions, { live: { warehouse: live, access 
     whole: whole && oneLog,
     keptDays: (table) => scratch.keptDays.get(table) ?? null,
     nowMs: systemClock.nowMs(),
+    keptFrom: await readKeptFrom(live),
+    notComparable: sample === null ? () => null : await unfitForSample(live),
+    spillBytes: Math.floor((options.memoryBytesMax ?? config.WAREHOUSE_MEMORY_BYTES_MAX) / 3),
     onTable: (outcome) => say(tableLine(outcome)),
   })
   const compareSeconds = (performance.now() - compareStartedMs) / 1000
   return { ...result, figures: { ...figures, fillSeconds, compareSeconds }, sources, sample, skipped, erased, whole }
+}
+
+const readKeptFrom = async (live: Warehouse): Promise<{ table: string; subject: string; sinceMs: number }[]> => {
+  const rows = await live.query<{ table: string; subject: string; ms: number | string }>(
+    'SELECT table_name AS table, subject, toUnixTimestamp64Milli(max(since)) AS ms FROM kept_from GROUP BY table_name, subject',
+  )
+  return rows.map(({ table, subject, ms }) => ({ table, subject, sinceMs: Number(ms) }))
+}
+
+/**
+ * After a restart of the front door, silent devices are judged a thousand a tick: which tick, depends on all that were online,
+ * and a sample does not know them.
+ */
+const unfitForSample = async (live: Warehouse): Promise<(table: string) => string | null> => {
+  const [row] = await live.query<{ held: number | string }>('SELECT uniqExact(subject) AS held FROM presence')
+  const isMany = Number(row?.held ?? 0) > judgedPerTickMax
+  return (table) => (isMany && table === 'presence' ? `a sample cannot tell: more than ${judgedPerTickMax} devices have a presence` : null)
 }
 
 const tableLine = ({ table, rows, groups, moving, differences, notCompared }: TableOutcome): string => {

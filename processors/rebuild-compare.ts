@@ -4,7 +4,7 @@
  * out, and of added-up tables those days that later records have changed (`moving`), since they cannot be taken apart.
  */
 import type { Warehouse } from '../model/ports.ts'
-import { type ComparedTable, derivedTables, groupsQuery, rowsQuery, rowTables } from './domain/compared-tables.ts'
+import { type ComparedTable, derivedTables, groupsQuery, incomparableQuery, rowsQuery, rowTables } from './domain/compared-tables.ts'
 import { type Difference, rowDifferences, type ShownRow } from './domain/row-differences.ts'
 
 /** Offsets of one partition that are compared: `from` included, `to` excluded. */
@@ -25,6 +25,12 @@ export type CompareDeps = {
   /** Days that the live table keeps rows for, by arrival; rows nearer to that than a day are left out. */
   keptDays: (table: string) => number | null
   nowMs: number
+  /** From when on the live table is whole, where keeping has taken rows of some subjects away (`*`: of all); epoch milliseconds. */
+  keptFrom: readonly { table: string; subject: string; sinceMs: number }[]
+  /** Why a table cannot be compared this time; null: it can. */
+  notComparable: (table: string) => string | null
+  /** Memory that one query at the rebuilt tables may take before it goes on on disk. */
+  spillBytes: number
   onTable: (outcome: TableOutcome) => void
 }
 
@@ -53,24 +59,31 @@ export const compareTables = async (deps: CompareDeps): Promise<CompareResult> =
 
 const literal = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 
-type Slice = (subject: string) => string
+/** Subjects that are asked for together, and the condition that holds them: each subject falls into one slice. */
+type Slice = { subjects: readonly string[]; condition: (subject: string) => string }
 
-/** Conditions that together hold every subject once, or those of the sample. */
 const subjectSlices = async ({ live, scratch, sample }: CompareDeps): Promise<Slice[]> => {
   if (sample !== null) {
-    return chunksOf(sample, subjectsPerQuery).map((own) => (subject) => `${subject} IN (${own.map(literal).join(', ')})`)
+    return chunksOf(sample, subjectsPerQuery).map((subjects) => ({
+      subjects,
+      condition: (subject) => `${subject} IN (${subjects.map(literal).join(', ')})`,
+    }))
   }
   const query = 'SELECT subject FROM subjects_seen GROUP BY subject'
   const known = new Set<string>()
   for (const side of [live, scratch]) for (const { subject } of await side.query<{ subject: string }>(query)) known.add(subject)
-  const bounds = chunksOf([...known].sort(byBytes), subjectsPerQuery).flatMap((own) => own.slice(-1))
+  const chunks = chunksOf([...known].sort(byBytes), subjectsPerQuery)
   // The last bound is left open: subjects that are in neither list still fall into one slice.
-  return [null, ...bounds.slice(0, -1)].map((after, index, all) => {
-    const upTo = all[index + 1] ?? null
-    return (subject) =>
-      [after === null ? null : `${subject} > ${literal(after)}`, upTo === null ? null : `${subject} <= ${literal(upTo)}`]
-        .filter((part) => part !== null)
-        .join(' AND ') || '1'
+  return (chunks.length === 0 ? [[]] : chunks).map((subjects, index, all) => {
+    const after = all[index - 1]?.at(-1)
+    const upTo = index === all.length - 1 ? undefined : subjects.at(-1)
+    return {
+      subjects,
+      condition: (subject) =>
+        [after === undefined ? null : `${subject} > ${literal(after)}`, upTo === undefined ? null : `${subject} <= ${literal(upTo)}`]
+          .filter((part) => part !== null)
+          .join(' AND ') || '1',
+    }
   })
 }
 
@@ -97,13 +110,14 @@ const compareTable = async (
   result: CompareResult,
 ): Promise<TableOutcome> => {
   const outcome: TableOutcome = { table: compared.table, groups: 0, rows: 0, moving: 0, differences: 0, notCompared: null }
-  if (compared.kind !== 'rows' && !deps.whole) return { ...outcome, notCompared: 'the history before the first record is gone' }
-  const common = commonCondition(deps, compared)
+  const reason =
+    compared.kind !== 'rows' && !deps.whole ? 'the history before the first record is gone' : deps.notComparable(compared.table)
+  if (reason !== null) return { ...outcome, notCompared: reason }
+  const rebuiltOf = await rebuiltGroups(deps, compared)
   let looked = 0
   for (const slice of slices) {
-    const where = `${slice(compared.subject)} AND ${common}`
-    const live = await groupsOf(deps.live, compared, where)
-    const rebuilt = await groupsOf(deps.scratch, compared, where)
+    const where = whereOf(deps, compared, slice.condition(compared.subject), slice.subjects)
+    const [live, rebuilt] = await Promise.all([groupsOf(deps.live, groupsQuery(compared, where)), rebuiltOf(slice, where)])
     // Asked after the live groups: whatever had come into them by then is known here.
     const isMoving = await movingGroups(deps, compared, slice)
     for (const key of new Set([...live.keys(), ...rebuilt.keys()])) {
@@ -123,9 +137,9 @@ const compareTable = async (
         outcome.moving++
         continue
       }
-      const groupWhere = `${compared.subject} = ${literal(subject)} AND ${compared.day} = toDate(${literal(day)}) AND ${common}`
+      const group = `${compared.subject} = ${literal(subject)} AND ${compared.day} = toDate(${literal(day)})`
       if (looked++ < groupsShownMax) {
-        const found = await lookInto(deps, compared, subject, groupWhere)
+        const found = await lookInto(deps, compared, subject, whereOf(deps, compared, group, [subject]))
         outcome.differences += found.length
         result.differences.push(...found.slice(0, rowsShownMax))
         if (found.length > rowsShownMax) result.differencesAreCut = true
@@ -138,35 +152,83 @@ const compareTable = async (
   return outcome
 }
 
+type GroupsOf = (slice: Slice, where: string) => Promise<Map<string, GroupRow>>
+
+/**
+ * The rebuilt tables lie in no order: asked slice by slice, each would read them whole. So their groups are made at once into
+ * a small table of their own. Bounds that differ by subject are short enough for a slice only.
+ */
+const rebuiltGroups = async (deps: CompareDeps, compared: ComparedTable): Promise<GroupsOf> => {
+  const { scratch, keptFrom, sample, spillBytes } = deps
+  if (sample !== null || keptFrom.some(({ table, subject }) => table === compared.table && subject !== '*')) {
+    return (_slice, where) => groupsOf(scratch, groupsQuery(compared, where))
+  }
+  const made = `groups_of_${compared.table}`
+  await scratch.command(`DROP TABLE IF EXISTS ${made} SYNC`)
+  await scratch.command(
+    `CREATE TABLE ${made} ENGINE = MergeTree ORDER BY the_subject AS ${groupsQuery(compared, whereOf(deps, compared, '1', []))} SETTINGS max_bytes_before_external_group_by = ${spillBytes}`,
+  )
+  return (slice) => groupsOf(scratch, `SELECT the_subject, day, held, hash FROM ${made} WHERE ${slice.condition('the_subject')}`)
+}
+
 const dayMs = 86_400_000
 
-const commonCondition = (deps: CompareDeps, { table, kind }: ComparedTable): string => {
-  if (kind === 'sums') return '1'
-  const { logId } = deps
-  if (kind === 'newest') return `log_id = ${literal(logId)}`
+/** What is compared of a table: `part`, as far as both sides have it. `subjects`: those that `part` may hold. */
+const whereOf = (deps: CompareDeps, compared: ComparedTable, part: string, subjects: readonly string[]): string =>
+  [part, ...ownCondition(deps, compared), ...keptCondition(deps, compared, subjects)].join(' AND ')
+
+const ownCondition = (deps: CompareDeps, { table, kind }: ComparedTable): string[] => {
+  if (kind === 'sums') return []
+  const ofLog = `log_id = ${literal(deps.logId)}`
+  if (kind === 'newest') return [ofLog]
   const kept = deps.keptDays(table)
-  const floor = kept === null ? '' : ` AND received_at >= toDateTime(${Math.max(0, Math.floor((deps.nowMs - (kept - 1) * dayMs) / 1000))})`
-  return `log_id = ${literal(logId)} AND ${spanCondition(table === 'dead_letters' ? deps.deadLetters : deps.deviceEvents)}${floor}`
+  const floor = kept === null ? [] : [`received_at >= toDateTime(${Math.max(0, Math.floor((deps.nowMs - (kept - 1) * dayMs) / 1000))})`]
+  return [ofLog, spanCondition(table === 'dead_letters' ? deps.deadLetters : deps.deviceEvents), ...floor]
 }
+
+const keptCondition = ({ keptFrom }: CompareDeps, { table, subject, keptBy }: ComparedTable, subjects: readonly string[]): string[] => {
+  if (keptBy === '') return []
+  const among = new Set(subjects)
+  const bySince = new Map<number, string[]>()
+  const conditions: string[] = []
+  for (const kept of keptFrom) {
+    if (kept.table !== table) continue
+    if (kept.subject === '*') conditions.push(`${keptBy} >= ${momentOf(kept.sinceMs)}`)
+    else if (among.has(kept.subject)) bySince.set(kept.sinceMs, [...(bySince.get(kept.sinceMs) ?? []), kept.subject])
+  }
+  for (const [sinceMs, own] of bySince) {
+    conditions.push(`NOT (${subject} IN (${own.map(literal).join(', ')}) AND ${keptBy} < ${momentOf(sinceMs)})`)
+  }
+  return conditions
+}
+
+const momentOf = (ms: number): string => `fromUnixTimestamp64Milli(${ms})`
 
 const keyOf = (subject: string, day: string): string => `${day} ${subject}`
 
-const groupsOf = async (side: Warehouse, compared: ComparedTable, where: string): Promise<Map<string, GroupRow>> => {
-  const rows = await side.query<GroupRow>(groupsQuery(compared, where))
+const groupsOf = async (side: Warehouse, query: string): Promise<Map<string, GroupRow>> => {
+  const rows = await side.query<GroupRow>(query)
   return new Map(rows.map((row) => [keyOf(row.the_subject, row.day), row]))
 }
 
 const movingGroups = async (
   { live, deviceEvents, logId }: CompareDeps,
-  { touchedBy }: ComparedTable,
+  compared: ComparedTable,
   slice: Slice,
 ): Promise<(key: string) => boolean> => {
-  if (touchedBy === null) return () => false
-  const { table, subject, day } = touchedBy
-  const rows = await live.query<{ the_subject: string; the_day: string }>(
-    `SELECT DISTINCT ${subject} AS the_subject, toString(${day}) AS the_day FROM ${table} WHERE ${slice(subject)} AND log_id = ${literal(logId)} AND ${beyondCondition(deviceEvents)}`,
-  )
-  const keys = new Set(rows.map(({ the_subject, the_day }) => keyOf(the_subject, the_day)))
+  const queries: string[] = []
+  if (compared.touchedBy !== null) {
+    const { table, subject, day } = compared.touchedBy
+    queries.push(
+      `SELECT DISTINCT ${subject} AS the_subject, toString(${day}) AS the_day FROM ${table} WHERE ${slice.condition(subject)} AND log_id = ${literal(logId)} AND ${beyondCondition(deviceEvents)}`,
+    )
+  }
+  if (compared.incomparable !== '') queries.push(incomparableQuery(compared, slice.condition(compared.subject)))
+  const keys = new Set<string>()
+  for (const query of queries) {
+    const rows = await live.query<{ the_subject: string; the_day: string }>(query)
+    for (const { the_subject, the_day } of rows) keys.add(keyOf(the_subject, the_day))
+  }
   return (key) => keys.has(key)
 }
 

@@ -8,6 +8,9 @@
 import { type Column, tables } from '../../schemas/tables.ts'
 import type { StageTable } from './projection.ts'
 
+/** `raw`: what is hashed in place of the shown text, where making that costs more than it tells. */
+export type Shown = { name: string; expression: string; raw?: string }
+
 export type ComparedTable = {
   table: string
   kind: 'rows' | 'newest' | 'sums'
@@ -18,7 +21,7 @@ export type ComparedTable = {
   /** What a group's day is taken from: the arrival for rows (their partitions follow it), else the hour or bucket. */
   day: string
   /** Rows, or sums, as a report shows them; texts and numbers only. */
-  shown: readonly { name: string; expression: string }[]
+  shown: readonly Shown[]
   /** Of `shown`: those that tell two versions of one row from two rows. */
   identity: readonly string[]
   /** Of `shown`: added floating point numbers, equal within `sumTolerance`, because the order of adding is not kept. */
@@ -27,6 +30,10 @@ export type ComparedTable = {
   groupBy: readonly string[]
   /** Only for `sums`: groups that count nothing are dropped by merges, and so by us. */
   having: string
+  /** What `kept_from` puts a bound on. */
+  keptBy: string
+  /** Of `sums`: groups of the live table that no rebuild makes equal, by an aggregate condition; '': none. */
+  incomparable: string
   /** Where later records are seen that a running recorder has added since; null: rows carry their own offset. */
   touchedBy: { table: string; subject: string; day: string } | null
 }
@@ -38,9 +45,10 @@ export const sumTolerance = 1e-9
 const hashed = new Set(['frame', 'sealed', 'sealed_payload'])
 const identityOf = ['partition', 'offset', 'metric', 'attributes', 'name', 'line', 'kind']
 
-const shownColumn = ([name, type]: Column): { name: string; expression: string } => {
-  if (hashed.has(name)) return { name: `${name}_hash`, expression: `hex(cityHash64(${name}))` }
-  return { name, expression: type.startsWith('Array') || /DateTime/.test(type) ? `toString(${name})` : name }
+const shownColumn = ([name, type]: Column): Shown => {
+  if (hashed.has(name)) return { name: `${name}_hash`, expression: `hex(cityHash64(${name}))`, raw: name }
+  if (type.startsWith('Array')) return { name, expression: `toString(${name})` }
+  return /DateTime/.test(type) ? { name, expression: `toString(${name})`, raw: name } : { name, expression: name }
 }
 
 type RowTable = Exclude<StageTable, 'ledger' | 'devices' | 'sites' | 'cells'> | 'dead_letters'
@@ -59,6 +67,8 @@ const rowTable = (table: RowTable): ComparedTable => {
     inexact: [],
     groupBy: [],
     having: '',
+    keptBy: 'received_at',
+    incomparable: '',
     touchedBy: null,
   }
 }
@@ -75,6 +85,8 @@ const inventoryTable = (table: 'devices' | 'sites' | 'cells', id: string): Compa
   inexact: [],
   groupBy: [],
   having: '',
+  keptBy: '',
+  incomparable: '',
   touchedBy: { table, subject: `toString(${id})`, day: 'toDate(0)' },
 })
 
@@ -96,10 +108,15 @@ const ledger: ComparedTable = {
   inexact: [],
   groupBy: ['tenant', 'subject', 'hour'],
   having: accounts.map((name) => `sum(${name}) != 0`).join(' OR '),
+  keptBy: 'hour',
+  incomparable: '',
   touchedBy: { table: 'messages', subject: 'subject', day: 'toDate(received_at)' },
 }
 
 const series = ['tenant', 'subject', 'metric', 'attributes']
+
+/** A sketch is a table of counts without an order; what it answers is compared in its place. */
+const sketchLevels = '0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1'
 
 const rollup = (table: string): ComparedTable => ({
   table,
@@ -115,11 +132,15 @@ const rollup = (table: string): ComparedTable => ({
     { name: 'value_sum', expression: 'sum(value_sum)' },
     { name: 'value_min', expression: 'min(value_min)' },
     { name: 'value_max', expression: 'max(value_max)' },
+    { name: 'percentiles', expression: `toString(quantilesBFloat16Merge(${sketchLevels})(sketch))` },
   ],
   identity: ['metric', 'attributes', 'bucket'],
   inexact: ['value_sum'],
   groupBy: [...series, 'bucket'],
   having: 'sum(samples) != 0 OR sum(missing) != 0',
+  keptBy: 'bucket',
+  // Samples of before the sketches, whose rows were gone when these came: a rebuild sketches them.
+  incomparable: 'sum(unsketched) != 0',
   touchedBy: { table: 'measurements', subject: 'subject', day: 'toDate(observed_at)' },
 })
 
@@ -140,6 +161,8 @@ const subjectsSeen: ComparedTable = {
   inexact: [],
   groupBy: ['tenant', 'subject_kind', 'subject'],
   having: '',
+  keptBy: '',
+  incomparable: '',
   touchedBy: { table: 'messages', subject: 'subject', day: 'toDate(0)' },
 }
 
@@ -171,8 +194,8 @@ export const derivedTables: readonly ComparedTable[] = [
 /** Part of a table: an SQL condition that names no more than the table's own columns. */
 export type Where = string
 
-const inner = ({ table, kind, shown, groupBy, having, subject, day }: ComparedTable, where: Where): string => {
-  const columns = shown.map(({ name, expression }) => `${expression} AS ${shownAs(name)}`).join(', ')
+const inner = ({ table, kind, shown, groupBy, having, subject, day }: ComparedTable, where: Where, isRaw: boolean): string => {
+  const columns = shown.map(({ name, expression, raw }) => `${isRaw ? (raw ?? expression) : expression} AS ${shownAs(name)}`).join(', ')
   const grouped = groupBy.length === 0 ? '' : ` GROUP BY ${groupBy.join(', ')}${having === '' ? '' : ` HAVING ${having}`}`
   return `SELECT ${subject} AS the_subject, ${day} AS the_day, ${columns} FROM ${table}${kind === 'newest' ? ' FINAL' : ''} WHERE ${where}${grouped}`
 }
@@ -187,13 +210,17 @@ export const groupsQuery = (compared: ComparedTable, where: Where): string => {
     const value = inexact.includes(name) ? `toFloat32(${shownAs(name)})` : shownAs(name)
     return `ifNull(cityHash64(${value}), 0)`
   })
-  return `SELECT the_subject, toString(the_day) AS day, count() AS held, toString(sumWithOverflow(cityHash64(${parts.join(', ')}))) AS hash FROM (${inner(compared, where)}) GROUP BY the_subject, the_day`
+  return `SELECT the_subject, toString(the_day) AS day, count() AS held, toString(sumWithOverflow(cityHash64(${parts.join(', ')}))) AS hash FROM (${inner(compared, where, true)}) GROUP BY the_subject, the_day`
 }
+
+/** Groups of `incomparable`. */
+export const incomparableQuery = ({ table, subject, day, groupBy, incomparable }: ComparedTable, where: Where): string =>
+  `SELECT DISTINCT the_subject, toString(the_day) AS the_day FROM (SELECT ${subject} AS the_subject, ${day} AS the_day FROM ${table} WHERE ${where} GROUP BY ${groupBy.join(', ')} HAVING ${incomparable})`
 
 /** Rows of one group, to find those that differ. */
 export const rowsQuery = (compared: ComparedTable, where: Where, limit: number): string => {
   const columns = compared.shown.map(({ name }) => `${shownAs(name)} AS ${quoted(name)}`).join(', ')
-  return `SELECT ${columns} FROM (${inner(compared, where)}) ORDER BY ALL LIMIT ${limit}`
+  return `SELECT ${columns} FROM (${inner(compared, where, false)}) ORDER BY ALL LIMIT ${limit}`
 }
 
 const quoted = (name: string): string => `\`${name}\``
