@@ -1,16 +1,24 @@
-/** `npm run export -- DEVICE --from TIME --to TIME [--format ndjson] [--out FILE]`: its rows, one JSON object a line. */
+/**
+ * `npm run export -- DEVICE --from TIME --to TIME`: its rows, one JSON object a line; with `--format parquet` a file for each
+ * table, which the running recorder makes.
+ */
+import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
 import { openOutput } from '../adapters/system/output-file.ts'
 import { readTextFile } from '../adapters/system/text-file.ts'
 import { parseMac } from '../ingest/domain/mac.ts'
-import { loadConfig } from '../runtime/config.ts'
+import { type Config, loadConfig } from '../runtime/config.ts'
 import { adminToken } from './admin-token.ts'
-import { exportRows } from './export-rows.ts'
+import { type ExportedTable, exportedTables, exportRows } from './export-rows.ts'
 
-const usage = `usage: npm run --silent export -- DEVICE --from TIME --to TIME [--format ndjson] [--out FILE]
-Times are RFC 3339, as 2026-03-01T00:00:00Z; rows from the first up to, not with, the second.`
+const usage = `usage: npm run --silent export -- DEVICE --from TIME --to TIME [--table TABLE] [--out FILE]
+       npm run --silent export -- DEVICE --from TIME --to TIME [--table TABLE] --format parquet --out FOLDER
+Times are RFC 3339, as 2026-03-01T00:00:00Z; rows from the first up to, not with, the second.
+Tables: ${exportedTables.join(', ')}; default all.`
 
 const main = async (): Promise<number> => {
   const { values, positionals } = parseArgs({
@@ -18,6 +26,7 @@ const main = async (): Promise<number> => {
     options: {
       from: { type: 'string' },
       to: { type: 'string' },
+      table: { type: 'string' },
       format: { type: 'string', default: 'ndjson' },
       out: { type: 'string' },
     },
@@ -25,14 +34,49 @@ const main = async (): Promise<number> => {
   const [device] = positionals
   const fromMs = timeOf(values.from)
   const toMs = timeOf(values.to)
-  if (device === undefined || positionals.length > 1 || fromMs === null || toMs === null || values.format !== 'ndjson') {
+  const table = exportedTables.find((name) => name === values.table) ?? null
+  const asked = values.table === undefined || table !== null
+  if (
+    device === undefined ||
+    positionals.length > 1 ||
+    fromMs === null ||
+    toMs === null ||
+    !asked ||
+    !['ndjson', 'parquet'].includes(values.format)
+  ) {
     console.error(usage)
     return 1
   }
   const config = loadConfig(readTextFile)
-  const door = { url: `http://${config.WAREHOUSE_LISTEN}`, token: adminToken(config.ADMIN_TOKEN, config.DATA_DIR).token }
-  await pipeline(Readable.from(exportRows(door, { subject: parseMac(device) ?? device, fromMs, toMs })), openOutput(values.out))
+  const { token } = adminToken(config.ADMIN_TOKEN, config.DATA_DIR)
+  const query = { subject: parseMac(device) ?? device, fromMs, toMs }
+  if (values.format === 'parquet') {
+    if (values.out === undefined) throw new Error('Expected --out FOLDER: a Parquet file holds one table')
+    for (const one of table === null ? exportedTables : [table]) await saveParquet(config, token, query, one, values.out)
+    return 0
+  }
+  await pipeline(Readable.from(exportRows({ url: `http://${config.WAREHOUSE_LISTEN}`, token }, query, table)), openOutput(values.out))
   return 0
+}
+
+type Query = { subject: string; fromMs: number; toMs: number }
+
+const saveParquet = async (
+  config: Config,
+  token: string,
+  { subject, fromMs, toMs }: Query,
+  table: ExportedTable,
+  folder: string,
+): Promise<void> => {
+  const asked = new URLSearchParams({ from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString(), format: 'parquet', table })
+  const answer = await fetch(`http://${config.HTTP_LISTEN}/api/v1/devices/${encodeURIComponent(subject)}/export?${asked.toString()}`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  if (!answer.ok || answer.body === null) throw new Error(`The recorder answered ${answer.status}: ${(await answer.text()).slice(0, 500)}`)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const file = openOutput(join(folder, `${table}.parquet`))
+  await once(file, 'open')
+  await pipeline(answer.body, file)
 }
 
 /** Null unless it is RFC 3339 with a zone. */

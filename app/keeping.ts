@@ -64,7 +64,7 @@ export const runKeeping = async (options: KeepingOptions): Promise<KeepingOutcom
     if (!isHeld) await fitExpiry(options, group, expiries.get(table) ?? null)
     await giveBytesBack(warehouse, table, options.mayGoOn)
   }
-  if (!options.dryRun) await record(warehouse, rules, nowMs, outcomes)
+  if (!options.dryRun) await record(options, outcomes)
   return outcomes
 }
 
@@ -145,7 +145,7 @@ const text = (value: string): string => `'${value.replaceAll('\\', '\\\\').repla
 /** Tells one set of rules from another; when the rules are others, the next run comes at once. */
 export const rulesHash = (rules: KeepingRules): string => JSON.stringify(rules)
 
-const record = async (warehouse: Warehouse, rules: KeepingRules, nowMs: number, outcomes: readonly KeepingOutcome[]): Promise<void> => {
+const record = async ({ warehouse, rules, tenant, nowMs }: KeepingOptions, outcomes: readonly KeepingOutcome[]): Promise<void> => {
   const at = `fromUnixTimestamp64Milli(${nowMs}, 'UTC')`
   const hash = `hex(cityHash64(${text(rulesHash(rules))}))`
   const sum = (of: (one: KeepingOutcome) => number): number => outcomes.reduce((total, one) => total + of(one), 0)
@@ -153,9 +153,9 @@ const record = async (warehouse: Warehouse, rules: KeepingRules, nowMs: number, 
   const rows = [
     ...outcomes.map(
       ({ table, days, outcome, due, of, seconds }) =>
-        `(${at}, '${table}', ${days}, '${outcome === 'held' ? 'held' : 'removed'}', ${due}, ${of}, ${seconds.toFixed(3)}, ${hash})`,
+        `(${text(tenant)}, ${at}, '${table}', ${days}, '${outcome === 'held' ? 'held' : 'removed'}', ${due}, ${of}, ${seconds.toFixed(3)}, ${hash})`,
     ),
-    `(${at}, '', 0, 'removed', ${removed}, 0, ${sum(({ seconds }) => seconds).toFixed(3)}, ${hash})`,
+    `(${text(tenant)}, ${at}, '', 0, 'removed', ${removed}, 0, ${sum(({ seconds }) => seconds).toFixed(3)}, ${hash})`,
   ]
   await warehouse.command(`INSERT INTO keeping_runs VALUES ${rows.join(', ')}`)
 }

@@ -2,6 +2,7 @@
  * What the query API is given by `app`. It shares the log and the warehouse with the other services and nothing else:
  * what it needs of their domains (parse, import, re-drive) arrives here as functions.
  */
+import type { KeepingRules } from '../model/keeping.ts'
 import type { Clock, EventCodec, Warehouse } from '../model/ports.ts'
 
 export type ImportKind = 'devices' | 'sites' | 'cells'
@@ -18,6 +19,16 @@ export type ImportReport = {
   rejected: number
   results: { row: number; id: string; action: 'create' | 'change' | 'unchanged' | 'reject'; reason: string | null }[]
 }
+
+/** Rows of a device by its own time, `fromMs` included, `toMs` excluded; leaving an iterator early cancels. */
+export type Exporter = {
+  tables: readonly string[]
+  /** One JSON object a line, of one table or of all. */
+  ndjson: (range: ExportRange, table: string | null) => AsyncIterable<string>
+  parquet: (range: ExportRange, table: string) => AsyncIterable<Uint8Array>
+  count: (range: ExportRange, table: string) => Promise<number>
+}
+type ExportRange = { subject: string; fromMs: number; toMs: number }
 
 export type RedriveReport = { redriven: number; stillRefused: number; skippedCut: number }
 
@@ -45,6 +56,9 @@ export type QueryApiDeps = {
   completeThroughMs: () => number | null
   readiness: () => Promise<{ ready: boolean; waitingFor: string[] }>
   metricsText: () => Promise<string>
+  exporter: Exporter
+  /** Shown with what they cost; the shipped ones when left out. */
+  keepingRules?: KeepingRules
   /** Avro schema text by its id in the Confluent frame. */
   schemaText: (id: number) => string | undefined
 }

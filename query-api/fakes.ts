@@ -43,6 +43,16 @@ export const testDeps = (changes: Partial<QueryApiDeps> = {}): QueryApiDeps => (
   redrive: () => Promise.resolve({ redriven: 1, stillRefused: 0, skippedCut: 0 }),
   openSealed: (_subject, sealed) => Promise.resolve(sealed),
   decodeFrame: () => ({ ok: false, reason: 'the tests have no frames' }),
+  exporter: {
+    tables: ['facts', 'radio'],
+    ndjson: async function* (_range, table) {
+      yield `{"table":"${table ?? 'all'}"}\n`
+    },
+    parquet: async function* () {
+      yield new TextEncoder().encode('PAR1')
+    },
+    count: () => Promise.resolve(1),
+  },
   completeThroughMs: () => testNowMs - 1000,
   readiness: () => Promise.resolve({ ready: true, waitingFor: [] }),
   metricsText: () => Promise.resolve('up 1\n'),

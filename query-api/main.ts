@@ -36,6 +36,7 @@ const pageFileNames = [
   'device-state.js',
   'device-timeline.js',
   'dead-letters.js',
+  'keeping.js',
   'ledger.js',
   'icon.svg',
 ] as const

@@ -56,7 +56,7 @@ describe('tokens', () => {
   it('every route of /api/v1 is 401 without a token, with a wrong one and with another scheme', async () => {
     const app = await plain()
     const routes = documentedRoutes(app).filter(({ path }) => path.startsWith('/api/v1/'))
-    expect(routes.length).toBe(27)
+    expect(routes.length).toBe(29)
     for (const { method, path } of routes) {
       for (const authorization of [undefined, 'Bearer wrong', `Basic ${testToken}`, 'Bearer ']) {
         const answer = await app.inject({
@@ -224,7 +224,7 @@ describe('requests', () => {
   it('reach the warehouse with the tenant and with every parameter that the text names', async () => {
     const seen: Record<string, unknown>[] = []
     const warehouse = fakeWarehouse((sql, params) => {
-      seen.push(params)
+      if (!sql.includes('FROM system.')) seen.push(params) // The engine's own tables know no tenant.
       return sql.includes('1 AS known') || sql.includes("subject_kind = 'place'")
         ? [{ known: 1, place: 'world/x', messages: 1, first_seen_ms: 0, last_seen_ms: 0, last_observed_ms: 0 }]
         : []

@@ -15,9 +15,11 @@ import type { RouteContext } from './routes/context.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { explainRoutes } from './routes/explain.ts'
+import { exportRoutes } from './routes/export.ts'
 import { historyRoutes } from './routes/histories.ts'
 import { diffRoutes } from './routes/diff.ts'
 import { inventoryRoutes } from './routes/inventory.ts'
+import { keepingRoutes } from './routes/keeping.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
 import { metricRoutes } from './routes/metrics.ts'
 import { type PageFile, pageRoutes } from './routes/page.ts'
@@ -95,11 +97,13 @@ export const createServer = async (
         diffRoutes,
         timelineRoutes,
         explainRoutes,
+        exportRoutes,
         metricRoutes,
         radioRoutes,
         historyRoutes,
         inventoryRoutes,
         ledgerRoutes,
+        keepingRoutes,
         deadLetterRoutes,
         parseRoutes,
       ]) {

@@ -1,9 +1,10 @@
 /**
  * The services' door: loopback only, a credential made per start, anything allowed. INSERT data goes into a private file
- * first and the engine reads the file: its own input path corrupts binary values.
+ * first and the engine reads the file: its own input path corrupts binary values. A Parquet answer goes through a file too: it
+ * has one index over everything, and would else lie whole in memory.
  */
 import { randomUUID } from 'node:crypto'
-import { createWriteStream, mkdirSync, rmSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ import type { Admission } from './admission.ts'
 import { type Engine, literal } from './engine.ts'
 import { EngineError, toEngineError } from './engine-error.ts'
 import { formatRule } from './formats.ts'
-import { sendChunks, sendWhole } from './http-answer.ts'
+import { type AnswerHead, sendChunks, sendWhole } from './http-answer.ts'
 import { type Asked, checkCredentials, readAsked, readText } from './http-request.ts'
 import { cutTail, isSelect, parameterNames, tokenize } from './sql-tokens.ts'
 
@@ -44,7 +45,14 @@ export const createPrivateDoor = (options: PrivateDoorOptions) => {
       return
     }
     const sql = [asked.query, await readText(request, statementBytesMax)].filter((part) => part !== '').join('\n')
-    await options.admission.run(() => runStatement(options.engine, response, sql, asked, gone), gone)
+    const answerFile = join(options.uploadDir, randomUUID())
+    try {
+      const head = await options.admission.run(() => runStatement(options.engine, response, sql, asked, gone, answerFile), gone)
+      // Out of the turn: a client that reads slowly keeps nobody waiting.
+      if (head !== null) await sendChunks(response, head, createReadStream(answerFile), toEngineError)
+    } finally {
+      await rm(answerFile, { force: true })
+    }
   }
 }
 
@@ -84,17 +92,25 @@ const insertFromFile = async (
   }
 }
 
-const runStatement = async (engine: Engine, response: ServerResponse, sql: string, asked: Asked, gone: AbortSignal): Promise<void> => {
+/** Answers the request, or writes the answer into the file and says with which head it is to be sent. */
+const runStatement = async (
+  engine: Engine,
+  response: ServerResponse,
+  sql: string,
+  asked: Asked,
+  gone: AbortSignal,
+  answerFile: string,
+): Promise<AnswerHead | null> => {
   const tokens = tokenize(sql)
   const needed = [...parameterNames(tokens)].filter((name) => !asked.parameters.has(name))
   if (needed.length > 0)
     throw new EngineError(456, 'UNKNOWN_QUERY_PARAMETER', `Substitution ${needed.map((name) => `\`${name}\``).join(', ')} is not set`)
   const queryId = asked.queryId ?? randomUUID()
-  await engine.withSession(async (session) => {
+  return engine.withSession(async (session) => {
     await session.setParameters(asked.parameters)
     if (!readWords.has(tokens[0]?.text.toUpperCase() ?? '')) {
       sendWhole(response, { queryId, format: 'Null', contentType: 'text/plain; charset=UTF-8', gzip: false }, await session.ask(sql))
-      return
+      return null
     }
     const tail = cutTail(sql.replace(/[\s;]+$/, ''))
     const format = tail.format ?? asked.format ?? 'TabSeparated'
@@ -108,8 +124,14 @@ const runStatement = async (engine: Engine, response: ServerResponse, sql: strin
     const kill = (): void => void engine.kill(tag).catch(() => undefined)
     gone.addEventListener('abort', kill, { once: true })
     try {
+      if (/^parquet$/i.test(format) && isSelect(tokens)) {
+        await session.ask(`INSERT INTO FUNCTION file(${literal(answerFile)}, 'Parquet') ${text}`)
+        // Without a row there is no file.
+        if (existsSync(answerFile)) return head
+      }
       if (rule.streams && isSelect(tokens)) await sendChunks(response, head, bytesOf(session.stream(text, format)), toEngineError)
       else sendWhole(response, head, await session.ask(text, format))
+      return null
     } finally {
       gone.removeEventListener('abort', kill)
     }

@@ -23,6 +23,8 @@ export const problems = {
   METRIC_IS_COUNTER: { status: 400, title: 'Metric is a counter' },
   SCHEMA_UNKNOWN: { status: 404, title: 'Schema unknown' },
   IMPORT_REJECTED: { status: 422, title: 'Import rejected' },
+  EXPORT_TOO_LARGE: { status: 400, title: 'Export too large' },
+  EXPORTS_BUSY: { status: 503, title: 'Too many exports at once' },
   WAREHOUSE_UNAVAILABLE: { status: 503, title: 'Warehouse unavailable' },
   LOG_UNAVAILABLE: { status: 503, title: 'Event log unavailable' },
   INTERNAL: { status: 500, title: 'Internal error' },

@@ -5,9 +5,10 @@ import { deviceView } from './device.js'
 import { h, replace } from './dom.js'
 import { fleetView } from './fleet.js'
 import { browserZone, currentZone, setZone, time, zoneShort } from './format.js'
+import { keepingView } from './keeping.js'
 import { ledgerView } from './ledger.js'
 
-const views = { fleet: fleetView, device: deviceView, 'dead-letters': deadLettersView, ledger: ledgerView }
+const views = { fleet: fleetView, device: deviceView, 'dead-letters': deadLettersView, ledger: ledgerView, keeping: keepingView }
 const refreshMs = 10_000
 
 const main = document.getElementById('main')

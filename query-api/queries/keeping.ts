@@ -24,7 +24,7 @@ export const factsOfSubjects = ({ warehouse, tenant }: Scope): Promise<(SubjectF
 
 export type TableSizeRow = { table: string; rows: number; bytes: number }
 
-/** As the disk has them. */
+/** As the disk has them, of all tenants. */
 export const tableSizes = ({ warehouse }: Scope): Promise<TableSizeRow[]> =>
   warehouse.query<TableSizeRow>(
     `SELECT table, toFloat64(sum(rows)) AS rows, toFloat64(sum(bytes_on_disk)) AS bytes FROM system.parts WHERE database = 'fleet' AND active GROUP BY table`,
@@ -71,8 +71,9 @@ export type KeepingRunRow = {
 }
 
 /** What the newest whole run did, its own row (without a table) first. */
-export const lastKeepingRun = ({ warehouse }: Scope): Promise<KeepingRunRow[]> =>
+export const lastKeepingRun = ({ warehouse, tenant }: Scope): Promise<KeepingRunRow[]> =>
   warehouse.query<KeepingRunRow>(
     `SELECT ${msOf('at')} AS at_ms, table_name AS table, toFloat64(kept_days) AS kept_days, toString(outcome) AS outcome, toFloat64(due_rows) AS due_rows,
-  toFloat64(of_rows) AS of_rows, seconds FROM keeping_runs WHERE at = (SELECT max(at) FROM keeping_runs WHERE table_name = '') ORDER BY table_name, kept_days`,
+  toFloat64(of_rows) AS of_rows, seconds FROM keeping_runs WHERE tenant = {tenant:String} AND at = (SELECT max(at) FROM keeping_runs WHERE tenant = {tenant:String} AND table_name = '') ORDER BY table_name, kept_days`,
+    { tenant },
   )

@@ -94,6 +94,7 @@ FROM {db}.measurements_1h AS hours GROUP BY tenant, subject, metric, attributes,
 -- `messages` and is made by `npm run rebuild -- --from <time> --tables clock_observations`.
 -- skew_ms: the device's time minus ours, positive when its clock is ahead. evidence_*: the message that shows it, in the
 -- same log and partition; of an estimate the best sample, while offset is of the message that ended its window.
+-- The day stands before the subject in the key: the fleet's list of a day reads that day, one device's month 31 granules.
 
 CREATE TABLE IF NOT EXISTS {db}.clock_observations (
   tenant LowCardinality(String), subject String,
@@ -106,7 +107,7 @@ CREATE TABLE IF NOT EXISTS {db}.clock_observations (
   boot_id String, claimed_at Nullable(DateTime64(3, 'UTC')), topic LowCardinality(String),
   evidence_received_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)), evidence_offset UInt64 CODEC(Delta, ZSTD(1)),
   log_id LowCardinality(String), partition UInt16, offset UInt64 CODEC(Delta, ZSTD(1))
-) ENGINE = MergeTree PARTITION BY toYYYYMM(received_at) ORDER BY (tenant, subject, received_at, offset)
+) ENGINE = MergeTree PARTITION BY toYYYYMM(received_at) ORDER BY (tenant, toDate(received_at), subject, received_at, offset)
 TTL toDateTime(received_at) + INTERVAL 400 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
@@ -122,9 +123,9 @@ SETTINGS non_replicated_deduplication_window = 10000;
 
 -- What the daily runs did, a row for each table and number of days; the row of a whole run has no table.
 CREATE TABLE IF NOT EXISTS {db}.keeping_runs (
-  at DateTime64(3, 'UTC'), table_name LowCardinality(String), kept_days UInt32, outcome Enum8('removed' = 0, 'held' = 1),
+  tenant LowCardinality(String), at DateTime64(3, 'UTC'), table_name LowCardinality(String), kept_days UInt32, outcome Enum8('removed' = 0, 'held' = 1),
   due_rows UInt64, of_rows UInt64, seconds Float64, rules_hash String
-) ENGINE = MergeTree ORDER BY (at, table_name)
+) ENGINE = MergeTree ORDER BY (tenant, at, table_name)
 TTL toDateTime(at) + INTERVAL 400 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
