@@ -26,6 +26,7 @@ import { createFrameGuards } from './frame-guard.ts'
 import { type BrokerLimits, limitsWith } from './limits.ts'
 import { createLiveSubscribers } from './live-subscribers.ts'
 import { type Arrival, type Listeners, type ListenOptions, startListeners } from './listeners.ts'
+import { connectionsAllowed, openFilesMax } from './open-files.ts'
 import { openLogins, type Principal } from './login.ts'
 
 export type EmbeddedBrokerOptions = {
@@ -41,6 +42,8 @@ export type EmbeddedBrokerOptions = {
   diskFreeBytesMin?: number
   diskFreeBytes?: () => number
   nowMs?: () => number
+  /** Of this process; by default asked of the system. */
+  openFilesMax?: number
   /** Things an operator must know: files refused at a reload (AppError with its runbook), failures inside the broker. */
   onProblem?: (error: Error) => void
 }
@@ -68,7 +71,10 @@ const stopWithinMs = 5_000
 export const startEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> => {
   refuseOpenListeners(options)
   const { nowMs = Date.now, onProblem = () => undefined } = options
-  const limits = limitsWith(options.limits)
+  const asked = limitsWith(options.limits)
+  const { connectionsMax, problem } = connectionsAllowed(asked.connectionsMax, options.openFilesMax ?? openFilesMax())
+  if (problem !== null) onProblem(new Error(problem))
+  const limits = { ...asked, connectionsMax }
   const refused: Record<string, number> = {}
   const refuse = (reason: string): void => {
     refused[reason] = (refused[reason] ?? 0) + 1
