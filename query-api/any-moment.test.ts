@@ -147,6 +147,16 @@ const rows: Record<string, Row[]> = {
     message(base(minutes(61), minutes(61)), new Uint8Array(), { clock_verdict: 'missing', claimed_at: null }),
     message(base(minutes(62), minutes(62)), new Uint8Array(), { clock_verdict: 'future' }),
     message(base(minutes(63), minutes(63)), new Uint8Array()),
+    // Half an hour without the recorder.
+    ...[-600, 200, 230].flatMap((minute) =>
+      [0, 5_000, 10_000].map((ms) =>
+        message(base(minutes(minute) + ms, minutes(minute) + ms), new Uint8Array(), {
+          subject: 'all',
+          subject_kind: 'fleet',
+          outcome: 'tick',
+        }),
+      ),
+    ),
   ],
   measurements: [
     ...load,
@@ -178,7 +188,18 @@ const rows: Record<string, Row[]> = {
     { ...base(minutes(-9), minutes(-9)), state: 'offline', session_id: 's', reason: 'will' },
     { ...base(minutes(20), minutes(20)), state: 'online', session_id: 't', reason: null },
   ],
-  boots: [{ ...base(rebootMs), boot_id: 'b2', reason: 'watchdog', uptime_before_seconds: 7200, task_id: null, evidence: 'told' }],
+  // Told, and seen by a new id: one boot.
+  boots: [
+    {
+      ...base(rebootMs + 5_000, rebootMs + 6_000),
+      boot_id: 'b2',
+      reason: null,
+      uptime_before_seconds: null,
+      task_id: null,
+      evidence: 'new-boot-id',
+    },
+    { ...base(rebootMs), boot_id: 'b2', reason: 'watchdog', uptime_before_seconds: 7200, task_id: null, evidence: 'told' },
+  ],
   counters: [
     counter(minutes(-12), 1000, null, 'first'),
     counter(minutes(-4), 3000, 2000, 'ok'),
@@ -211,7 +232,7 @@ afterAll(async () => {
 
 const ask = async (path: string) => {
   const answer = await app.inject({
-    url: `/api/v1/devices/${device}/${path}`,
+    url: `/api/v1/devices/${device}${path === '' ? '' : `/${path}`}`,
     headers: { host: 'localhost', authorization: `Bearer ${testToken}` },
   })
   return { status: answer.statusCode, body: answer.json<Record<string, unknown>>() }
@@ -254,7 +275,7 @@ describe('the state of 03:15', () => {
     expect(state).toMatchObject({
       knownAt: iso(minutes(5)),
       firmware: { version: '1.0' },
-      boot: null,
+      boot: { bootId: 'b2', evidence: 'new-boot-id' },
       radio: { cell: { id: 1001 }, band: 'B3' },
       presence: { state: 'offline', since: iso(minutes(-10)) },
       counters: [{ value: 1000 }],
@@ -269,6 +290,72 @@ describe('the state of 03:15', () => {
     const arrivedMs = minutes(5) + lateMs
     const known = async (ms: number) => valuesOf(await get<State>(`state?at=${iso(minutes(5))}&knownAt=${iso(ms)}`))[cpu]
     expect([await known(arrivedMs - 1), await known(arrivedMs)]).toEqual([4, 5])
+  })
+})
+
+describe('one reboot that left two signs', () => {
+  it('is one boot, with what the device told of it, in state, history and timeline', async () => {
+    const boot = { bootId: 'b2', observedAt: iso(rebootMs), reason: 'watchdog', uptimeBeforeSeconds: 7200, evidence: 'told' }
+    expect(await get<State>(`state?at=${iso(minutes(5))}`)).toMatchObject({ boot })
+    const { items } = await get<{ items: unknown[] }>(`boots?from=${iso(minutes(-60))}&to=${iso(minutes(60))}`)
+    expect(items).toMatchObject([boot])
+    expect(await get('')).toMatchObject({ boots: 1 })
+  })
+
+  it('is seen by its id until the word of the device has come', async () => {
+    const knownAt = iso(minutes(15))
+    const sign = { bootId: 'b2', observedAt: iso(rebootMs + 5_000), evidence: 'new-boot-id', reason: null }
+    expect(await get<State>(`state?at=${iso(minutes(5))}&knownAt=${knownAt}`)).toMatchObject({ boot: sign })
+    const asked = `from=${iso(minutes(-60))}&to=${iso(minutes(60))}&knownAt=${knownAt}`
+    expect((await get<{ items: unknown[] }>(`boots?${asked}`)).items).toMatchObject([sign])
+    expect((await get<Page>(`timeline?kind=boot&${asked}`)).items.map(({ text }) => text)).toEqual([
+      'Booted: reason not told, seen by a new boot id.',
+    ])
+  })
+})
+
+describe('presence while the recorder did not run', () => {
+  const gapAt = async (minute: number, knownAt = '') =>
+    (await get<{ presence: { recorderGap: unknown } }>(`state?at=${iso(minutes(minute))}${knownAt}`)).presence.recorderGap
+
+  it('is what was last said, and says from when to when', async () => {
+    const gap = { from: iso(minutes(200) + 10_000), to: iso(minutes(230)) }
+    expect(await gapAt(200)).toEqual({ from: iso(minutes(-600) + 10_000), to: iso(minutes(200)) })
+    expect(await gapAt(215)).toEqual(gap)
+    // Just back: who has been silent is judged later.
+    expect(await gapAt(230.1)).toEqual(gap)
+    expect(await gapAt(215, `&knownAt=${iso(minutes(215))}`)).toEqual({ ...gap, to: null })
+    expect(await gapAt(-601)).toEqual({ from: null, to: iso(minutes(-600)) })
+    expect(await gapAt(240)).toEqual({ from: iso(minutes(230) + 10_000), to: null })
+  })
+
+  it('is what a device said since the recorder is back', async () => {
+    expect(await gapAt(-599.9)).toBeNull()
+  })
+})
+
+describe('lists and series as they were known', () => {
+  const asked = `from=${iso(minutes(-30))}&to=${iso(minutes(30))}`
+  const then = `${asked}&knownAt=${iso(minutes(5))}`
+  const count = async (path: string) => (await get<{ items: unknown[] }>(path)).items.length
+
+  it('leave out what came later', async () => {
+    expect([await count(`radio?${asked}`), await count(`radio?${then}`)]).toEqual([4, 1])
+    expect([await count(`logs?${asked}&limit=1000`), await count(`logs?${then}&limit=1000`)]).toEqual([30, 0])
+    expect([await count(`presence?${asked}`), await count(`presence?${then}`)]).toEqual([3, 2])
+    const points = async (path: string) =>
+      (await get<{ series: { points: unknown[] }[] }>(path)).series.flatMap((one) => one.points.slice(0)).length
+    expect([await points(`metrics?metric=${cpu}&step=1m&${asked}`), await points(`metrics?metric=${cpu}&step=1m&${then}`)]).toEqual([6, 3])
+    const counted = `counters?metric=system.network.io&step=1m`
+    expect([await points(`${counted}&${asked}`), await points(`${counted}&${then}`)]).toEqual([4, 1])
+    const series = async (path: string) => (await get<{ points: unknown[] }>(path)).points.length
+    expect([await series(`radio/series?step=1m&${asked}`), await series(`radio/series?step=1m&${then}`)]).toEqual([4, 1])
+  })
+
+  it('are read from rows, where a rollup would serve, since those do not know when their rows came', async () => {
+    const day = `metrics?metric=${cpu}&step=1h&from=${iso(rebootMs - 10 * minuteMs)}&to=${iso(rebootMs + 50 * minuteMs)}`
+    expect(await get(day)).toMatchObject({ source: '1h', knownAt: null, series: [{ points: [{ samples: 3 }] }] })
+    expect(await get(`${day}&knownAt=${iso(minutes(5))}`)).toMatchObject({ source: 'raw', knownAt: iso(minutes(5)), series: [] })
   })
 })
 
@@ -374,6 +461,20 @@ describe('the timeline', () => {
       }
       expect(order === 'asc' ? found : found.reverse()).toEqual(whole)
     }
+  })
+
+  it('is narrowed by text, which is sought in what the entries say', async () => {
+    const found = async (text: string) =>
+      (await get<Page>(`timeline?${asked}&text=${encodeURIComponent(text)}`)).items.map(({ kind }) => kind)
+    expect(await found('WATCHDOG')).toEqual(['boot'])
+    expect(await found('b20')).toEqual(['band'])
+    expect(await found('killed httpd')).toEqual(['log_burst', 'log_first_seen'])
+    expect(await found('reason')).toEqual([])
+  })
+
+  it('as it was known then has nothing of the upload', async () => {
+    const { items } = await get<Page>(`timeline?${asked}&knownAt=${iso(minutes(5))}`)
+    expect(items.map(({ text }) => text)).toEqual(['Went offline (will).', 'Booted: reason not told, seen by a new boot id.'])
   })
 
   it('is narrowed by kinds; an unknown kind and a range past 93 days are refused', async () => {

@@ -113,13 +113,13 @@ export const applyDiff = <P extends Presence, B extends Boot, R extends Radio, M
   ),
 })
 
-/** A state without `ageSeconds`, at any depth. */
+/** A state without what the moment of asking alone decides: ages, at any depth, and whether the recorder ran then. */
 export const withoutAges = <T>(value: T): T => {
   if (Array.isArray(value)) return value.map(withoutAges) as T
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([name]) => name !== 'ageSeconds')
+      .filter(([name]) => name !== 'ageSeconds' && name !== 'recorderGap')
       .map(([name, inner]) => [name, withoutAges(inner) as unknown]),
   ) as T
 }

@@ -7,7 +7,7 @@ import type { CursorPart } from '../domain/cursor.ts'
 import type { TimeRange } from '../domain/time.ts'
 import type { TimelineKind } from '../domain/timeline-words.ts'
 import { oneBootEach } from './presence.ts'
-import { knownBy, knownParams, msOf, observedFrom, observedRange, type Scope, timeParam } from './scope.ts'
+import { knownBy, knownParams, msOf, observedRange, type Scope, timeParam } from './scope.ts'
 
 /** Data that came this much later than the time they stand for are an upload of stored data, not a slow network. */
 export const lateAfterMs = 15 * 60_000
@@ -121,28 +121,34 @@ SELECT ${msOf('min(t.observed_at)')} AS observed_at_ms, ${msOf('min(t.received_a
 FROM counters AS t WHERE ${subject} AND ${observedRange} AND flag IN ('reset', 'wrap') GROUP BY t.partition, t.offset, flag`
 
 const minuteMs = 'toUnixTimestamp(minute) * 1000'
+/** Counted by two narrow columns first: messages are read of the minutes that are bursts. */
+const minuteOf = 'toStartOfMinute(toDateTime(observed_at))'
+const burstMinutes = `
+  SELECT minute FROM (SELECT *, sum(lines) OVER () AS lines_all
+    FROM (SELECT ${minuteOf} AS minute, min(observed_at) >= ${timeParam('from_ms')} AS minute_in_range, count() AS lines FROM log_lines WHERE ${subject} AND ${withDayBefore} GROUP BY minute))
+  WHERE minute_in_range AND lines >= ${String(burstLinesMin)} AND lines >= ${String(burstTimesUsual)} * lines_all / (1440 + ({to_ms:Int64} - {from_ms:Int64}) / 60000)`
 const logBursts = `
 SELECT toFloat64(toUnixTimestamp64Milli(min(first_at))) AS observed_at_ms, toFloat64(toUnixTimestamp64Milli(min(arrived_at))) AS received_at_ms, 'log_burst' AS kind,
   toUInt32(min(part)) AS partition, toFloat64(min(off)) AS offset, '' AS key,
   ${json({ lines: ['toFloat64(sum(lines))', 'Float64'], toMs: ['toFloat64(toUnixTimestamp64Milli(max(last_at)))', 'Float64'], severity: ['toFloat64(min(worst))', number], program: ["ifNull(argMax(program, lines), '')", 'String'], message: ['argMax(sample, lines)', 'String'] })} AS data
 FROM (SELECT *, sum(begins) OVER (ORDER BY minute ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS run
   FROM (SELECT *, ${minuteMs} - lagInFrame(${minuteMs}, 1, 0) OVER (ORDER BY minute) > 60000 AS begins
-    FROM (SELECT *, sum(if(minute_in_range, 0, lines)) OVER () AS lines_before, sum(lines) OVER () AS lines_all
-      FROM (SELECT toStartOfMinute(toDateTime(t.observed_at)) AS minute, min(t.observed_at) >= ${timeParam('from_ms')} AS minute_in_range, count() AS lines,
-          min(t.observed_at) AS first_at, max(t.observed_at) AS last_at, min(t.received_at) AS arrived_at, min(t.partition) AS part, min(t.offset) AS off,
-          min(t.severity) AS worst, argMin(t.program, (ifNull(t.severity, 8), t.offset, t.line)) AS program, left(argMin(t.message, (ifNull(t.severity, 8), t.offset, t.line)), 200) AS sample
-        FROM log_lines AS t WHERE ${subject} AND ${withDayBefore} GROUP BY minute))
-    WHERE minute_in_range AND lines >= ${String(burstLinesMin)}
-      AND lines >= ${String(burstTimesUsual)} * lines_all / (1440 + ({to_ms:Int64} - {from_ms:Int64}) / 60000)))
+    FROM (SELECT toStartOfMinute(toDateTime(t.observed_at)) AS minute, count() AS lines,
+        min(t.observed_at) AS first_at, max(t.observed_at) AS last_at, min(t.received_at) AS arrived_at, min(t.partition) AS part, min(t.offset) AS off,
+        min(t.severity) AS worst, argMin(t.program, (ifNull(t.severity, 8), t.offset, t.line)) AS program, left(argMin(t.message, (ifNull(t.severity, 8), t.offset, t.line)), 200) AS sample
+      FROM log_lines AS t WHERE ${subject} AND ${inRange} AND ${minuteOf} IN (${burstMinutes}) GROUP BY minute)))
 GROUP BY run`
 
-/** Over all lines of the device that are kept. */
+/** Over all lines of the device that are kept: when each kind came first, by two narrow columns, and then those lines alone. */
+const firstTimes = `
+  SELECT fingerprint, min(observed_at) AS first_at, count() AS lines_of FROM log_lines WHERE ${subject} AND ${upTo} GROUP BY fingerprint HAVING first_at >= ${timeParam('from_ms')}`
 const firstSeen = `
-SELECT ${msOf('min(t.observed_at)')} AS observed_at_ms, ${msOf('argMin(t.received_at, (t.observed_at, t.offset, t.line))')} AS received_at_ms, 'log_first_seen' AS kind,
-  toUInt32(argMin(t.partition, (t.observed_at, t.offset, t.line))) AS partition, toFloat64(argMin(t.offset, (t.observed_at, t.offset, t.line))) AS offset, lower(hex(t.fingerprint)) AS key,
-  ${json({ fingerprint: ['lower(hex(t.fingerprint))', 'String'], message: ['left(argMin(t.message, (t.observed_at, t.offset, t.line)), 500)', 'String'], program: ['tupleElement(argMin(tuple(t.program), (t.observed_at, t.offset, t.line)), 1)', text], severity: ['tupleElement(argMin(tuple(toFloat64(t.severity)), (t.observed_at, t.offset, t.line)), 1)', number], lines: ['toFloat64(count())', 'Float64'] })} AS data
-FROM log_lines AS t WHERE ${subject} AND ${upTo} AND t.fingerprint IN (SELECT fingerprint FROM log_lines WHERE ${subject} AND ${observedFrom('from_ms')} AND ${upTo})
-GROUP BY t.fingerprint HAVING min(t.observed_at) >= ${timeParam('from_ms')}`
+SELECT ${msOf('any(f.first_at)')} AS observed_at_ms, ${msOf('argMin(t.received_at, (t.offset, t.line))')} AS received_at_ms, 'log_first_seen' AS kind,
+  toUInt32(argMin(t.partition, (t.offset, t.line))) AS partition, toFloat64(argMin(t.offset, (t.offset, t.line))) AS offset, lower(hex(t.fingerprint)) AS key,
+  ${json({ fingerprint: ['lower(hex(t.fingerprint))', 'String'], message: ['left(argMin(t.message, (t.offset, t.line)), 500)', 'String'], program: ['tupleElement(argMin(tuple(t.program), (t.offset, t.line)), 1)', text], severity: ['tupleElement(argMin(tuple(toFloat64(t.severity)), (t.offset, t.line)), 1)', number], lines: ['toFloat64(any(f.lines_of))', 'Float64'] })} AS data
+FROM (SELECT * FROM log_lines WHERE ${subject} AND ${inRange} AND observed_at IN (SELECT first_at FROM (${firstTimes}))) AS t
+INNER JOIN (${firstTimes}) AS f ON f.fingerprint = t.fingerprint AND f.first_at = t.observed_at
+GROUP BY t.fingerprint`
 
 const parts: Record<TimelineKind, string> = {
   fact: factChanges('fact'),

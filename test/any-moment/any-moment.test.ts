@@ -12,11 +12,11 @@ import { applyDiff, type ComparedState, seriesKey, withoutAges } from '../../que
 import { testDeps, testToken } from '../../query-api/fakes.ts'
 import { createServer } from '../../query-api/server.ts'
 import { createBench } from '../stage-fakes.ts'
-import { foldUpTo } from './fold.ts'
+import { type Change, changesIn, foldUpTo } from './fold.ts'
 import { life, lifeOf } from './random-devices.ts'
 
-const runs = Number(process.env['ANY_MOMENT_RUNS'] ?? 3)
-const devicesPerRun = 14
+const runs = Number(process.env['ANY_MOMENT_RUNS'] ?? 2)
+const devicesPerRun = 6
 const dayMs = 86_400_000
 /** Rows leave by age of arrival: recent enough, and all of it past. */
 const fromMs = Math.floor(Date.now() / dayMs) * dayMs - 40 * dayMs
@@ -57,7 +57,7 @@ beforeAll(async () => {
     await engine.stop()
   }
 }, 60_000)
-afterAll(() => stop(), 30_000)
+afterAll(() => stop(), 60_000)
 
 const get = async <T>(path: string): Promise<T> => {
   const answer = await app.inject({ url: `/api/v1/${path}`, headers: { host: 'localhost', authorization: `Bearer ${testToken}` } })
@@ -146,9 +146,41 @@ const comparable = (state: ComparedState) => ({
 const byKey = <T extends object>(items: readonly T[], keyOf: (item: T) => string) =>
   items.map((item) => ({ ...item, unit: undefined })).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
 
-type Drawn = { device: string; log: DeviceEvent[]; at: Moment; earlier: Moment; known: Moment }
+type Entry = { observedAt: string; receivedAt: string; kind: string; text: string; data: Record<string, unknown> }
+type Page = { items: Entry[]; nextCursor: string | null }
 
-const check = async ({ device, log, at, earlier, known }: Drawn): Promise<void> => {
+const changeSaid = ({ kind, observedAt, data }: Entry): Change => ({
+  kind,
+  atMs: ms(observedAt),
+  from: data['from'] ?? null,
+  to: kind === 'boot' ? data['bootId'] : data['to'],
+})
+const inOrder = (changes: readonly Change[]): string[] => changes.map((change) => JSON.stringify(change)).sort()
+
+/** The whole of it, told by a fold; and the same over pages, whatever their length and direction. */
+const checkTimeline = async ({ device, log, pageLimit, descending, knownMs }: Drawn & { knownMs: number }): Promise<void> => {
+  const asked = `devices/${device}/timeline?from=${iso(fromMs - dayMs)}&to=${iso(fromMs + 39 * dayMs)}&order=${descending ? 'desc' : 'asc'}`
+  const folded = 'kind=fact,firmware,boot,presence,cell,band&limit=1000'
+  expect(inOrder((await get<Page>(`${asked}&${folded}`)).items.map(changeSaid)), device).toEqual(inOrder(changesIn(log)))
+  const then = (await get<Page>(`${asked}&${folded}&knownAt=${iso(knownMs)}`)).items
+  expect(inOrder(then.map(changeSaid)), `${device} as known at ${iso(knownMs)}`).toEqual(inOrder(changesIn(log, knownMs)))
+  const { items: whole } = await get<Page>(`${asked}&limit=1000`)
+  const times = whole.map(({ observedAt }) => ms(observedAt))
+  expect(times).toEqual([...times].sort((a, b) => (descending ? b - a : a - b)))
+  const paged: Entry[] = []
+  for (let cursor = ''; ; ) {
+    const { items, nextCursor } = await get<Page>(`${asked}&limit=${String(Math.max(pageLimit, Math.ceil(whole.length / 3)))}${cursor}`)
+    paged.push(...items)
+    if (nextCursor === null) break
+    cursor = `&cursor=${nextCursor}`
+  }
+  expect(paged).toEqual(whole)
+}
+
+type Drawn = { device: string; log: DeviceEvent[]; at: Moment; earlier: Moment; known: Moment; pageLimit: number; descending: boolean }
+
+const check = async (drawn: Drawn): Promise<void> => {
+  const { device, log, at, earlier, known } = drawn
   const atMs = within(msOf(at, log))
   const knownMs = within(msOf(known, log))
   const state = await get<State>(`devices/${device}/state?at=${iso(atMs)}`)
@@ -156,6 +188,7 @@ const check = async ({ device, log, at, earlier, known }: Drawn): Promise<void> 
   for (const { name, observedAt, value } of state.facts) expect(folded(log, ms(observedAt)).facts[name]?.value ?? null, name).toBe(value)
   const knownThen = await get<State>(`devices/${device}/state?at=${iso(atMs)}&knownAt=${iso(knownMs)}`)
   expect(said(knownThen), `${device} at ${iso(atMs)} as known at ${iso(knownMs)}`).toEqual(folded(log, atMs, knownMs))
+  if (drawn.pageLimit % 3 === 0) await checkTimeline({ ...drawn, knownMs })
   const [fromMs, toMs] = [within(msOf(earlier, log)), atMs].sort((a, b) => a - b) as [number, number]
   if (fromMs === toMs) return
   const before = await get<State>(`devices/${device}/state?at=${iso(fromMs)}`)
@@ -168,7 +201,10 @@ const check = async ({ device, log, at, earlier, known }: Drawn): Promise<void> 
 
 let run = 0
 const property = fc.asyncProperty(
-  fc.array(fc.record({ life, at: moment, earlier: moment, known: moment }), { minLength: devicesPerRun, maxLength: devicesPerRun }),
+  fc.array(
+    fc.record({ life, at: moment, earlier: moment, known: moment, pageLimit: fc.integer({ min: 1, max: 30 }), descending: fc.boolean() }),
+    { minLength: devicesPerRun, maxLength: devicesPerRun },
+  ),
   async (drawn) => {
     run++
     const lives = drawn.map((draw, index) => {

@@ -143,6 +143,54 @@ const presenceOf = (events: readonly DeviceEvent[]): Folded['presence'] => {
   return now
 }
 
+export type Change = { kind: string; atMs: number; from: unknown; to: unknown }
+
+/** What a timeline lists of facts, boots, presence, cells and bands, in the order of time. */
+export const changesIn = (log: readonly DeviceEvent[], knownMs = Number.POSITIVE_INFINITY): Change[] => {
+  const events = withoutRepeats(log.filter(({ receivedAtMs }) => receivedAtMs <= knownMs))
+  const told = events.filter(({ source }) => !source.storedCopy)
+  const facts = Object.entries(Object.groupBy(factsOf(events), ({ is }) => is.name)).flatMap(([name, own = []]) =>
+    changesOf(
+      name === 'firmware.version' ? 'firmware' : 'fact',
+      own.map(({ atMs, is }) => ({ atMs, is: is.value })),
+    ),
+  )
+  const radio = told.flatMap((event) => event.bodies.flatMap((is) => (is.kind === 'Radio' ? [{ atMs: placedMs(event), is }] : [])))
+  const of = <T>(valueOf: (is: RadioBody) => T | null) =>
+    radio.flatMap(({ atMs, is }) => {
+      const value = valueOf(is)
+      return value === null ? [] : [{ atMs, is: value }]
+    })
+  // The first cell heard is no change of cell.
+  const moves = [
+    ...changesOf(
+      'cell',
+      of(({ cellId }) => cellId),
+    ),
+    ...changesOf(
+      'band',
+      of(({ band }) => band),
+    ),
+  ].filter(({ from }) => from !== undefined)
+  const presence: Dated<string>[] = []
+  for (let index = 0; index < told.length; index++) {
+    const { state } = presenceOf(told.slice(0, index + 1))
+    const atMs = told[index]?.receivedAtMs ?? 0
+    if (state !== 'unknown') presence.push({ atMs, is: state })
+  }
+  const boots = bootsOf(signsOfBoots(told)).map(({ atMs, bootId }) => ({ kind: 'boot', atMs, from: undefined, to: bootId }))
+  return [...facts, ...moves, ...changesOf('presence', presence), ...boots].map((change) => ({ ...change, from: change.from ?? null }))
+}
+
+/** `undefined`: there was nothing before. */
+const changesOf = <T>(kind: string, items: readonly Dated<T>[]): Change[] => {
+  const inOrder = items.map((item, index) => ({ ...item, index })).sort((a, b) => a.atMs - b.atMs || a.index - b.index)
+  return inOrder.flatMap(({ atMs, is }, index) => {
+    const before = inOrder[index - 1]
+    return before !== undefined && before.is === is ? [] : [{ kind, atMs, from: before?.is, to: is }]
+  })
+}
+
 type Sign = { bootId: string; atMs: number; told: BootBody | null }
 
 /** Told, or a boot id that is new (the very first only with an uptime: it may have run for a year). */
