@@ -10,6 +10,7 @@ import type { Config } from '../runtime/config.ts'
 import type { ErrorCode } from '../runtime/errors.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
 import type { Metrics } from '../runtime/metrics.ts'
+import { oncePerMinute } from './quiet-warnings.ts'
 
 export type ProcessorsData = { config: Config; warehouse: { url: string; username: string; password: string } }
 
@@ -21,6 +22,7 @@ export type ProcessorsReport =
   | ({ kind: 'progress'; counts: Record<string, Record<string, number>> } & Progress)
   | { kind: 'failed-batch'; stage: string; partition: number; error: Record<string, unknown> }
   | { kind: 'refilled'; refilled: Refilled }
+  | { kind: 'trouble'; error: Record<string, unknown> }
   | { kind: 'refused-start'; code: ErrorCode; message: string }
 
 export type ProcessorsThread = {
@@ -48,6 +50,10 @@ export const startProcessorsThread = ({ data, logger, metrics, onRefusedStart }:
   let timer: NodeJS.Timeout | undefined
   let stopping = false
 
+  const trouble = oncePerMinute(Date.now, (error, times) =>
+    logger.warn({ times, ...(error as Record<string, unknown>) }, 'the log or the state of the stages is in trouble; it is tried again'),
+  )
+
   const hear = (report: ProcessorsReport): void => {
     switch (report.kind) {
       case 'started':
@@ -63,6 +69,9 @@ export const startProcessorsThread = ({ data, logger, metrics, onRefusedStart }:
         return
       case 'refilled':
         logger.warn(report.refilled, 'the warehouse had lost rows; what the log tells was written again')
+        return
+      case 'trouble':
+        trouble.tell(report.error)
         return
       case 'refused-start':
         stopping = true

@@ -5,13 +5,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
 import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
-import { openEnvironment } from '../adapters/lmdb/environment.ts'
-import { openEventLog } from '../adapters/lmdb/event-log.ts'
-import { createStageStore } from '../adapters/lmdb/stage-store.ts'
 import { md5, systemClock } from '../adapters/system/clock-ids-digest.ts'
 import { startProcessors } from '../processors/main.ts'
 import { AppError } from '../runtime/errors.ts'
 import { describeError } from '../runtime/logger.ts'
+import { openStageParts } from './log-parts.ts'
 import type { ProcessorsData, ProcessorsReport } from './processors-thread.ts'
 
 const { config, warehouse: access } = workerData as ProcessorsData
@@ -20,15 +18,14 @@ const report = (message: ProcessorsReport): void => parentPort?.postMessage(mess
 const reportEveryMs = 250
 
 const run = async (): Promise<void> => {
-  const environment = openEnvironment(config.DATA_DIR)
-  const log = openEventLog({ environment, clock: systemClock, diskFreeBytesMin: config.DISK_FREE_BYTES_MIN })
   const warehouse = openWarehouse({ ...access, database: 'fleet' })
+  const parts = await openStageParts(config, systemClock, warehouse, (error) => report({ kind: 'trouble', error: describeError(error) }))
   const counts = createCounts()
   const letters = createDeadLetterCodec()
   const processors = await startProcessors({
-    log,
+    log: parts.log,
     warehouse,
-    createStore: (group) => createStageStore({ environment, group, clock: systemClock, diskFreeBytesMin: config.DISK_FREE_BYTES_MIN }),
+    createStore: parts.createStore,
     codec: createEventCodec(),
     decodeDeadLetter: letters.decode,
     encodeDeadLetter: letters.encode,
@@ -56,9 +53,8 @@ const run = async (): Promise<void> => {
     clearInterval(timer)
     const stop = async (): Promise<void> => {
       await processors.stop()
-      await log.close()
+      await parts.close()
       await warehouse.close()
-      await environment.close()
     }
     stop().then(
       () => process.exit(0),

@@ -38,7 +38,7 @@ export type KafkaLog = EventLog & {
   whenLeaving: (group: string, work: () => Promise<void>) => void
 }
 
-const openSenders = { kafkajs: openKafkajsSender, platformatic: openPlatformaticSender } as const
+export const openSenders = { kafkajs: openKafkajsSender, platformatic: openPlatformaticSender } as const
 
 export const openKafkaLog = async (options: KafkaLogOptions): Promise<KafkaLog> => {
   const { settings, clock, onError } = options
