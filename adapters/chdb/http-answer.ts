@@ -75,6 +75,7 @@ export const sendError = (response: ServerResponse, error: EngineError): void =>
     'X-ClickHouse-Exception-Code': String(error.code),
     ...(status === 401 ? { 'WWW-Authenticate': 'Basic realm="Fleet Recorder"' } : {}),
     ...(status === 503 ? { 'Retry-After': '1' } : {}),
+    ...(status === 413 ? { Connection: 'close' } : {}), // What is still to come of the body is not read.
   })
   response.end(errorText(error))
 }

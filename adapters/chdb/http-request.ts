@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
-import { pipeline } from 'node:stream/promises'
+import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { EngineError } from './engine-error.ts'
 
@@ -60,21 +60,38 @@ const header = (request: IncomingMessage, name: string): string | null => {
   return typeof value === 'string' && value !== '' ? value : null
 }
 
-/** The body as text, at most `bytesMax`; gzip is unpacked within the same limit. */
+/**
+ * The body as text, at most `bytesMax`; gzip is unpacked within the same limit. Beyond it the request is left as it is, not
+ * destroyed, so that the answer can say why.
+ */
 export const readText = async (request: IncomingMessage, bytesMax: number): Promise<string> => {
+  const encoding = header(request, 'content-encoding')
+  if (encoding === null || encoding === 'identity') return collected(request, bytesMax)
+  if (encoding !== 'gzip') throw new EngineError(48, 'NOT_IMPLEMENTED', `Expected Content-Encoding gzip or none, got ${encoding}`)
+  const unpacked = createGunzip()
+  request.once('error', (error) => unpacked.destroy(error))
+  request.once('close', () => {
+    if (!request.complete) unpacked.destroy(new Error('the request ended before its body'))
+  })
+  try {
+    return await collected(request.pipe(unpacked), bytesMax)
+  } catch (error) {
+    if (error instanceof EngineError) throw error
+    throw new EngineError(354, 'ZLIB_INFLATE_FAILED', `Expected a body in gzip: ${error instanceof Error ? error.message : String(error)}`)
+  } finally {
+    request.unpipe(unpacked)
+    unpacked.destroy()
+  }
+}
+
+const collected = async (source: Readable, bytesMax: number): Promise<string> => {
   const pieces: Buffer[] = []
   let bytes = 0
-  const collect = async (source: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const piece of source) {
-      bytes += piece.length
-      if (bytes > bytesMax) throw new EngineError(307, 'TOO_MANY_BYTES', `Expected a statement of at most ${bytesMax} bytes`)
-      pieces.push(piece)
-    }
+  for await (const piece of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += piece.length
+    if (bytes > bytesMax) throw new EngineError(307, 'TOO_MANY_BYTES', `Expected a statement of at most ${bytesMax} bytes`)
+    pieces.push(piece)
   }
-  const encoding = header(request, 'content-encoding')
-  if (encoding === 'gzip') await pipeline(request, createGunzip(), collect)
-  else if (encoding === null || encoding === 'identity') await collect(request)
-  else throw new EngineError(48, 'NOT_IMPLEMENTED', `Expected Content-Encoding gzip or none, got ${encoding}`)
   return Buffer.concat(pieces).toString('utf8')
 }
 
