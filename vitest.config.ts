@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** Lanes: `unit` runs from a clone alone; `data` reads SAMPLE_DATA_DIR; `e2e` starts the program; `real` starts real servers; each is an npm script. */
+/** Lanes: `unit` runs from a clone alone; `data` reads SAMPLE_DATA_DIR; `e2e` starts the program; `fuzz` sends it a minute of hostile input; `real` starts real servers; each is an npm script. */
 export default defineConfig({
   test: {
     projects: [
@@ -29,6 +29,7 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      { test: { name: 'fuzz', include: ['test/fuzz/*.test.ts'], testTimeout: 240_000, hookTimeout: 120_000 } },
       {
         test: { name: 'data', include: ['**/*.data.test.ts'], exclude: ['**/node_modules/**'], testTimeout: 120_000, hookTimeout: 120_000 },
       },
