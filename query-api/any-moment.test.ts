@@ -138,10 +138,13 @@ const message = (of: Row, frame: Uint8Array, more: Row = {}): Row => {
   }
 }
 
+const firmware = fact('firmware.version', minutes(-2), '1.1')
 const load = [-30, -20, -12, -8, -3, 5].map((at, i) => reading(cpu, minutes(at), i))
 const rows: Record<string, Row[]> = {
   messages: [
-    ...load.map((row, i) => message(row, frameOf(i === 4 ? 'sealed' : 'plain', `{"load1":${String(i)}}`))),
+    ...load.map((row, i) => message(row, frameOf(i === 4 ? 'sealed' : 'plain', `{"load1":${String(i)}}`), i === 0 ? { seq: 70 } : {})),
+    message(base(minutes(-30), minutes(40)), frameOf('plain', '{"load1":0}'), { seq: 70, outcome: 'duplicate' }),
+    message(firmware, frameOf('plain', '{"fw":"1.1"}'), { seq: 71 }),
     // Its clock ran ahead for a while; a message without a time in between says nothing of it.
     message(base(minutes(60), minutes(60)), new Uint8Array([9]), { clock_verdict: 'future', claimed_at: minutes(600) }),
     message(base(minutes(61), minutes(61)), new Uint8Array(), { clock_verdict: 'missing', claimed_at: null }),
@@ -170,7 +173,7 @@ const rows: Record<string, Row[]> = {
   ],
   facts: [
     fact('firmware.version', minutes(-600), '1.0'),
-    fact('firmware.version', minutes(-2), '1.1'),
+    firmware,
     fact('device.model', minutes(-600), '311-a1'),
     fact('network.apn', minutes(-7), 'iot'),
     // The row repeats the value: no change.
@@ -425,7 +428,7 @@ describe('the timeline', () => {
     const { items } = await get<Page>(`timeline?${asked}`)
     expect(items.map(({ observedAt, kind, text }) => [(Date.parse(observedAt) - rebootMs) / minuteMs, kind, text])).toEqual([
       [-10, 'presence', 'Went offline (will).'],
-      [-8, 'late_upload', '3 messages came late, up to 2 h 0 min after the fact.'],
+      [-8, 'late_upload', '4 messages came late, up to 2 h 0 min after the fact.'],
       [-7, 'fact', 'network.apn is iot, told for the first time.'],
       [-5, 'cell', 'Serving cell changed from 1001 to 1002, B3, RSRP -99 dBm.'],
       [-2, 'firmware', 'Firmware changed from 1.0 to 1.1.'],
@@ -443,7 +446,7 @@ describe('the timeline', () => {
       receivedAt: iso(minutes(-8) + lateMs),
       kind: 'late_upload',
       text: expect.any(String) as string,
-      data: { messages: 3, to: iso(minutes(5)), arrivedTo: iso(minutes(5) + lateMs), delaySeconds: 7200 },
+      data: { messages: 4, to: iso(minutes(5)), arrivedTo: iso(minutes(5) + lateMs), delaySeconds: 7200 },
     })
     expect(items[11]?.data).toEqual({ from: 'trusted', to: 'future', claimedAt: iso(minutes(600)), topic: 't' })
   })
@@ -534,6 +537,47 @@ describe('an explanation', () => {
     expect(await get(`explain?metric=system.network.io&bucket=${iso(minutes(-10))}&step=10m`)).toMatchObject({
       bucket: { increase: 2000, avg: null },
       items: [{ delta: 500 }, { delta: 2000 }, { delta: -500 }],
+    })
+  })
+
+  it('of a fact, the radio, presence and a boot has the messages behind them, of a boot every sign', async () => {
+    const at = `at=${iso(minutes(5))}`
+    expect(await get(`explain?of=fact&fact=firmware.version&${at}`)).toMatchObject({
+      kind: 'fact',
+      name: 'firmware.version',
+      items: [{ observedAt: iso(minutes(-2)), text: '1.1', message: { topic: 't', payload: '{"fw":"1.1"}' } }],
+    })
+    expect(await get(`explain?of=fact&fact=firmware.version&${at}&knownAt=${iso(minutes(5))}`)).toMatchObject({ items: [{ text: '1.0' }] })
+    expect(await get(`explain?of=radio&${at}`)).toMatchObject({ items: [{ text: 'LTE, cell 1002, B20, RSRP -104 dBm', message: null }] })
+    expect(await get(`explain?of=presence&${at}`)).toMatchObject({ items: [{ text: 'offline', quality: 'will' }] })
+    expect(await get(`explain?of=boot&${at}`)).toMatchObject({
+      items: [
+        { text: 'b2, watchdog', quality: 'told' },
+        { text: 'b2', quality: 'new-boot-id' },
+      ],
+    })
+    const bucket = `explain?of=radio&bucket=${iso(minutes(-10))}&step=15m`
+    const first = await get<{ items: { text: string }[]; nextCursor: string }>(`${bucket}&limit=2`)
+    const second = await get<{ items: { text: string }[] }>(`${bucket}&limit=2&cursor=${first.nextCursor}`)
+    expect([first.items.length, second.items.map(({ text }) => text)]).toEqual([2, ['LTE, cell 1002, B20, RSRP -104 dBm']])
+    expect((await ask(`explain?of=fact&${at}`)).body['code']).toBe('REQUEST_INVALID')
+    expect((await ask(`explain?of=boot&bucket=${iso(minutes(-10))}&step=15m`)).body['code']).toBe('REQUEST_INVALID')
+  })
+
+  it('shows repeats of a message apart, and a message by its place in the log', async () => {
+    const { items } = await get<{ items: { message: { partition: number; offset: number }; repeats: unknown[] }[] }>(
+      `explain?metric=${cpu}&at=${iso(minutes(-30))}`,
+    )
+    expect(items).toMatchObject([
+      {
+        message: { seq: 70, outcome: 'stored', receivedAt: iso(minutes(-30) + 50) },
+        repeats: [{ seq: 70, outcome: 'duplicate', receivedAt: iso(minutes(40)) }],
+      },
+    ])
+    const { partition, offset } = items[0]?.message ?? { partition: 0, offset: 0 }
+    expect(await get(`explain?of=message&message=${String(partition)}:${String(offset)}`)).toMatchObject({
+      kind: 'message',
+      items: [{ text: 't', quality: 'stored', message: { partition, offset, payload: '{"load1":0}' } }],
     })
   })
 
