@@ -2,11 +2,15 @@
  * Puts a backup into an empty data folder. First every checksum, then the tables into an engine of its own (made by the
  * backup's own migrations; the next start brings them up to date), then keys, broker and token, the log last: a folder
  * whose restore was cut off has no log, and says so by `restore-unfinished`.
+ *
+ * Or the tables only, where log and keys outlived them: what came after the backup is still in the log, and the next start
+ * writes it anew (`processors/recovery.ts`).
  */
 import { join } from 'node:path'
 import { attachParts } from '../adapters/chdb/frozen-parts.ts'
 import { migrate } from '../adapters/clickhouse/migrations.ts'
 import { lockDataDir } from '../adapters/lmdb/data-dir-lock.ts'
+import { openEnvironment } from '../adapters/lmdb/environment.ts'
 import { copyFile, copyFolder, entriesOf, isFile, removeFile, writeWhole } from '../adapters/system/copied-files.ts'
 import type { Config } from '../runtime/config.ts'
 import { type Manifest, readVerified } from './backup-manifest.ts'
@@ -42,6 +46,45 @@ export const restoreFolder = async (
     return { manifest, settings: settings.map((name) => join(DATA_DIR, 'restored-settings', name)), tookMs: performance.now() - startedAt }
   } finally {
     unlock()
+  }
+}
+
+/** The log stays; only its tables were lost. They must be of this very log, else the start would refuse them. */
+export const restoreWarehouse = async (
+  config: Pick<Config, 'DATA_DIR' | 'WAREHOUSE_MEMORY_BYTES_MAX'>,
+  from: string,
+): Promise<Omit<RestoreReport, 'settings'>> => {
+  const startedAt = performance.now()
+  const { DATA_DIR } = config
+  const unlock = lockDataDir(DATA_DIR, Date.now())
+  try {
+    if (!(await isFile(join(DATA_DIR, 'log', 'data.mdb'))))
+      throw new Error(`Expected a log in ${DATA_DIR}; without one restore the whole backup`)
+    if (((await entriesOf(join(DATA_DIR, 'warehouse'))) ?? []).length > 0)
+      throw new Error(`Expected no tables, but ${join(DATA_DIR, 'warehouse')} is there: move it away first`)
+    const manifest = await readVerified(from)
+    const logId = await logIdOf(DATA_DIR)
+    if (manifest.logId !== logId)
+      throw new Error(`Expected tables of the log ${logId} in ${DATA_DIR}, but the backup is of ${manifest.logId}`)
+    const unfinished = join(DATA_DIR, unfinishedFile)
+    await writeWhole(
+      unfinished,
+      `Delete ${join(DATA_DIR, 'warehouse')} and this file, nothing else, and restore its tables from ${from} again.\n`,
+    )
+    await restoreTables(config, from, manifest)
+    await removeFile(unfinished)
+    return { manifest, tookMs: performance.now() - startedAt }
+  } finally {
+    unlock()
+  }
+}
+
+const logIdOf = async (dataDir: string): Promise<string> => {
+  const environment = openEnvironment(dataDir)
+  try {
+    return String(environment.facts.get('logId'))
+  } finally {
+    await environment.close()
   }
 }
 

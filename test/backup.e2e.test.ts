@@ -1,10 +1,11 @@
 /** The restore drill: a backup taken under load, everything deleted, restored, started: nothing acknowledged before it is missing. */
 import { spawn } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compareLedger, compareMessages, compareProjections, compareRollup, compareTables, type MessageRow } from './ledger/compare.ts'
+import { isGone } from './ledger/gone-folder.ts'
 import { createRecorder, type Recorder, waitFor } from './ledger/recorder-process.ts'
 import { createWarehouseReader } from './ledger/warehouse-reader.ts'
 
@@ -129,24 +130,3 @@ describe('a backup of the running recorder', () => {
     await expect(recorder.start()).rejects.toThrow(/RESTORE_UNFINISHED/)
   })
 })
-
-/** The killed program's engine ends by itself; until then its files come back. */
-const isGone = async (folder: string): Promise<boolean> => {
-  rmSync(folder, { recursive: true, force: true })
-  const holders = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && openFiles(pid).some((path) => path.startsWith(`${folder}/`)))
-  return holders.length === 0 && !existsSync(folder)
-}
-
-const openFiles = (pid: string): string[] => {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).map((fd) => {
-      try {
-        return readlinkSync(`/proc/${pid}/fd/${fd}`)
-      } catch {
-        return ''
-      }
-    })
-  } catch {
-    return [] // Ended, or of another user.
-  }
-}

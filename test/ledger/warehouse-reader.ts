@@ -3,8 +3,6 @@ import type { CountedMessages, LedgerAccount, MessageRow, ProjectionCount, Table
 
 export type WarehouseReader = ReturnType<typeof createWarehouseReader>
 
-/** MACs of the simulated fleet; ticks and other subjects are no part of the test. */
-const ours = "subject LIKE '02-f1-%'"
 const kept = "outcome IN ('stored', 'ambiguous')"
 const slices = 8 // Whole tables in one answer would be large in a long run.
 
@@ -20,14 +18,16 @@ const identities: Readonly<Record<string, { columns: string; where?: string }>> 
 }
 
 /** Kinds of message that give exactly one row of a kind each. */
-const projections: readonly { kind: string; rows: string }[] = [
+const projectionsOf = (ours: string): readonly { kind: string; rows: string }[] => [
   { kind: 'hardware/lte', rows: `SELECT count() FROM radio WHERE ${ours}` },
   { kind: 'hardware/loadavg', rows: `SELECT count() FROM measurements WHERE ${ours} AND metric = 'system.cpu.load_average.1m'` },
   { kind: 'system/boot', rows: `SELECT count() FROM boots WHERE ${ours} AND evidence = 'told'` },
   { kind: 'log/syslog', rows: `SELECT count() FROM log_lines WHERE ${ours}` },
 ]
 
-export const createWarehouseReader = (port: number, adminToken: string) => {
+/** `macs`: how those of the simulated fleet begin (of a scenario: 02-f2); ticks and other subjects are no part of the test. */
+export const createWarehouseReader = (port: number, adminToken: string, macs = '02-f1') => {
+  const ours = `subject LIKE '${macs}-%'`
   const select = async (sql: string): Promise<string[][]> => {
     const response = await fetch(`http://127.0.0.1:${port}/?database=fleet`, {
       method: 'POST',
@@ -102,7 +102,7 @@ export const createWarehouseReader = (port: number, adminToken: string) => {
     },
     projectionCounts: async (): Promise<ProjectionCount[]> => {
       const counts: ProjectionCount[] = []
-      for (const { kind, rows } of projections) {
+      for (const { kind, rows } of projectionsOf(ours)) {
         counts.push({
           kind,
           messages: await one(`SELECT count() FROM messages WHERE ${ours} AND ${kept} AND endsWith(topic, '/${kind}')`),
@@ -111,6 +111,14 @@ export const createWarehouseReader = (port: number, adminToken: string) => {
       }
       return counts
     },
+    /** Buckets of 15 minutes that differ from a recount of the readings. */
+    differentBuckets: (): Promise<number> => {
+      const key = 'subject, metric, attributes'
+      const recount = `SELECT ${key}, toStartOfFifteenMinutes(toDateTime(observed_at)) AS bucket, count(value) AS samples, countIf(isNull(value)) AS missing, min(value) AS least, max(value) AS most FROM measurements WHERE ${ours} GROUP BY ${key}, bucket`
+      const rolled = `SELECT ${key}, bucket, sum(samples) AS samples, sum(missing) AS missing, min(value_min) AS least, max(value_max) AS most FROM measurements_15m WHERE ${ours} GROUP BY ${key}, bucket`
+      return one(`SELECT (SELECT count() FROM (${recount} EXCEPT ${rolled})) + (SELECT count() FROM (${rolled} EXCEPT ${recount}))`)
+    },
+    newestObservedMs: () => one(`SELECT toUnixTimestamp64Milli(max(observed_at)) FROM messages WHERE ${ours}`),
     /** Rows the view behind `messages` has counted, against `messages` itself. */
     seenTotals: async (): Promise<{ seen: number; messages: number }> => ({
       seen: await one(`SELECT sum(messages) FROM subjects_seen WHERE ${ours}`),
