@@ -135,6 +135,26 @@ describe('broker persistence', () => {
     await store.destroy()
   })
 
+  it('writes a retained message that is equal to the kept one no second time, and never says kept before it is', async () => {
+    let free = 1_000
+    const path = folder()
+    const store = openBrokerPersistence({ path, limits: limitsWith(), diskFreeBytesMin: 1_000, diskFreeBytes: () => free })
+    const status = (text: string): StoredPacket => ({ ...packet('dwr/311-a1/x/status', text), retain: true })
+    await store.storeRetained(status('online'))
+    free = 0
+    await store.storeRetained(status('online')) // Would be refused, were it written.
+    const refused = { code: 'LOG_DISK_FULL' }
+    const [offline, again] = [store.storeRetained(status('offline')), store.storeRetained(status('offline'))]
+    await expect(offline).rejects.toMatchObject(refused)
+    await expect(again).rejects.toMatchObject(refused)
+    await expect(store.storeRetained({ ...status('online'), qos: 0 })).rejects.toMatchObject(refused)
+    expect(store.stats()).toMatchObject({ retainedMessages: 1, writesFailed: 2 })
+    await store.destroy()
+    const reopened = make(path)
+    expect(await topicsOf(reopened.createRetainedStream('dwr/+/+/status'))).toEqual(['dwr/311-a1/x/status'])
+    await reopened.destroy()
+  })
+
   it('keeps the byte count of queued and retained messages at what is there', async () => {
     const store = make()
     const empty = store.stats()

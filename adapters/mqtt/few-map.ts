@@ -1,8 +1,8 @@
 /**
  * A map for what nearly always has one entry, as the levels of a device's own topics do: a Map of one takes 200 bytes, this
- * takes 50, and there are ten of them for each connection. From the second entry on it is a Map.
+ * takes 50, and there are ten of them for each connection. From the second entry on it is a Map. `undefined` is no value.
  */
-export class FewMap<K, V extends NonNullable<unknown>> {
+export class FewMap<K, V> {
   #key: K | undefined
   #value: V | undefined
   #more: Map<K, V> | undefined

@@ -87,14 +87,14 @@ class Guard implements FrameGuard {
     this.#shared = shared
     const { _parser: parser, conn } = client
     this.#passOn = parser.parse // The prototype's: called with the parser as `this`.
-    const read = conn.read
+    const read = conn.read.bind(conn)
     parser.parse = (chunk) => this.#take(chunk)
     conn.read = (size?: number) => {
       if (this.#inFlight >= shared.limits.inFlightMax) {
         this.#blocked = true
         return null
       }
-      if (this.#held === null) return read.call(conn, size) as Buffer | null
+      if (this.#held === null) return read(size) as Buffer | null
       const waiting = this.#held
       this.#held = null
       return waiting

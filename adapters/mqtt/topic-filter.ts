@@ -13,9 +13,9 @@ export const filterMatches = (filter: string, topic: string): boolean => {
   return wanted.length === levels.length
 }
 
-type Node<T extends NonNullable<unknown>, Owner> = { next: FewMap<string, Node<T, Owner>> | null; here: FewMap<Owner, T> | null }
+type Node<T, Owner> = { next: FewMap<string, Node<T, Owner>> | null; here: FewMap<Owner, T> | null }
 
-export type FilterIndex<T extends NonNullable<unknown>, Owner = string> = {
+export type FilterIndex<T, Owner = string> = {
   /** `owner` has at most one value per filter; a second `set` replaces it. */
   set: (filter: string, owner: Owner, value: T) => void
   remove: (filter: string, owner: Owner) => void
@@ -25,7 +25,7 @@ export type FilterIndex<T extends NonNullable<unknown>, Owner = string> = {
 }
 
 /** Tree over filter levels: a match costs the topic's levels, not the number of filters. */
-export const createFilterIndex = <T extends NonNullable<unknown>, Owner = string>(): FilterIndex<T, Owner> => {
+export const createFilterIndex = <T, Owner = string>(): FilterIndex<T, Owner> => {
   const root: Node<T, Owner> = { next: null, here: null }
   let count = 0
 
