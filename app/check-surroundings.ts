@@ -10,11 +10,12 @@ import { readTextFile } from '../adapters/system/text-file.ts'
 import type { Config } from '../runtime/config.ts'
 import { AppError } from '../runtime/errors.ts'
 import { loadKeepingRules } from './keeping-file.ts'
+import { filtersOf } from './link-parts.ts'
 import { loadTopicMap } from './project-files.ts'
 
 /** Throws the first problem, with the code that a start would give. */
 export const checkSurroundings = (config: Config): void => {
-  loadTopicMap(config.TOPICS_FILE)
+  filtersOf(config, loadTopicMap(config.TOPICS_FILE).filters)
   loadKeepingRules(config.KEEPING_FILE)
   if (config.MQTTS_LISTEN !== '') {
     readTlsFiles({

@@ -41,7 +41,7 @@ const banner = ({ urls, token }: Recorder): string =>
     '',
     `Fleet Recorder runs.`,
     `  page and API   ${urls.page}        (API docs at ${urls.page}/api/docs)`,
-    `  MQTT           ${urls.mqtt}, ${urls.mqttWs}${urls.mqtts === null ? '' : `, ${urls.mqtts}`}`,
+    `  MQTT           ${[urls.mqtt, urls.mqttWs, urls.mqtts].filter((url) => url !== null).join(', ')}`,
     `  ClickHouse     ${urls.warehouse}        (user admin, password: the token)`,
     ...(token.made
       ? [

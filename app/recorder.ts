@@ -9,43 +9,38 @@ import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
 import { migrate } from '../adapters/clickhouse/migrations.ts'
 import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
 import { lockDataDir } from '../adapters/lmdb/data-dir-lock.ts'
-import { openEnvironment } from '../adapters/lmdb/environment.ts'
-import { openEventLog } from '../adapters/lmdb/event-log.ts'
-import { startRetention } from '../adapters/lmdb/retention.ts'
-import { createKeepFrom } from '../adapters/lmdb/stage-store.ts'
-import { openSubjectKeys } from '../adapters/lmdb/subject-keys.ts'
-import { type BrokerStats, startEmbeddedBroker } from '../adapters/mqtt/embedded-broker.ts'
-import { limitsFromSettings } from '../adapters/mqtt/limits.ts'
 import { randomIds, systemClock } from '../adapters/system/clock-ids-digest.ts'
 import { inflateBounded } from '../adapters/system/inflate.ts'
-import { rightsOf } from '../ingest/domain/access.ts'
 import { type ReasonCode, reasons } from '../ingest/domain/reasons.ts'
 import { startIngest } from '../ingest/main.ts'
-import { consumerGroups } from '../processors/main.ts'
 import { startQueryApi } from '../query-api/main.ts'
 import { type Config, splitListen } from '../runtime/config.ts'
 import { AppError } from '../runtime/errors.ts'
 import { startInOrder, type Stop } from '../runtime/lifecycle.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
-import { createMetrics, type Metrics } from '../runtime/metrics.ts'
+import { createMetrics } from '../runtime/metrics.ts'
 import { adminToken, isSameToken } from './admin-token.ts'
 import { currentInventory } from './current-inventory.ts'
+import { exporterOf } from './exporter.ts'
 import { startKeeper } from './keeper.ts'
 import { loadKeepingRules } from './keeping-file.ts'
+import { type LinkParts, openLink } from './link-parts.ts'
+import { type LogParts, openLogParts } from './log-parts.ts'
+import { type NightlySample, startNightlySample } from './nightly-sample.ts'
 import { startProcessorsThread } from './processors-thread.ts'
 import { loadSchemaTexts, loadTopicMap } from './project-files.ts'
 import { oncePerMinute } from './quiet-warnings.ts'
 import { refuseUnfinishedRestore } from './restore-unfinished.ts'
 
 export type Recorder = {
-  urls: { page: string; mqtt: string; mqttWs: string; mqtts: string | null; warehouse: string }
+  urls: { page: string; mqtt: string; mqttWs: string | null; mqtts: string | null; warehouse: string }
   token: ReturnType<typeof adminToken>
+  /** The nightly sample, at once. */
+  verifySample: () => Promise<void>
   stop: Stop
 }
 
-const groups = consumerGroups
-const retentionEveryMs = 60_000
-const brokerObservedEveryMs = 5_000
+const linkObservedEveryMs = 5_000
 
 /**
  * Resolves when everything listens; rejects, with what had started rolled back, when a part cannot start. `surroundings` is
@@ -61,7 +56,7 @@ export const startRecorder = async (
   const topicMap = loadTopicMap(config.TOPICS_FILE)
   const keepingRules = loadKeepingRules(config.KEEPING_FILE)
   const schemas = loadSchemaTexts()
-  const urls = { page: '', mqtt: '', mqttWs: '', mqtts: null, warehouse: '' } as Recorder['urls']
+  const urls = { page: '', mqtt: '', mqttWs: null, mqtts: null, warehouse: '' } as Recorder['urls']
   const clock = systemClock
   const warn = (what: string) => (error: unknown) => logger.warn(describeError(error), what)
 
@@ -69,16 +64,19 @@ export const startRecorder = async (
     logger.warn({ times, ...describeError(error) }, 'the log did not take messages; they were not acknowledged and come again'),
   )
 
+  const logTrouble = (what: string): ((error: unknown) => void) =>
+    oncePerMinute(clock.nowMs, (error, times) => logger.warn({ times, ...describeError(error) }, what)).tell
+
   // Filled by the parts as they start; each is used only by parts that start later.
   const made = {} as {
     token: ReturnType<typeof adminToken>
-    environment: ReturnType<typeof openEnvironment>
-    log: ReturnType<typeof openEventLog>
-    keys: ReturnType<typeof openSubjectKeys>
+    log: LogParts['log']
+    keys: LogParts['keys']
     warehouseAccess: { url: string; username: string; password: string }
     warehouse: ReturnType<typeof openWarehouse>
     processors: ReturnType<typeof startProcessorsThread>
-    link: Awaited<ReturnType<typeof startEmbeddedBroker>>
+    sample: NightlySample
+    link: LinkParts['link']
     ingest: Awaited<ReturnType<typeof startIngest>>
   }
 
@@ -96,30 +94,10 @@ export const startRecorder = async (
       {
         name: 'log',
         start: async () => {
-          made.environment = openEnvironment(config.DATA_DIR)
-          made.log = openEventLog({
-            environment: made.environment,
-            clock,
-            partitions: config.LOG_PARTITIONS,
-            diskFreeBytesMin: config.DISK_FREE_BYTES_MIN,
-            ...surroundings,
-          })
-          made.keys = openSubjectKeys(config.DATA_DIR)
-          const stopRetention = startRetention({
-            environment: made.environment,
-            clock,
-            ageMsMax: config.LOG_RETENTION_HOURS * 3_600_000,
-            bytesMax: config.LOG_RETENTION_BYTES_MAX,
-            keepFrom: createKeepFrom(made.environment, groups),
-            everyMs: retentionEveryMs,
-            onError: warn('retention failed and tries again'),
-          })
-          return async () => {
-            await stopRetention()
-            await made.log.close()
-            await made.keys.close()
-            await made.environment.close()
-          }
+          const parts = await openLogParts(config, clock, logTrouble, surroundings)
+          made.log = parts.log
+          made.keys = parts.keys
+          return parts.close
         },
       },
       {
@@ -173,18 +151,17 @@ export const startRecorder = async (
           }),
       },
       {
+        name: 'nightly sample',
+        start: async () => {
+          made.sample = startNightlySample({ config, publicUrl: urls.warehouse, logger, metrics, nowMs: clock.nowMs })
+          return made.sample.stop
+        },
+      },
+      {
         name: 'front door',
         start: async () => {
-          made.link = await startEmbeddedBroker({
-            dataDir: config.DATA_DIR,
-            listen: listenersOf(config),
-            usersFile: config.MQTT_USERS_FILE === '' ? null : config.MQTT_USERS_FILE,
-            rightsOf,
-            limits: limitsFromSettings(config),
-            diskFreeBytesMin: config.DISK_FREE_BYTES_MIN,
-            ...surroundings,
-            onProblem: warn('the broker has a problem'),
-          })
+          const parts = await openLink(config, { filters: topicMap.filters, onProblem: warn('the front door has a problem'), surroundings })
+          made.link = parts.link
           made.ingest = await startIngest({
             link: made.link,
             log: made.log,
@@ -214,10 +191,8 @@ export const startRecorder = async (
             onKeyExpiryFailed: warn('keys of old dead letters could not be erased'),
             onAccepted: (tookMs) => metrics.acceptSeconds.observe(tookMs / 1000),
           })
-          const observing = setInterval(() => observe(metrics, made.link.stats()), brokerObservedEveryMs)
-          urls.mqtt = url('mqtt', made.link.addresses.tcp)
-          urls.mqttWs = `${url('ws', made.link.addresses.webSocket)}/mqtt`
-          urls.mqtts = made.link.addresses.tls === null ? null : url('mqtts', made.link.addresses.tls)
+          const observing = setInterval(() => parts.observe(metrics), linkObservedEveryMs)
+          Object.assign(urls, parts.urls)
           return async () => {
             clearInterval(observing)
             await made.link.stop()
@@ -249,10 +224,13 @@ export const startRecorder = async (
                 for (const { stage, partition, times } of made.processors.failing()) {
                   waitingFor.push(`a batch of ${stage}, partition ${partition}, that failed ${times} times`)
                 }
+                if (!(await answers(made.log.bounds('device-events', 0)))) waitingFor.push('log')
                 if (!(await made.warehouse.ping())) waitingFor.push('warehouse')
                 return { ready: waitingFor.length === 0, waitingFor }
               },
               metricsText: () => metrics.registry.metrics(),
+              keepingRules,
+              exporter: exporterOf(made.warehouseAccess),
               schemaText: (id) => schemas.get(id),
               explainReason: (code) => (Object.hasOwn(reasons, code) ? reasons[code as ReasonCode] : undefined),
             },
@@ -266,32 +244,21 @@ export const startRecorder = async (
     (part, error) => logger.error({ part, ...describeError(error) }, 'a part did not stop in order'),
   )
   made.token.keep()
-  return { urls, token: made.token, stop }
+  return { urls, token: made.token, verifySample: made.sample.run, stop }
 }
 
 const deadLetters = createDeadLetterCodec()
 
-const url = (scheme: string, address: { host: string; port: number } | null): string =>
-  address === null ? '' : `${scheme}://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
+const answersWithinMs = 2_000
 
-const listenersOf = (config: Config) => ({
-  tcp: splitListen(config.MQTT_LISTEN),
-  webSocket: splitListen(config.MQTT_WS_LISTEN),
-  tls:
-    config.MQTTS_LISTEN === ''
-      ? null
-      : {
-          ...splitListen(config.MQTTS_LISTEN),
-          certFile: config.MQTTS_CERT_FILE,
-          keyFile: config.MQTTS_KEY_FILE,
-          caFile: config.MQTTS_CA_FILE === '' ? null : config.MQTTS_CA_FILE,
-          clientCertificates: config.MQTTS_CLIENT_CERT,
-        },
-})
-
-/** The broker counts for itself; its totals are copied, not added. */
-const observe = (metrics: Metrics, stats: BrokerStats): void => {
-  metrics.connections.set(stats.connections)
-  metrics.refused.reset()
-  for (const [reason, times] of Object.entries(stats.refused)) metrics.refused.inc({ reason }, times)
+const answers = async (asked: Promise<unknown>): Promise<boolean> => {
+  let timer: NodeJS.Timeout | undefined
+  const tooLate = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), answersWithinMs)
+  })
+  const answered = asked.then(
+    () => true,
+    () => false,
+  )
+  return Promise.race([answered, tooLate]).finally(() => clearTimeout(timer))
 }

@@ -142,6 +142,39 @@ export const configSchema = Type.Object(
       'Messages/session: for a client that is away; newer ones are dropped and counted.',
     ),
     MQTT_QUEUED_BYTES_MAX: count(67108864, 1, 2 ** 40, 'Bytes, all sessions: kept in memory and on disk.'),
+    MQTT_URL: Type.String({
+      default: '',
+      pattern: '^$|^(mqtts?|wss?)://[^\\s]+$',
+      expects: 'mqtt://, mqtts://, ws:// or wss:// with host and port, or nothing',
+      description:
+        'Outside broker. Empty: the embedded one; set, the embedded one and its MQTT_*LISTEN, MQTTS_* and MQTT_USERS_FILE are not used.',
+    }),
+    MQTT_PROTOCOL: Type.Union([Type.Literal('5'), Type.Literal('3.1.1')], {
+      default: '5',
+      description: 'Version spoken to the outside broker.',
+    }),
+    MQTT_CLIENT_ID: Type.String({
+      default: 'fleet-recorder',
+      pattern: '^[\\x21-\\x7e]{1,200}$',
+      expects: '1 to 200 visible ASCII characters',
+      description: 'Name of our session at the outside broker; each instance needs its own.',
+    }),
+    MQTT_USERNAME: optionalText('Login at the outside broker.'),
+    MQTT_PASSWORD_FILE: optionalText('File whose first line is the password at the outside broker.'),
+    MQTT_CA_FILE: optionalText("CA of the outside broker's certificate, PEM. Empty: the well-known ones."),
+    MQTT_CERT_FILE: optionalText('Client certificate for the outside broker, PEM.'),
+    MQTT_KEY_FILE: optionalText('Private key of the client certificate, PEM.'),
+    MQTT_TOPICS: optionalText(
+      'Topic filters between commas that the bridge subscribes to; none may overlap another. Empty: what the families of the topic mapping need.',
+    ),
+    MQTT_SHARE_GROUP: Type.String({
+      default: '',
+      pattern: '^[^/+#]{0,100}$',
+      expects: 'up to 100 characters without / + #',
+      description:
+        'Several ingest instances share the messages of the outside broker under this name ($share/<name>/...). Empty: one instance gets all.',
+    }),
+    MQTT_WINDOW: count(4000, 1, 65_535, 'Messages of the outside broker that are on their way into the log; at the limit we stop reading.'),
     TOPICS_FILE: optionalText('Own topic mapping; empty: the shipped topics.yaml.'),
     KEEPING_FILE: optionalText('Own rules of how long rows are kept, by class, model and customer; empty: the shipped keeping.yaml.'),
     HTTP_LISTEN: listen('127.0.0.1:8080', 'HTTP API and page'),
@@ -180,7 +213,8 @@ export const configSchema = Type.Object(
       default: -1,
       minimum: -1,
       maximum: 32767,
-      description: 'Replicas of topics that are made. -1: the default of the brokers. Production: 3, with min.insync.replicas=2 at the brokers.',
+      description:
+        'Replicas of topics that are made. -1: the default of the brokers. Production: 3, with min.insync.replicas=2 at the brokers.',
     }),
     KAFKA_LINGER_MS_MAX: count(25, 0, 1000, 'Ms: a record waits at most so long for others, while others keep coming; 0: never.'),
     KAFKA_TLS: Type.Union([Type.Literal('off'), Type.Literal('on')], { default: 'off', description: 'TLS to the brokers.' }),
@@ -202,6 +236,13 @@ export const configSchema = Type.Object(
       100_000_000_000_000,
       'Below this much free disk nothing is accepted (no PUBACK), so that there is room to recover.',
     ),
+    REBUILD_SAMPLE_AT: Type.String({
+      default: '03:30',
+      pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$',
+      expects: 'a time of day like 03:30',
+      description: 'When the nightly sample is verified (docs/guides/rebuild.md), UTC; at least ten minutes after a start.',
+    }),
+    REBUILD_SAMPLE_DEVICES: count(20, 0, 10_000, 'Devices and places that the nightly sample runs anew; 0: none.'),
     STAGE_BATCH_RECORDS_MAX: count(20_000, 1, 200_000, 'Records that go into one insert.'),
     STAGE_BATCH_AFTER_MS: count(
       800,
@@ -278,7 +319,12 @@ const crossChecks = (config: Config): string[] => {
     problems.push(`MQTTS_LISTEN=${config.MQTTS_LISTEN} is off loopback: expected MQTT_USERS_FILE or MQTTS_CLIENT_CERT=required`)
   }
   if (config.KAFKA_SASL_MECHANISM !== 'none' && (config.KAFKA_SASL_USERNAME === '' || config.KAFKA_SASL_PASSWORD_FILE === '')) {
-    problems.push(`KAFKA_SASL_MECHANISM=${config.KAFKA_SASL_MECHANISM}: expected KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD_FILE beside it`)
+    problems.push(
+      `KAFKA_SASL_MECHANISM=${config.KAFKA_SASL_MECHANISM}: expected KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD_FILE beside it`,
+    )
+  }
+  if ((config.MQTT_CERT_FILE === '') !== (config.MQTT_KEY_FILE === '')) {
+    problems.push('MQTT_CERT_FILE and MQTT_KEY_FILE: expected both or none')
   }
   if ((config.KAFKA_TLS_CERT_FILE === '') !== (config.KAFKA_TLS_KEY_FILE === '')) {
     problems.push('KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE: expected both or none')

@@ -11,6 +11,12 @@ const descriptions = {
   fleet_recorder_accept_failures_total: 'Messages that the log did not take; they were not acknowledged.',
   fleet_recorder_connections: 'MQTT connections now.',
   fleet_recorder_connections_refused_total: 'MQTT connections or subscriptions refused, by reason.',
+  fleet_recorder_bridge_connected: 'One while the outside broker has granted all that we subscribe to, else zero.',
+  fleet_recorder_bridge_connections_total: 'Connections to the outside broker since the start.',
+  fleet_recorder_bridge_dropped_total:
+    'Connections to the outside broker that were dropped on purpose, since the log did not take messages.',
+  fleet_recorder_bridge_received_total: 'Messages of the outside broker: qos0, qos1, qos2, redelivered (DUP), stored_copies, own, cut.',
+  fleet_recorder_bridge_waiting_messages: 'Messages of the outside broker that are not yet in the log.',
   fleet_recorder_stage_lag_records: 'Records of the log that are not yet in the warehouse.',
   fleet_recorder_stage_complete_through_seconds: 'All messages that arrived up to this time (Unix) are in the warehouse.',
   fleet_recorder_stage_batches_total: 'Batches that were finished, by stage.',
@@ -26,6 +32,12 @@ const descriptions = {
   fleet_recorder_keeping_failures_total: 'Runs of the rules of keeping that failed and come again.',
   fleet_recorder_warehouse_restarts_total: 'Restarts of the embedded warehouse.',
   fleet_recorder_processors_restarts_total: 'Restarts of the processors.',
+  fleet_recorder_rebuild_sample_last_run_seconds: 'When the last nightly sample ended without failing (Unix).',
+  fleet_recorder_rebuild_sample_duration_seconds: 'How long it took.',
+  fleet_recorder_rebuild_sample_devices: 'Devices and places that it ran anew.',
+  fleet_recorder_rebuild_sample_events: 'Events of theirs that it ran anew.',
+  fleet_recorder_rebuild_sample_differing_rows: 'Rows that the tables say otherwise, in the last sample, by table.',
+  fleet_recorder_rebuild_sample_failures_total: 'Nightly samples that could not be done.',
 } as const
 
 export const createMetrics = () => {
@@ -48,6 +60,11 @@ export const createMetrics = () => {
     acceptFailures: counter('fleet_recorder_accept_failures_total'),
     connections: gauge('fleet_recorder_connections'),
     refused: counter('fleet_recorder_connections_refused_total', ['reason']),
+    bridgeConnected: gauge('fleet_recorder_bridge_connected'),
+    bridgeConnections: counter('fleet_recorder_bridge_connections_total'),
+    bridgeDropped: counter('fleet_recorder_bridge_dropped_total'),
+    bridgeReceived: counter('fleet_recorder_bridge_received_total', ['kind']),
+    bridgeWaiting: gauge('fleet_recorder_bridge_waiting_messages'),
     stageLag: gauge('fleet_recorder_stage_lag_records'),
     completeThrough: gauge('fleet_recorder_stage_complete_through_seconds'),
     stageBatches: counter('fleet_recorder_stage_batches_total', ['stage']),
@@ -63,6 +80,17 @@ export const createMetrics = () => {
     keepingFailures: counter('fleet_recorder_keeping_failures_total'),
     warehouseRestarts: counter('fleet_recorder_warehouse_restarts_total'),
     processorsRestarts: counter('fleet_recorder_processors_restarts_total'),
+    sampleLastRun: gauge('fleet_recorder_rebuild_sample_last_run_seconds'),
+    sampleDuration: gauge('fleet_recorder_rebuild_sample_duration_seconds'),
+    sampleDevices: gauge('fleet_recorder_rebuild_sample_devices'),
+    sampleEvents: gauge('fleet_recorder_rebuild_sample_events'),
+    sampleDifferingRows: new Gauge({
+      name: 'fleet_recorder_rebuild_sample_differing_rows',
+      help: descriptions.fleet_recorder_rebuild_sample_differing_rows,
+      labelNames: ['table'],
+      registers,
+    }),
+    sampleFailures: counter('fleet_recorder_rebuild_sample_failures_total'),
   }
 }
 

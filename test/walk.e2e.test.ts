@@ -143,7 +143,7 @@ describe('the walk', () => {
   })
 
   it('five equal readings of a place are five readings', async () => {
-    const client = await mqtt.connectAsync(recorder.urls.mqttWs, { clean: true })
+    const client = await mqtt.connectAsync(recorder.urls.mqttWs ?? '', { clean: true })
     for (let reading = 0; reading < 5; reading++)
       await client.publishAsync('world/asia/taiwan/taipei/neihu/temperature', '23.4', { qos: 1 })
     await client.endAsync()
