@@ -3,12 +3,11 @@
  * table, which the running recorder makes.
  */
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
-import { openOutput } from '../adapters/system/output-file.ts'
+import { makeFolder, openOutput } from '../adapters/system/output-file.ts'
 import { readTextFile } from '../adapters/system/text-file.ts'
 import { parseMac } from '../ingest/domain/mac.ts'
 import { type Config, loadConfig } from '../runtime/config.ts'
@@ -73,7 +72,7 @@ const saveParquet = async (
     headers: { authorization: `Bearer ${token}` },
   })
   if (!answer.ok || answer.body === null) throw new Error(`The recorder answered ${answer.status}: ${(await answer.text()).slice(0, 500)}`)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeFolder(folder)
   const file = openOutput(join(folder, `${table}.parquet`))
   await once(file, 'open')
   await pipeline(answer.body, file)

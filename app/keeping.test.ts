@@ -241,8 +241,9 @@ describe('the daily run', () => {
     return { metrics, start: () => startKeeper(options) }
   }
   const until = async (check: () => Promise<boolean>): Promise<void> => {
-    for (const endMs = performance.now() + 20_000; !(await check()); await delay(5)) {
+    for (const endMs = performance.now() + 20_000; !(await check()); ) {
       if (performance.now() > endMs) throw new Error('not within 20 s')
+      await delay(5)
     }
   }
   const runs = async () =>

@@ -36,9 +36,9 @@ export type KeepingOutcome = {
 }
 
 /** Rows this much older than the rule's bound are no work of a day ... */
-export const leapDaysMax = 7
+const leapDaysMax = 7
 /** ... and when they are more than this share of all that the rule concerns in the table ... */
-export const leapShareMax = 0.5
+const leapShareMax = 0.5
 /** ... and more than a few, they are held. */
 export const leapRowsMax = 1_000
 
@@ -143,7 +143,7 @@ const runStep = async (options: KeepingOptions, step: KeepingStep, expiryDays: n
 const text = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 
 /** Tells one set of rules from another; when the rules are others, the next run comes at once. */
-export const rulesHash = (rules: KeepingRules): string => JSON.stringify(rules)
+const rulesHash = (rules: KeepingRules): string => JSON.stringify(rules)
 
 const record = async ({ warehouse, rules, tenant, nowMs }: KeepingOptions, outcomes: readonly KeepingOutcome[]): Promise<void> => {
   const at = `fromUnixTimestamp64Milli(${nowMs}, 'UTC')`
