@@ -20,7 +20,7 @@ type Version = (typeof versions)[number]
 export const mqttExchange = (random: Random): Input => {
   const parts: Uint8Array[] = []
   const open = Array.from({ length: anyOf(random, [1, 1, 1, 2, 3]) }, () => anyOf(random, versions))
-  const damaged = random.chance(0.7)
+  const damaged = random.chance(0.6)
   for (const [connection, version] of open.entries()) {
     const connect = packetBytes(random, version, connectPacket)
     const broken = damaged && random.chance(0.15)
@@ -32,7 +32,7 @@ export const mqttExchange = (random: Random): Input => {
   for (let packets = random.between(1, 12); packets > 0; packets--) {
     const connection = random.between(0, open.length - 1)
     const bytes = random.chance(0.04) ? noise(random) : packetBytes(random, open[connection] ?? 4)
-    const written = damaged && random.chance(0.3) ? mutateBytes(random, bytes, [packetBytes(random, 4)]) : bytes
+    const written = damaged && random.chance(0.15) ? mutateBytes(random, bytes, [packetBytes(random, 4)]) : bytes
     for (const piece of piecesOf(random, written))
       parts.push(partOf(connection, anyOf(random, [follow.nothing, follow.nothing, follow.nothing, follow.pause]), piece))
   }

@@ -35,7 +35,6 @@ export const mqttTarget = (program: Program): Target => {
   /** Its last acknowledgements have come by now, or never will. */
   const closeOldest = (left: number): void => {
     for (const wire of lingering.splice(0, Math.max(0, lingering.length - left))) {
-      add(wire.closed ? 'connections closed by the broker' : 'connections open to the end')
       wire.socket.destroy()
       for (const [key, times] of ackedOf(wire)) {
         acked.set(key, (acked.get(key) ?? 0) + times)
@@ -45,7 +44,9 @@ export const mqttTarget = (program: Program): Target => {
   }
 
   const check = async (input: Input): Promise<void> => {
-    lingering.push(...(await exchange(program.recorder.ports.mqtt, input)))
+    const wires = await exchange(program.recorder.ports.mqtt, input)
+    for (const { closed } of wires) add(closed ? 'connections closed by the broker' : 'connections left open')
+    lingering.push(...wires)
     closeOldest(lingeringMax)
   }
 

@@ -25,7 +25,6 @@ const settleEveryInputs: Record<TargetName, number> = { topics: 100_000, payload
 
 export const runTurns = async (options: TurnsOptions): Promise<TurnsReport> => {
   const { seed, targets, tell } = options
-  const endMs = performance.now() + options.forMs
   const program = targets.some(needsProgram) ? await startProgram() : null
   const report: TurnsReport = { findings: [], inputs: {} }
   const known = new Set<string>()
@@ -41,10 +40,11 @@ export const runTurns = async (options: TurnsOptions): Promise<TurnsReport> => {
       )
       return report
     }
-    for (let turn = 0; performance.now() < endMs || turn === 0; turn++) {
-      for (const [index, state] of states.entries()) {
-        const left = Math.max(0, endMs - performance.now())
-        const forMs = Math.min(turnMsMax, left / (states.length - index))
+    // Each target its share, however long the ends of turns take: on a slow machine the whole takes longer.
+    const turns = Math.ceil(options.forMs / states.length / turnMsMax)
+    const forMs = options.forMs / states.length / turns
+    for (let turn = 0; turn < turns; turn++) {
+      for (const state of states) {
         const { next, findings, ms } = await runFuzz(state.target, {
           seed,
           forMs,
