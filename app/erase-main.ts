@@ -1,4 +1,5 @@
 /** `npm run erase -- DEVICE [--json]`: erases a device (any writing of its MAC) or a place, and reports every store. */
+import { userInfo } from 'node:os'
 import { parseArgs } from 'node:util'
 import { readTextFile } from '../adapters/system/text-file.ts'
 import { loadConfig } from '../runtime/config.ts'
@@ -13,7 +14,7 @@ const main = async (): Promise<number> => {
     console.error(usage)
     return 1
   }
-  const report = await eraseSubject(loadConfig(readTextFile), name)
+  const report = await eraseSubject({ config: loadConfig(readTextFile), name, actor: userInfo().username })
   console.log(values.json ? JSON.stringify(report, null, 1) : textOf(report))
   return 0
 }

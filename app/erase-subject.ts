@@ -1,10 +1,12 @@
 /**
- * Erases one device or place: key, rows of every table and rollup, inventory, the stages' states, the broker's messages. The
- * log cannot be changed; what stands in it sealed is closed for ever with the key, and the report names what remains in
- * clear. Works on the running recorder, which goes on meanwhile, and on a stopped one.
+ * Erases one device or place: key, rows of every table and rollup, inventory, the stages' states, the broker's messages, and
+ * its records in the log, which become empty records at the same offsets. A mark stays (`rebuild-erasures.ts`), so that a
+ * rebuild tells erased from missing. Works on the running recorder, which goes on meanwhile, and on a stopped one.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { countRows, deleteRows, dropOldParts, subjectTables } from '../adapters/clickhouse/delete-rows.ts'
+import { createDeadLetterCodec } from '../adapters/avro/event-codec.ts'
+import { blankRecords, type Blanking } from '../adapters/lmdb/blank-records.ts'
 import { openBrokerStore } from '../adapters/lmdb/broker-traces.ts'
 import { type Environment, openEnvironment } from '../adapters/lmdb/environment.ts'
 import { whenQuiet } from '../adapters/lmdb/quiet-copy.ts'
@@ -12,9 +14,12 @@ import { openSubjectKeys } from '../adapters/lmdb/subject-keys.ts'
 import { backlogOf, endsOf, removeSubjectStates } from '../adapters/lmdb/subject-states.ts'
 import { clearRetained } from '../adapters/mqtt/clear-retained.ts'
 import { parseMac } from '../ingest/domain/mac.ts'
-import type { Warehouse } from '../model/ports.ts'
+import { partitionOf } from '../model/partition.ts'
+import type { LogTopic, Warehouse } from '../model/ports.ts'
 import type { Config } from '../runtime/config.ts'
+import { AppError } from '../runtime/errors.ts'
 import { openOperatorWarehouse } from './operator-warehouse.ts'
+import { writeErasures } from './rebuild-erasures.ts'
 
 export type ErasureReport = {
   subject: string
@@ -26,10 +31,15 @@ export type ErasureReport = {
   remains: string[]
 }
 
+/** `actor`: who does it, as the mark names them. */
+export type EraseOptions = { config: Config; name: string; actor: string }
+
 const stageWithinMs = 120_000
 const quietWithinMs = 60_000
 
-export const eraseSubject = async (config: Config, name: string): Promise<ErasureReport> => {
+export const eraseSubject = async ({ config, name, actor }: EraseOptions): Promise<ErasureReport> => {
+  if (config.KAFKA_BROKERS !== '')
+    throw new AppError('CONFIG_INVALID', 'Expected the embedded log (KAFKA_BROKERS empty): an erasure over Kafka is not built yet')
   const subject = parseMac(name) ?? name
   const operator = await openOperatorWarehouse(config)
   const environment = openEnvironment(config.DATA_DIR)
@@ -37,7 +47,8 @@ export const eraseSubject = async (config: Config, name: string): Promise<Erasur
     const { warehouse, running } = operator
     const touched: ErasureReport['touched'] = []
     const remains: string[] = []
-    touched.push(await eraseKey(config.DATA_DIR, subject))
+    const { pseudonym, ...key } = await eraseKey(config.DATA_DIR, subject)
+    touched.push(key)
     await eraseAtBroker(config, subject, running, touched, remains)
     // What is in the log already becomes rows first: else they would appear after the deletion.
     const behind = await waitForStages(environment, running)
@@ -45,10 +56,12 @@ export const eraseSubject = async (config: Config, name: string): Promise<Erasur
       remains.push(
         `${behind} records of the log are not in the tables yet and become rows at the next start: start the recorder and erase again`,
       )
-    const letterDays = await deadLetterDays(warehouse, subject)
-    await eraseRows(warehouse, environment, subject, touched, remains)
-    remains.push(...whatTheLogKeeps(config, subject, letterDays))
-    return { subject, erasedAt: new Date().toISOString(), running, touched, remains }
+    const erasedAtMs = Date.now()
+    const mark = { tenant: config.TENANT, pseudonym, erasedAtMs, actor }
+    const through = await eraseRows(warehouse, environment, { subject, mark }, touched, remains)
+    if (through !== null) touched.push(await eraseFromLog(environment, subject, through))
+    remains.push(...whatRemains(config, subject))
+    return { subject, erasedAt: new Date(erasedAtMs).toISOString(), running, touched, remains }
   } finally {
     await environment.close()
     await operator.close()
@@ -58,7 +71,7 @@ export const eraseSubject = async (config: Config, name: string): Promise<Erasur
 const eraseKey = async (dataDir: string, subject: string) => {
   const keys = openSubjectKeys(dataDir)
   try {
-    return { store: 'keys', what: 'key', count: Number(await keys.erase(subject)) }
+    return { store: 'keys', what: 'key', count: Number(await keys.erase(subject)), pseudonym: keys.pseudonym(subject) }
   } finally {
     await keys.close()
   }
@@ -118,48 +131,100 @@ const waitForStages = async (environment: Environment, running: boolean): Promis
   }
 }
 
+type Mark = { tenant: string; pseudonym: string; erasedAtMs: number; actor: string }
+
+/** Answers up to where, by topic and partition, its rows are gone; null when no moment without an insert came. */
 const eraseRows = async (
   warehouse: Warehouse,
   environment: Environment,
-  subject: string,
+  { subject, mark }: { subject: string; mark: Mark },
   touched: ErasureReport['touched'],
   remains: string[],
-): Promise<void> => {
-  const changed: string[] = []
-  for (const { table, column } of await subjectTables(warehouse)) {
-    const count = await countRows(warehouse, table, column, subject)
-    if (count > 0) {
+): Promise<Through[] | null> => {
+  const tables = await subjectTables(warehouse)
+  const counts = new Map<string, number>()
+  const changed = new Set<string>()
+  const takeAway = async (): Promise<void> => {
+    for (const { table, column } of tables) {
+      const count = await countRows(warehouse, table, column, subject)
+      counts.set(table, (counts.get(table) ?? 0) + count)
+      if (count === 0) continue
       await deleteRows(warehouse, table, column, subject)
-      changed.push(table)
+      changed.add(table)
     }
-    touched.push({ store: 'warehouse', what: `rows of ${table}`, count })
   }
-  const states = await whenQuiet(environment, quietWithinMs, async () => {
-    await dropOldParts(warehouse, changed)
-    return removeSubjectStates(environment, subject)
+  await takeAway()
+  const done = await whenQuiet(environment, quietWithinMs, async () => {
+    // What came meanwhile. From here on no stage goes on until we are done, so the mark says exactly what is gone.
+    await takeAway()
+    await dropOldParts(warehouse, [...changed])
+    const logId = String(environment.facts.get('logId'))
+    const through = finishedOf(environment, subject)
+    await writeErasures(
+      warehouse,
+      through.map((own) => ({ ...mark, ...own, logId, records: counts.get(rowsOfTopic[own.topic]) ?? 0 })),
+    )
+    return { states: removeSubjectStates(environment, subject), through }
   })
-  if (states === null) remains.push('states of the stages and old parts of the tables: no moment without an insert came; erase again')
-  else touched.push({ store: 'log', what: 'states of the stages', count: states })
-  for (const { table, column } of await subjectTables(warehouse)) {
-    const count = await countRows(warehouse, table, column, subject)
-    if (count > 0) remains.push(`${count} rows of ${table} that came meanwhile: the device still sends. Stop it and erase again`)
+  for (const { table } of tables) touched.push({ store: 'warehouse', what: `rows of ${table}`, count: counts.get(table) ?? 0 })
+  if (done === null) {
+    remains.push('states of the stages, old parts of the tables and records of the log: no moment without an insert came; erase again')
+    return null
   }
+  touched.push({ store: 'log', what: 'states of the stages', count: done.states })
+  touched.push({ store: 'warehouse', what: 'marks of the erasure (written)', count: done.through.length })
+  for (const { table, column } of tables) {
+    const count = await countRows(warehouse, table, column, subject)
+    if (count > 0) remains.push(`${count} rows of ${table} that came after it: the device still sends. Stop it and erase again`)
+  }
+  return done.through
 }
 
-const deadLetterDays = async (warehouse: Warehouse, subject: string): Promise<string[]> => {
-  const days = await warehouse.query<{ day: string }>(
-    'SELECT DISTINCT toString(toDate(received_at)) AS day FROM dead_letters WHERE subject = {subject:String} ORDER BY day',
-    { subject },
+type Erasable = 'device-events' | 'dead-letters'
+type Through = { topic: Erasable; partition: number; through: number }
+
+/** The table that has one row for each record of the topic. */
+const rowsOfTopic = { 'device-events': 'messages', 'dead-letters': 'dead_letters' } as const satisfies Record<Erasable, string>
+
+/** The last offset that the stages have finished, where the subject has its records; read under the write lock. */
+const finishedOf = (environment: Environment, subject: string): Through[] => {
+  const least = new Map<string, Through>()
+  for (const { key, value } of environment.progress.getRange({})) {
+    const [, topic, partition] = key
+    if (!isErasable(topic) || partition !== partitionIn(environment, topic, subject) || value.next === 0) continue
+    const known = least.get(topic)
+    const through = value.next - 1
+    if (known === undefined || through < known.through) least.set(topic, { topic, partition, through })
+  }
+  return [...least.values()]
+}
+
+const isErasable = (topic: LogTopic): topic is Erasable => Object.hasOwn(rowsOfTopic, topic)
+
+const partitionIn = (environment: Environment, topic: Erasable, subject: string): number =>
+  topic === 'dead-letters' ? 0 : partitionOf(subject, Number(environment.facts.get(`partitions:${topic}`) ?? 1))
+
+/** Behind the marks every group has finished its records: nobody reads them again but to run the past anew. */
+const eraseFromLog = async (environment: Environment, subject: string, through: readonly Through[]) => {
+  const letters = createDeadLetterCodec()
+  const blankings = through.map(
+    (own): Blanking => ({
+      topic: own.topic,
+      partition: own.partition,
+      before: own.through + 1,
+      isOurs: ({ key, value }) => {
+        if (own.topic === 'device-events') return key === subject
+        const letter = letters.decode(value)
+        return letter.ok && letter.value.subject?.id === subject
+      },
+    }),
   )
-  return days.map(({ day }) => day)
+  return { store: 'log', what: 'records (emptied in place)', count: await blankRecords(environment, blankings) }
 }
 
-const whatTheLogKeeps = (config: Config, subject: string, letterDays: readonly string[]): string[] => [
-  `the log (log/data.mdb), until its retention (${config.LOG_RETENTION_HOURS} h or ${config.LOG_RETENTION_BYTES_MAX} bytes): the id ${subject}, topics and payloads that hold no personal identifier, and inventory changes (name, serial, aliases) in clear; identifiers are sealed and cannot be opened any more`,
-  ...(letterDays.length === 0
-    ? []
-    : [
-        `dead letters in the log, sealed under the keys of their days, which other devices share: ${letterDays.map((day) => `dead-letters:${day}`).join(', ')}`,
-      ]),
+const whatRemains = (config: Config, subject: string): string[] => [
+  `the id ${subject} alone in the files of the tables (dictionaries of words, the text of the deletion), until merges write them anew, and in free pages of keys/data.mdb`,
+  `the log (log/data.mdb): messages of ${subject} that its retention (${config.LOG_RETENTION_HOURS} h) had taken away before may stand in free pages of the file until new records need them; their identifiers are sealed and cannot be opened any more`,
+  'dead letters whose topic did not tell the device: sealed under the key of their day, which goes after its time',
   'backups and exports that were made before: they hold the key and the rows; delete them, or erase again after a restore',
 ]

@@ -36,3 +36,28 @@ export const erasedThroughOf = (marks: readonly ErasureMark[], pseudonym: (subje
   const through = new Map(marks.map((mark) => [`${mark.topic}:${mark.partition}:${mark.pseudonym}`, mark.through]))
   return (subject, topic, partition) => through.get(`${topic}:${partition}:${pseudonym(subject)}`) ?? null
 }
+
+export type NewErasure = {
+  tenant: string
+  pseudonym: string
+  erasedAtMs: number
+  actor: string
+  logId: string
+  topic: LogTopic
+  partition: number
+  through: number
+  records: number
+}
+
+/** Names of people and of topics come from us or the system, never from a device. */
+export const writeErasures = async (warehouse: Warehouse, marks: readonly NewErasure[]): Promise<void> => {
+  if (marks.length === 0) return
+  const text = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+  const rows = marks.map(
+    (mark) =>
+      `(${text(mark.tenant)}, ${text(mark.pseudonym)}, fromUnixTimestamp64Milli(${mark.erasedAtMs}, 'UTC'), ${text(mark.actor)}, ${text(mark.logId)}, ${text(mark.topic)}, ${mark.partition}, ${mark.through}, ${mark.records})`,
+  )
+  await warehouse.command(
+    `INSERT INTO erasures (tenant, pseudonym, erased_at, actor, log_id, topic, partition, through_offset, records) VALUES ${rows.join(', ')}`,
+  )
+}

@@ -170,7 +170,7 @@ const createRunner = (deps: RebuildDeps, partition: number) => {
           if (until > index) return runTo(own, index, until, into)
           for (const subject of erased.pass(record.offset)) forget(states, subject)
         }
-        erased.meet(record.key)
+        erased.meet(record)
         const tick = record.key === tickKey ? tickOf(deps, record) : null
         if (tick === null || !noteTick(ahead, tick.body, tick.atMs)) continue
         return until > index ? runTo(own, index, until, into) : runJudging(own, index, into)
@@ -223,16 +223,16 @@ const forget = (states: Map<string, StageState>, subject: string): void => {
 const createErased = ({ erasedThrough }: RebuildDeps, topic: LogTopic, partition: number) => {
   const met = new Map<string, number | null>()
   let waiting: { subject: string; through: number }[] = []
-  const throughOf = (subject: string): number | null => {
-    const known = met.get(subject)
-    if (known !== undefined) return known
-    const through = erasedThrough(subject, topic, partition)
-    met.set(subject, through)
-    if (through !== null) waiting = [...waiting, { subject, through }].sort((one, other) => one.through - other.through)
-    return through
+  /** Nothing is to be forgotten of one that is first met behind its mark. */
+  const meet = ({ key, offset }: StoredRecord): void => {
+    if (met.has(key)) return
+    const through = erasedThrough(key, topic, partition)
+    met.set(key, through)
+    if (through === null || through < offset) return
+    waiting = [...waiting, { subject: key, through }].sort((one, other) => one.through - other.through)
   }
   return {
-    meet: throughOf,
+    meet,
     endsBefore: ({ offset }: StoredRecord): boolean => (waiting[0]?.through ?? Number.POSITIVE_INFINITY) < offset,
     /** Takes out those that end before this offset. */
     pass: (offset: number): string[] => {

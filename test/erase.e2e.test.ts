@@ -6,6 +6,9 @@ import { join, resolve } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ErasureReport } from '../app/erase-subject.ts'
+import { verifyRebuild } from '../app/rebuild-verify.ts'
+import { differenceLine } from '../processors/domain/row-differences.ts'
+import { loadConfig } from '../runtime/config.ts'
 import { exportRows } from '../app/export-rows.ts'
 import { createRecorder, type Recorder, waitFor } from './ledger/recorder-process.ts'
 
@@ -57,6 +60,12 @@ describe('erasing a device', () => {
     })
     return { status: answer.status, text: await answer.text() }
   }
+  const verify = async () => {
+    const config = loadConfig(() => '', { DATA_DIR: data, ADMIN_TOKEN: recorder.adminToken })
+    const publicUrl = `http://127.0.0.1:${recorder.ports.warehouse}`
+    const { differences, skipped, erased: marked, whole } = await verifyRebuild({ config, publicUrl, sample: null, say: () => undefined })
+    return { lines: differences.map(differenceLine), skipped, erased: marked, whole }
+  }
   const rowsOf = async (subject: string): Promise<Record<string, number>> => {
     const counts: Record<string, number> = {}
     for (const table of tables) counts[table] = await count(`SELECT count() FROM ${table} WHERE subject = '${subject}'`)
@@ -98,7 +107,14 @@ describe('erasing a device', () => {
     const query = { subject: erased, fromMs: Date.now() - 3_600_000, toMs: Date.now() + 60_000 }
     const whole = await lines(exportRows(door, query))
     const counts = whole.reduce<Record<string, number>>((sums, { table }) => ({ ...sums, [table]: (sums[table] ?? 0) + 1 }), {})
-    expect(counts).toEqual({ messages: 3, measurements: 3, facts: 7, dead_letters: 1, ledger: expect.any(Number) as number })
+    expect(counts).toEqual({
+      messages: 3,
+      measurements: 3,
+      facts: 7,
+      clock_observations: 1,
+      dead_letters: 1,
+      ledger: expect.any(Number) as number,
+    })
     expect(whole[0]).toMatchObject({
       table: 'messages',
       subject: erased,
@@ -127,16 +143,39 @@ describe('erasing a device', () => {
       ]),
     )
     expect(report.touched.find(({ what }) => what === 'states of the stages')?.count).toBeGreaterThan(0)
+    expect(report.touched).toEqual(
+      expect.arrayContaining([
+        { store: 'log', what: 'records (emptied in place)', count: 4 },
+        { store: 'warehouse', what: 'marks of the erasure (written)', count: 2 },
+      ]),
+    )
     expect(report.remains).toEqual([
-      expect.stringContaining('the log (log/data.mdb), until its retention'),
-      expect.stringMatching(/^dead letters in the log.*dead-letters:\d{4}-\d\d-\d\d$/),
+      expect.stringContaining('in the files of the tables'),
+      expect.stringContaining('free pages of the file'),
+      expect.stringContaining('dead letters whose topic did not tell the device'),
       expect.stringContaining('backups and exports'),
     ])
   })
 
-  it('leaves the identifier in no file', () => {
+  it('leaves the identifier in no file, and in log and broker not even the name of the device', () => {
     expect(filesHolding(data, imei)).toEqual([])
     expect(filesHolding(data, iccid)).toEqual([])
+    expect(filesHolding(data, erased).filter((file) => /^(log|broker)\//.test(file))).toEqual([])
+    expect(filesHolding(data, other)).toContain('log/data.mdb')
+  })
+
+  it('leaves a mark: who, when, up to which offset, and not of whom', async () => {
+    expect(
+      await count("SELECT count() FROM erasures WHERE topic = 'device-events' AND records = 3 AND actor != '' AND through_offset >= 3"),
+    ).toBe(1)
+    expect(await count("SELECT count() FROM erasures WHERE topic = 'dead-letters' AND records = 1 AND through_offset = 0")).toBe(1)
+    expect(await count(`SELECT count() FROM erasures WHERE pseudonym = '${erased}'`)).toBe(0)
+  })
+
+  it('is erased, not missing, to a rebuild', async () => {
+    const verified = await verify()
+    expect(verified.lines).toEqual([])
+    expect(verified).toMatchObject({ skipped: [], whole: true })
   })
 
   it('leaves no row in any table and no answer of the API', async () => {
@@ -165,6 +204,10 @@ describe('erasing a device', () => {
       20_000,
     )
     expect(await count(`SELECT count() FROM messages WHERE subject = '${erased}'`)).toBe(2)
+    // What it says now is compared, what it said before is not asked for.
+    const verified = await verify()
+    expect(verified.lines).toEqual([])
+    expect(verified).toMatchObject({ skipped: [], erased: [erased], whole: true })
   })
 
   it('works on a stopped recorder too', async () => {

@@ -1,12 +1,17 @@
 /** The rebuild proof: a clean system shows no difference, and one planted row is found and named, wherever it is planted. */
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import mqtt from 'mqtt'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readDoorFile } from '../adapters/chdb/door-file.ts'
 import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
 import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
+import { openEnvironment } from '../adapters/lmdb/environment.ts'
+import { retentionStep } from '../adapters/lmdb/retention.ts'
 import { openSubjectKeys } from '../adapters/lmdb/subject-keys.ts'
+import { systemClock } from '../adapters/system/clock-ids-digest.ts'
 import { createFleet } from '../agent/simulation/fleet.ts'
 import { applyRebuild } from '../app/rebuild-apply.ts'
 import { type VerifyReport, verifyRebuild } from '../app/rebuild-verify.ts'
@@ -32,6 +37,7 @@ let dataDir = ''
 let config: Config
 let recorder: Recorder | null = null
 let device = ''
+const warnings: ({ msg: string } & Record<string, unknown>)[] = []
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'rebuild-'))
@@ -44,7 +50,9 @@ beforeAll(async () => {
     WAREHOUSE_LISTEN: '127.0.0.1:0',
     DISK_FREE_BYTES_MIN: '0',
   })
-  recorder = await startRecorder(config, createLogger('warn'), (error) => {
+  const logger = createLogger('warn')
+  logger.warn = ((about: object, msg: string) => warnings.push({ ...about, msg })) as typeof logger.warn
+  recorder = await startRecorder(config, logger, (error) => {
     throw error
   })
   const fleet = createFleet({ devices: 5, ratePerSecond: 1, seed: 7, startMs: Date.now() - messages * 1000 })
@@ -117,6 +125,50 @@ describe('npm run rebuild -- --verify', () => {
       'measurements_15m',
     ])
       expect(compared[table], table).toBeGreaterThan(0)
+  })
+
+  it('shares subjects out over workers, and the answer stays', async () => {
+    const report = await verify({ publicUrl: recorder?.urls.warehouse ?? '', workers: 3 })
+    expect(failures(report)).toEqual(clean)
+    expect(report.figures.workers).toBe(3)
+  })
+
+  it('as a nightly sample is a metric, and a planted change in one row is found and named', async () => {
+    const metric = async (name: string): Promise<number> => {
+      const text = await (await fetch(`${recorder?.urls.page ?? ''}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text()
+      return Number(
+        text
+          .split('\n')
+          .find((line) => line.startsWith(`fleet_recorder_rebuild_sample_${name} `))
+          ?.split(' ')[1],
+      )
+    }
+    await recorder?.verifySample()
+    expect(await metric('failures_total')).toBe(0)
+    expect(await metric('devices')).toBe(config.REBUILD_SAMPLE_DEVICES < 7 ? config.REBUILD_SAMPLE_DEVICES : 7)
+    expect(await metric('events')).toBeGreaterThanOrEqual(messages)
+    expect(await metric('differing_rows{table="measurements"}')).toBe(0)
+    const door = readDoorFile(dataDir)
+    const live = openWarehouse({ ...(door ?? { url: '', username: '', password: '' }), database: 'fleet' })
+    const change = async (sign: '+' | '-'): Promise<void> => {
+      const [victim] = await live.query<Victim>(victimQuery.replace('{}', device))
+      await live.command(
+        `ALTER TABLE measurements UPDATE value = value ${sign} 1 WHERE subject = '${device}' AND metric = 'system.memory.usage' AND offset = ${victim?.offset ?? -1} AND attributes = '${victim?.attributes ?? ''}' SETTINGS mutations_sync = 2`,
+      )
+    }
+    await change('+')
+    await recorder?.verifySample()
+    expect(await metric('differing_rows{table="measurements"}')).toBe(1)
+    expect(await metric('differing_rows{table="messages"}')).toBe(0)
+    expect(Date.now() / 1000 - (await metric('last_run_seconds'))).toBeLessThan(60)
+    const [told] = warnings.filter(({ msg }) => msg === 'the nightly sample found differences')
+    expect(told).toMatchObject({
+      code: 'REBUILD_DIFFERENCES',
+      first: [expect.stringMatching(`^measurements  ${device}  .*changed: value is`)],
+    })
+    expect((await fetch(`${recorder?.urls.page ?? ''}/readyz`)).status).toBe(200)
+    await change('-')
+    expect(existsSync(join(dataDir, 'rebuild-scratch'))).toBe(false)
   })
 
   it('finds none when the recorder is stopped, and leaves the folder free', async () => {
@@ -236,6 +288,21 @@ describe('npm run rebuild -- --verify', () => {
     await recorder.stop()
     recorder = null
     expect(failures(await verify())).toEqual(clean)
+  })
+
+  it('goes on from the archive where the log no longer reaches, with the same answer', async () => {
+    const environment = openEnvironment(dataDir)
+    const bytes = [...environment.bounds.getRange({})].reduce((sum, { value }) => sum + value.bytes, 0)
+    const options = { environment, clock: systemClock, ageMsMax: 1e15, bytesMax: bytes / 2, keepFrom: () => Number.POSITIVE_INFINITY }
+    while ((await retentionStep(options)) > 0);
+    await environment.close()
+    const whole = await verify()
+    expect(failures(whole)).toEqual(clean)
+    expect(whole.sources.fromLog).toBeGreaterThan(0)
+    expect(whole.sources.fromMessages).toBeGreaterThan(messages / 4)
+    const sample = await verify({ sample: { count: 3, seed: 3 } })
+    expect(failures(sample)).toEqual(clean)
+    expect(sample.figures.records).toBeLessThan(whole.figures.records)
   })
 
   it('skips and names a subject whose key is gone', async () => {
