@@ -56,53 +56,79 @@ const sortKeys = {
 export type DeviceSort = keyof typeof sortKeys
 export const deviceSorts = ['name', 'id', 'site', 'model', 'firmware', 'presence', 'lastSeenAt'] as const satisfies readonly DeviceSort[]
 
-/** `of` narrows every part to one device, which then costs a few granules instead of a table. */
-const devicesSql = (of: string): string => {
-  const only = (column: string): string => (of === '' ? '' : ` AND ${column} = ${of}`)
+/** What a query needs beside the inventory itself; each part costs a read over the fleet. */
+type Parts = { sites: boolean; seen: boolean; presence: boolean; facts: readonly FactPart[] }
+const factNames = { model: 'device.model', firmware: 'firmware.version', serial: 'device.serial', hostname: 'device.hostname' } as const
+type FactPart = keyof typeof factNames
+const allParts: Parts = { sites: true, seen: true, presence: true, facts: ['model', 'firmware', 'serial', 'hostname'] }
+
+/** Every column of a `DeviceRow`, empty where its part is not wanted; `only` narrows each part to some devices. */
+const devicesSql = ({ sites, seen, presence, facts }: Parts, only: (column: string) => string = () => ''): string => {
+  const site = (column: string, empty: string): string => (sites ? `sites.${column}` : empty)
+  const heard = (column: string): string => (seen ? msOf(`seen.${column}`) : 'toFloat64(0)')
+  const fact = (part: FactPart): string => (facts.includes(part) ? `facts.${part}` : "''")
   return `
 SELECT ids.id AS device_id,
   toUInt8(inventory.device_id != '') AS registered, inventory.retired AS retired,
-  if(inventory.name = '', facts.hostname, inventory.name) AS name, inventory.site AS site, sites.name AS site_name,
-  if(inventory.region = '', sites.region, inventory.region) AS region,
-  if(inventory.customer = '', sites.customer, inventory.customer) AS customer,
+  if(inventory.name = '', ${fact('hostname')}, inventory.name) AS name, inventory.site AS site, ${site('name', "''")} AS site_name,
+  if(inventory.region = '', ${site('region', "''")}, inventory.region) AS region,
+  if(inventory.customer = '', ${site('customer', "''")}, inventory.customer) AS customer,
   inventory.class AS class, inventory.plan AS plan,
-  if(inventory.time_zone = '', sites.time_zone, inventory.time_zone) AS time_zone,
-  if(inventory.serial = '', facts.serial, inventory.serial) AS serial, inventory.aliases AS aliases,
-  if(isNull(inventory.latitude), sites.latitude, inventory.latitude) AS latitude,
-  if(isNull(inventory.longitude), sites.longitude, inventory.longitude) AS longitude,
+  if(inventory.time_zone = '', ${site('time_zone', "''")}, inventory.time_zone) AS time_zone,
+  if(inventory.serial = '', ${fact('serial')}, inventory.serial) AS serial, inventory.aliases AS aliases,
+  if(isNull(inventory.latitude), ${site('latitude', 'NULL')}, inventory.latitude) AS latitude,
+  if(isNull(inventory.longitude), ${site('longitude', 'NULL')}, inventory.longitude) AS longitude,
   inventory.expected_interval_seconds AS expected_interval_seconds,
-  facts.model AS model, facts.firmware AS firmware,
-  if(presence.state = '', 'unknown', presence.state) AS presence,
-  toFloat64(seen.messages) AS messages,
-  ${msOf('seen.first_received_at')} AS first_seen_ms, ${msOf('seen.last_received_at')} AS last_seen_ms, ${msOf('seen.last_observed_at')} AS last_observed_ms
+  ${fact('model')} AS model, ${fact('firmware')} AS firmware,
+  ${presence ? "if(presence.state = '', 'unknown', presence.state)" : "'unknown'"} AS presence,
+  ${seen ? 'toFloat64(seen.messages)' : 'toFloat64(0)'} AS messages,
+  ${heard('first_received_at')} AS first_seen_ms, ${heard('last_received_at')} AS last_seen_ms, ${heard('last_observed_at')} AS last_observed_ms
 FROM (
   SELECT device_id AS id FROM devices WHERE tenant = {tenant:String}${only('device_id')}
   UNION DISTINCT
   SELECT subject AS id FROM subjects_seen WHERE tenant = {tenant:String} AND subject_kind = 'device'${only('subject')}
 ) AS ids
 LEFT JOIN (SELECT * FROM devices FINAL WHERE tenant = {tenant:String}${only('device_id')}) AS inventory ON inventory.device_id = ids.id
-LEFT JOIN (SELECT * FROM sites FINAL WHERE tenant = {tenant:String} AND retired = 0) AS sites ON sites.site_id = inventory.site
-LEFT JOIN (
+${sites ? 'LEFT JOIN (SELECT * FROM sites FINAL WHERE tenant = {tenant:String} AND retired = 0) AS sites ON sites.site_id = inventory.site' : ''}
+${
+  seen
+    ? `LEFT JOIN (
   SELECT subject, sum(messages) AS messages, min(first_received_at) AS first_received_at, max(last_received_at) AS last_received_at,
     max(last_observed_at) AS last_observed_at
   FROM subjects_seen WHERE tenant = {tenant:String} AND subject_kind = 'device'${only('subject')} GROUP BY subject
-) AS seen ON seen.subject = ids.id
-LEFT JOIN (
-  SELECT subject, toString(argMax(state, (observed_at, received_at, offset))) AS state
-  FROM presence WHERE tenant = {tenant:String}${only('subject')} GROUP BY subject
-) AS presence ON presence.subject = ids.id
-LEFT JOIN (
-  SELECT subject,
-    ifNull(tupleElement(argMaxIf(tuple(value), (observed_at, offset), name = 'device.model'), 1), '') AS model,
-    ifNull(tupleElement(argMaxIf(tuple(value), (observed_at, offset), name = 'firmware.version'), 1), '') AS firmware,
-    ifNull(tupleElement(argMaxIf(tuple(value), (observed_at, offset), name = 'device.serial'), 1), '') AS serial,
-    ifNull(tupleElement(argMaxIf(tuple(value), (observed_at, offset), name = 'device.hostname'), 1), '') AS hostname
-  FROM facts WHERE tenant = {tenant:String}${only('subject')} AND name IN ('device.model', 'firmware.version', 'device.serial', 'device.hostname') GROUP BY subject
+) AS seen ON seen.subject = ids.id`
+    : ''
+}
+${presence ? `LEFT JOIN (${presenceNow(only('subject'))}) AS presence ON presence.subject = ids.id` : ''}
+${
+  facts.length > 0
+    ? `LEFT JOIN (
+  SELECT subject, ${facts.map((part) => `ifNull(tupleElement(argMaxIf(tuple(value), (observed_at, offset), name = '${factNames[part]}'), 1), '') AS ${part}`).join(', ')}
+  FROM facts WHERE tenant = {tenant:String}${only('subject')} AND name IN (${facts.map((part) => `'${factNames[part]}'`).join(', ')}) GROUP BY subject
 ) AS facts ON facts.subject = ids.id`
+    : ''
+}`
 }
 
-/** Asks for `limit + 1` rows, so that the caller sees whether there are more. */
-export const listDevices = async ({ warehouse, tenant }: Scope, filter: DeviceFilter): Promise<DeviceRow[]> => {
+/** In these words the projection `newest` of the table answers, which holds one row a device for each part on disk. */
+export const presenceNow = (only = ''): string =>
+  `SELECT subject, toString(argMax(state, (observed_at, received_at, offset))) AS state FROM presence WHERE tenant = {tenant:String}${only} GROUP BY subject`
+
+const partsOf = ({ q, sort, presence }: DeviceFilter): Parts => ({
+  sites: q !== '' || sort === 'site',
+  seen: sort === 'lastSeenAt',
+  presence: presence !== null || sort === 'presence',
+  facts: (['model', 'firmware', 'serial', 'hostname'] as const).filter(
+    (part) => part === sort || (q !== '' && (part === 'serial' || part === 'hostname')) || (part === 'hostname' && sort === 'name'),
+  ),
+})
+
+/**
+ * Asks for `limit + 1` rows, so that the caller sees whether there are more. First which devices and in what order, with no
+ * more than that needs of each; then all that is known of those few.
+ */
+export const listDevices = async (scope: Scope, filter: DeviceFilter): Promise<DeviceRow[]> => {
+  const { warehouse, tenant } = scope
   const conditions = ['1']
   const params: Record<string, unknown> = { tenant, limit: filter.limit + 1 }
   if (filter.q !== '') {
@@ -131,18 +157,28 @@ export const listDevices = async ({ warehouse, tenant }: Scope, filter: DeviceFi
       `(sort_key ${filter.descending ? '<' : '>'} {after_key:String} OR (sort_key = {after_key:String} AND device_id > {after_id:String}))`,
     )
   }
-  return warehouse.query<DeviceRow>(
-    `SELECT *, ${sortKeys[filter.sort]} AS sort_key FROM (${devicesSql('')}) WHERE ${conditions.join(' AND ')}
+  const found = await warehouse.query<{ device_id: string; sort_key: string }>(
+    `SELECT device_id, ${sortKeys[filter.sort]} AS sort_key FROM (${devicesSql(partsOf(filter))}) WHERE ${conditions.join(' AND ')}
 ORDER BY sort_key ${filter.descending ? 'DESC' : 'ASC'}, device_id ASC LIMIT {limit:UInt32}`,
     params,
   )
+  if (found.length === 0) return []
+  const rows = await warehouse.query<DeviceRow>(
+    `SELECT *, '' AS sort_key FROM (${devicesSql(allParts, (column) => ` AND ${column} IN {ids:Array(String)}`)})`,
+    { tenant, ids: found.map(({ device_id }) => device_id) },
+  )
+  const byId = new Map(rows.map((row) => [row.device_id, row]))
+  return found.flatMap(({ device_id, sort_key }) => {
+    const row = byId.get(device_id)
+    return row === undefined ? [] : [{ ...row, sort_key }]
+  })
 }
 
 export const oneDevice = async ({ warehouse, tenant }: Scope, deviceId: string): Promise<DeviceRow | undefined> => {
-  const rows = await warehouse.query<DeviceRow>(`SELECT *, '' AS sort_key FROM (${devicesSql('{device:String}')})`, {
-    tenant,
-    device: deviceId,
-  })
+  const rows = await warehouse.query<DeviceRow>(
+    `SELECT *, '' AS sort_key FROM (${devicesSql(allParts, (column) => ` AND ${column} = {device:String}`)})`,
+    { tenant, device: deviceId },
+  )
   return rows[0]
 }
 

@@ -2,6 +2,7 @@
 import type { TimeRange } from '../domain/time.ts'
 import type { CursorPart } from '../domain/cursor.ts'
 import { waitingLetters } from './dead-letters.ts'
+import { presenceNow } from './devices.ts'
 import { msOf, type Scope, timeParam } from './scope.ts'
 
 export type LedgerRow = {
@@ -87,16 +88,15 @@ export type FleetRow = {
   unknown: number
 }
 
+const heardWithin = `last_received_at >= ${timeParam('now_ms')} - toIntervalSecond(greatest(900, 3 * ifNull(expected_interval_seconds, 300)))`
+
 /** Expected: every device that is not retired. Reported: heard within three of its own intervals, at least 15 minutes. */
 export const fleetCounts = async ({ warehouse, tenant }: Scope, nowMs: number): Promise<FleetRow> => {
   const rows = await warehouse.query<FleetRow>(
     `SELECT ${(
       [
         ['expected', 'd.retired = 0'],
-        [
-          'reported',
-          `d.retired = 0 AND last_received_at >= ${timeParam('now_ms')} - toIntervalSecond(greatest(900, 3 * ifNull(expected_interval_seconds, 300)))`,
-        ],
+        ['reported', `d.retired = 0 AND ${heardWithin}`],
         ['registered', 'd.retired = 0 AND d.registered = 1'],
         ['unregistered', 'd.registered = 0'],
         ['retired', 'd.retired = 1'],
@@ -116,9 +116,29 @@ FROM (
   ) AS ids
   LEFT JOIN (SELECT device_id, retired, expected_interval_seconds FROM devices FINAL WHERE tenant = {tenant:String}) AS i ON i.device_id = ids.id
   LEFT JOIN (SELECT subject, max(last_received_at) AS last_received_at FROM subjects_seen WHERE tenant = {tenant:String} AND subject_kind = 'device' GROUP BY subject) AS seen ON seen.subject = ids.id
-  LEFT JOIN (SELECT subject, toString(argMax(state, (observed_at, received_at, offset))) AS state FROM presence WHERE tenant = {tenant:String} GROUP BY subject) AS p ON p.subject = ids.id
+  LEFT JOIN (${presenceNow()}) AS p ON p.subject = ids.id
 ) AS d`,
     { tenant, now_ms: nowMs },
   )
   return rows[0] ?? { expected: 0, reported: 0, registered: 0, unregistered: 0, retired: 0, online: 0, offline: 0, unknown: 0 }
+}
+
+/** Of `fleetCounts` the two that stand beside every list, without a look at presence. */
+export const reportedOfExpected = async (
+  { warehouse, tenant }: Scope,
+  nowMs: number,
+): Promise<{ reported: number; expected: number }> => {
+  const rows = await warehouse.query<{ reported: number; expected: number }>(
+    `SELECT toFloat64(countIf(retired = 0)) AS expected, toFloat64(countIf(retired = 0 AND ${heardWithin})) AS reported FROM (
+  SELECT id, max(is_retired) AS retired, max(interval_seconds) AS expected_interval_seconds, max(heard_at) AS last_received_at FROM (
+    SELECT device_id AS id, retired AS is_retired, expected_interval_seconds AS interval_seconds, toDateTime64(0, 3, 'UTC') AS heard_at
+    FROM devices FINAL WHERE tenant = {tenant:String}
+    UNION ALL
+    SELECT subject AS id, 0 AS is_retired, NULL AS interval_seconds, seen.last_received_at AS heard_at
+    FROM subjects_seen AS seen WHERE tenant = {tenant:String} AND subject_kind = 'device'
+  ) GROUP BY id
+)`,
+    { tenant, now_ms: nowMs },
+  )
+  return rows[0] ?? { reported: 0, expected: 0 }
 }

@@ -6,7 +6,7 @@ import { ProblemError } from '../domain/problems.ts'
 import { toTimeOrNull } from '../domain/time.ts'
 import { deviceIsKnown } from '../queries/devices.ts'
 import { onePlace } from '../queries/inventory.ts'
-import { fleetCounts } from '../queries/ledger.ts'
+import { reportedOfExpected } from '../queries/ledger.ts'
 import type { Scope } from '../queries/scope.ts'
 
 export type RouteContext = { deps: QueryApiDeps; scope: Scope }
@@ -22,7 +22,7 @@ export const completeThrough = ({ deps }: RouteContext): string | null => toTime
 
 /** For lists and fleet data: up to when, and how many devices spoke of those that should. */
 export const completenessOf = async (context: RouteContext) => {
-  const counts = await fleetCounts(context.scope, context.deps.clock.nowMs())
+  const counts = await reportedOfExpected(context.scope, context.deps.clock.nowMs())
   return { completeThrough: completeThrough(context), devicesReported: counts.reported, devicesExpected: counts.expected }
 }
 

@@ -89,6 +89,15 @@ SELECT tenant, subject, metric, attributes, toStartOfDay(hours.bucket) AS bucket
   quantilesBFloat16MergeState(0.5)(hours.sketch) AS sketch
 FROM {db}.measurements_1h AS hours GROUP BY tenant, subject, metric, attributes, bucket;
 
+-- The newest state of each device beside the rows of each part: a fleet's list reads that instead of the history. It lives in
+-- the parts, so it expires, is erased, backed up and swapped with them.
+ALTER TABLE {db}.presence ADD PROJECTION IF NOT EXISTS newest (
+  SELECT tenant, subject, argMax(state, (observed_at, received_at, offset)) GROUP BY tenant, subject
+);
+ALTER TABLE {db}.presence MATERIALIZE PROJECTION IF EXISTS newest SETTINGS mutations_sync = 1;
+-- Also where rows are taken away one by one (keeping).
+ALTER TABLE {db}.presence MODIFY SETTING lightweight_mutation_projection_mode = 'rebuild';
+
 -- Clocks. One row per thing learned about a device's clock: its verdict changed, it was set (step), it booted, and one
 -- estimate of its skew per 15 minutes of arrival; at most 200 per device and day. The past of a warehouse of 0001 stands in
 -- `messages` and is made by `npm run rebuild -- --from <time> --tables clock_observations`.
