@@ -31,6 +31,7 @@ const pageFileNames = [
   'device.js',
   'device-charts.js',
   'device-diff.js',
+  'device-explain.js',
   'device-history.js',
   'device-logs.js',
   'device-state.js',

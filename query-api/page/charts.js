@@ -38,13 +38,39 @@ const medianGap = (times) => {
 
 /**
  * One chart. `update({ series: [{ label, points: [{ at, value }] }], fromMs, toMs, everyMs, marks, range })` redraws it;
- * `format` writes values with their unit.
+ * `format` writes values with their unit; `onPoint(atMs)` is called for the point clicked, or the last one by the button.
  */
 export const chart = ({ title, format, axisFormat = format, axisWidth = 62 }) => {
   const legend = h('div', { class: 'legend' })
   const plot = h('div', { class: 'plot' })
   const extra = h('div', { class: 'cells' })
-  const root = h('section', { class: 'chart', 'aria-label': title }, h('header', {}, h('h3', {}, title), legend), plot, extra)
+  const root = h(
+    'section',
+    { class: 'chart', 'aria-label': title },
+    h(
+      'header',
+      {},
+      h(
+        'h3',
+        {},
+        title,
+        h(
+          'button',
+          {
+            type: 'button',
+            class: 'why',
+            'aria-label': `Explain the last point of ${title}`,
+            title: 'Which messages the last point came from',
+            onclick: () => pointAt(null),
+          },
+          '?',
+        ),
+      ),
+      legend,
+    ),
+    plot,
+    extra,
+  )
   let drawn
   let shown
 
@@ -62,6 +88,14 @@ export const chart = ({ title, format, axisFormat = format, axisWidth = 62 }) =>
         return key
       }),
     )
+  }
+
+  /** Only a moment that has a value: breaks have none. */
+  const pointAt = (index) => {
+    if (drawn === undefined || shown?.onPoint === undefined) return
+    const filled = (i) => drawn.data.slice(1).some((values) => values[i] !== null && values[i] !== undefined)
+    const at = index !== null && index !== undefined && filled(index) ? index : drawn.data[0].findLastIndex((_at, i) => filled(i))
+    if (at >= 0) shown.onPoint(Math.round(drawn.data[0][at] * 1000))
   }
 
   const draw = () => {
@@ -100,7 +134,11 @@ export const chart = ({ title, format, axisFormat = format, axisWidth = 62 }) =>
             points: { show: (self, index) => alone(self.data[index]), size: 4, fill: colour(i) },
           })),
         ],
-        hooks: { draw: [(self) => drawMarks(self, shown.marks ?? [])], setCursor: [(self) => writeLegend(self.cursor.idx)] },
+        hooks: {
+          ready: [(self) => self.over.addEventListener('click', () => pointAt(self.cursor.idx))],
+          draw: [(self) => drawMarks(self, shown.marks ?? [])],
+          setCursor: [(self) => writeLegend(self.cursor.idx)],
+        },
       },
       aligned(shown.series, shown.everyMs),
       plot,

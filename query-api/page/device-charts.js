@@ -3,7 +3,7 @@ import { get } from './api.js'
 import { chart } from './charts.js'
 import { attributesText } from './device-state.js'
 import { h, replace } from './dom.js'
-import { bitsPerSecond, quantity } from './format.js'
+import { bitsPerSecond, quantity, time } from './format.js'
 
 const stepMs = { '10s': 10_000, '30s': 30_000, '1m': 60_000, '5m': 300_000, '15m': 900_000, '1h': 3_600_000, '6h': 21_600_000 }
 const stepFor = (rangeMs) => Object.entries(stepMs).find(([, ms]) => rangeMs / ms <= 400)?.[0] ?? '6h'
@@ -31,7 +31,8 @@ const standard = [
 ]
 const loopback = /"network\.interface\.name":"lo"/
 
-export const chartsPart = (id) => {
+/** `explain` opens the messages behind a point. */
+export const chartsPart = (id, explain) => {
   const grid = h('div', { class: 'charts' })
   const caption = h('small', {})
   const picker = h('select', { 'aria-label': 'Add a chart', onchange: () => add(picker.value) })
@@ -66,11 +67,18 @@ export const chartsPart = (id) => {
     names = (await get(`devices/${id}/metrics/names`)).items
     const has = (metric) => names.some((row) => row.metric === metric)
     const step = stepFor(range.toMs - range.fromMs)
-    const asked = { from: new Date(range.fromMs).toISOString(), to: new Date(range.toMs).toISOString(), step }
+    const asked = { from: new Date(range.fromMs).toISOString(), to: new Date(range.toMs).toISOString(), step, knownAt: range.knownAt }
     const everyMs = stepMs[step]
     const radio = await get(`devices/${id}/radio/series`, asked)
     const cellChanges = changesOf(radio.points)
     const frame = { fromMs: range.fromMs, toMs: range.toMs, everyMs, marks: cellChanges }
+    const onPoint = (title, params) => (atMs) =>
+      explain({
+        title: `${title}, ${step} from ${time(new Date(atMs).toISOString())}`,
+        ...params,
+        bucket: new Date(atMs).toISOString(),
+        step,
+      })
     const series = async (metric, label, attributes, kind = 'measurement') =>
       kind === 'counter'
         ? (await get(`devices/${id}/counters`, { ...asked, metric })).series.map((one) => ({
@@ -86,7 +94,13 @@ export const chartsPart = (id) => {
       .map(async ({ title, metrics, format }) => {
         const target = chartOf(title, { title, format })
         const parts = await Promise.all(metrics.filter(([metric]) => has(metric)).map((args) => series(...args)))
-        target.update({ ...frame, series: parts.flat() })
+        const [shown] = metrics.filter(([metric]) => has(metric))
+        const [metric, , attributes] = shown
+        target.update({
+          ...frame,
+          series: parts.flat(),
+          onPoint: onPoint(title, { metric, attributes: attributes === '' ? '{}' : attributes }),
+        })
       })
     if (has('system.network.io')) {
       const target = chartOf('traffic', { title: 'Traffic', format: bitsPerSecond })
@@ -95,6 +109,7 @@ export const chartsPart = (id) => {
           const shown = busiest(answer.series.filter((one) => !loopback.test(JSON.stringify(one.attributes))))
           target.update({
             ...frame,
+            onPoint: onPoint('Traffic', { metric: 'system.network.io' }),
             series: shown.map((one) => ({
               label: attributesText(one.attributes).replace('receive', '↓').replace('transmit', '↑'),
               points: one.points.map(({ at, ratePerSecond }) => ({ at, value: ratePerSecond })),
@@ -103,7 +118,8 @@ export const chartsPart = (id) => {
         }),
       )
     }
-    if (radio.points.length > 0 || charts.has('rsrp')) drawRadio(chartOf, radio.points, frame)
+    if (radio.points.length > 0 || charts.has('rsrp'))
+      drawRadio(chartOf, radio.points, { ...frame, onPoint: onPoint('Radio', { of: 'radio' }) })
     for (const metric of chosen) {
       const known = names.find((row) => row.metric === metric)
       if (known === undefined) continue
@@ -114,10 +130,14 @@ export const chartsPart = (id) => {
             : `${quantity(value, null)} /s`
           : quantity(value, known.unit, metric)
       const target = chartOf(metric, { title: metric, format })
-      jobs.push(series(metric, '', undefined, known.kind).then((list) => target.update({ ...frame, series: list.slice(0, 6) })))
+      jobs.push(
+        series(metric, '', undefined, known.kind).then((list) =>
+          target.update({ ...frame, series: list.slice(0, 6), onPoint: onPoint(metric, { metric }) }),
+        ),
+      )
     }
     await Promise.all(jobs)
-    caption.textContent = `mean per ${step}; lines break where nothing came`
+    caption.textContent = `mean per ${step}; lines break where nothing came; a click on a point shows its messages`
     if (charts.size === 0) replace(grid, h('p', { class: 'empty' }, 'No series yet.'))
     replace(
       picker,

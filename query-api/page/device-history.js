@@ -18,8 +18,13 @@ export const historyPart = (id) => {
     h('div', { class: 'scroll' }, h('table', { class: 'small-table' }, list)),
   )
 
-  const refresh = async ({ fromMs, toMs, live }) => {
-    const asked = { from: new Date(toMs - monthMs).toISOString(), to: live ? undefined : new Date(toMs + 1).toISOString(), limit: 200 }
+  const refresh = async ({ fromMs, toMs, live, knownAt }) => {
+    const asked = {
+      from: new Date(toMs - monthMs).toISOString(),
+      to: live ? undefined : new Date(toMs + 1).toISOString(),
+      limit: 200,
+      knownAt,
+    }
     const [presence, boots] = await Promise.all([get(`devices/${id}/presence`, asked), get(`devices/${id}/boots`, asked)])
     drawStrip(strip, presence.items, boots.items, fromMs, toMs)
     replace(

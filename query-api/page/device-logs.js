@@ -42,6 +42,7 @@ export const logsPart = (id) => {
       to: range.live ? undefined : new Date(range.toMs + 1).toISOString(),
       text: text.value,
       severity: severity.value,
+      knownAt: range.knownAt,
       limit: pageSize,
       cursor,
     })

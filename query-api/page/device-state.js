@@ -24,7 +24,8 @@ export const familyOf = (metric) => families.find(([prefix]) => metric.startsWit
 export const shortName = (metric) => metric.replace(/^(system|network|hw|environment|cellular)\./, '')
 export const attributesText = (attributes) => Object.values(attributes).join(' ')
 
-export const measurementsPanel = (state) => {
+/** `why(parameters)` makes the button that explains a value. */
+export const measurementsPanel = (state, why) => {
   const rows = [...state.measurements].sort((a, b) => familyIndex(a.metric) - familyIndex(b.metric) || compare(a.metric, b.metric))
   const body = []
   let family
@@ -32,9 +33,9 @@ export const measurementsPanel = (state) => {
     const next = familyOf(row.metric)
     if (next !== family) body.push(section(next))
     family = next
-    body.push(measurementRow(row))
+    body.push(measurementRow(row, why))
   }
-  if (state.counters.length > 0) body.push(section('Rates, from counters'), ...state.counters.map(counterRow))
+  if (state.counters.length > 0) body.push(section('Rates, from counters'), ...state.counters.map((row) => counterRow(row, why)))
   return h(
     'section',
     { class: 'panel' },
@@ -56,20 +57,24 @@ const section = (name) => h('tr', { class: 'section' }, h('th', { colSpan: 3, sc
 const ageCell = ({ ageSeconds, observedAt }) =>
   h('td', { class: ageSeconds > oldSeconds ? 'age old' : 'age', title: exactTime(observedAt) }, age(ageSeconds))
 
-const nameCell = ({ metric, attributes }) =>
+const whyOf = ({ metric, attributes }, why) =>
+  why({ title: `${shortName(metric)} ${attributesText(attributes)}`.trim(), metric, attributes: JSON.stringify(attributes) })
+
+const nameCell = ({ metric, attributes }, why) =>
   h(
     'th',
     { scope: 'row', title: `${metric} ${JSON.stringify(attributes)}` },
     shortName(metric),
     ' ',
     h('span', { class: 'attributes' }, attributesText(attributes)),
+    whyOf({ metric, attributes }, why),
   )
 
-const measurementRow = (row) =>
+const measurementRow = (row, why) =>
   h(
     'tr',
     {},
-    nameCell(row),
+    nameCell(row, why),
     row.quality === 'ok' ? h('td', { class: 'value' }, quantity(row.value, row.unit, row.metric)) : noReading(row),
     ageCell(row),
   )
@@ -89,13 +94,13 @@ const noReading = ({ quality, lastKnown, unit, metric }) =>
         ),
   )
 
-const counterRow = (row) => {
+const counterRow = (row, why) => {
   const rate = row.ratePerSecond
   const text = rate === null ? '—' : row.unit === 'By' ? bitsPerSecond(rate) : `${quantity(rate, null)} /s`
   return h(
     'tr',
     {},
-    nameCell(row),
+    nameCell(row, why),
     h(
       'td',
       { class: 'value', title: `counter at ${row.value}` },
@@ -106,7 +111,7 @@ const counterRow = (row) => {
   )
 }
 
-export const factsPanel = (state) =>
+export const factsPanel = (state, why) =>
   h(
     'section',
     { class: 'panel' },
@@ -123,7 +128,7 @@ export const factsPanel = (state) =>
               h(
                 'tr',
                 {},
-                h('th', { scope: 'row' }, fact.name),
+                h('th', { scope: 'row' }, fact.name, why({ title: fact.name, of: 'fact', fact: fact.name })),
                 h(
                   'td',
                   {},
@@ -141,7 +146,7 @@ export const factsPanel = (state) =>
 const judged = (value, good, poor) => (value === null ? '' : value >= good ? 'good' : value >= poor ? 'fair' : 'poor')
 const tone = { good: 'ok', fair: 'warn', poor: 'bad', '': 'soft' }
 
-export const radioPanel = ({ radio }) => {
+export const radioPanel = ({ radio }, why) => {
   if (radio === null) return undefined
   const level = (label, value, unit, good, poor) => {
     const word = judged(value, good, poor)
@@ -162,7 +167,12 @@ export const radioPanel = ({ radio }) => {
     h(
       'h2',
       {},
-      `Radio${radio.mode === null && radio.rat === null ? '' : `, ${radio.mode ?? radio.rat}`}`,
+      h(
+        'span',
+        {},
+        `Radio${radio.mode === null && radio.rat === null ? '' : `, ${radio.mode ?? radio.rat}`}`,
+        why({ title: 'radio', of: 'radio' }),
+      ),
       h(
         'small',
         { class: radio.ageSeconds > oldSeconds ? 'warn' : '', title: exactTime(radio.observedAt) },

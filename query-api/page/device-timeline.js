@@ -1,6 +1,6 @@
 /** What happened in the range, of every kind, newest first; each entry leads to its moment. */
 import { get } from './api.js'
-import { h, replace } from './dom.js'
+import { debounce, h, replace } from './dom.js'
 import { age, count, exactTime, time } from './format.js'
 
 const pageSize = 100
@@ -25,14 +25,49 @@ const loud = new Set(['boot', 'firmware', 'late_upload'])
 /** `go` moves the page to a moment. */
 export const timelinePart = (id, go) => {
   const off = new Set()
+  let later = false
   let range
   let items = []
   let nextCursor = null
   let extended = false
   const filters = h('div', { class: 'tools log-tools kinds', role: 'group', 'aria-label': 'Kinds of events' })
+  const text = h('input', {
+    type: 'search',
+    placeholder: 'Text in the events',
+    'aria-label': 'Search events',
+    oninput: debounce(250, () => restart()),
+  })
   const list = h('ol', { class: 'timeline', tabIndex: 0, 'aria-label': 'Events' })
   const foot = h('div', { class: 'foot' })
-  const root = h('section', { class: 'panel' }, h('h2', {}, 'Timeline', h('small', {}, 'newest first')), filters, list, foot)
+  const laterPlace = h('span', {})
+  const drawLater = () =>
+    replace(
+      laterPlace,
+      range?.knownAt === undefined
+        ? undefined
+        : h(
+            'button',
+            {
+              type: 'button',
+              'data-key': 'later',
+              'aria-pressed': String(later),
+              onclick: () => {
+                later = !later
+                restart()
+              },
+            },
+            'also what was not known then',
+          ),
+    )
+  const root = h(
+    'section',
+    { class: 'panel' },
+    h('h2', {}, 'Timeline', h('small', {}, 'newest first')),
+    filters,
+    h('div', { class: 'tools log-tools' }, text, laterPlace),
+    list,
+    foot,
+  )
 
   const drawFilters = () =>
     replace(
@@ -60,6 +95,8 @@ export const timelinePart = (id, go) => {
       from: new Date(range.fromMs).toISOString(),
       to: range.live ? undefined : new Date(range.toMs + 1).toISOString(),
       kind: off.size === 0 ? undefined : groups.flatMap(([name, kinds]) => (off.has(name) ? [] : kinds)).join(','),
+      text: text.value,
+      knownAt: later ? undefined : range.knownAt,
       limit: pageSize,
       cursor,
     })
@@ -94,6 +131,7 @@ export const timelinePart = (id, go) => {
 
   const refresh = async (next) => {
     range = next
+    drawLater()
     // Someone reads older events: do not move them away.
     if (extended) return
     if (off.size === groups.length) {

@@ -2,6 +2,7 @@
 import { get } from './api.js'
 import { chartsPart } from './device-charts.js'
 import { diffPart } from './device-diff.js'
+import { explainer } from './device-explain.js'
 import { historyPart } from './device-history.js'
 import { logsPart } from './device-logs.js'
 import { factsPanel, measurementsPanel, radioPanel } from './device-state.js'
@@ -29,18 +30,21 @@ const knowns = [
 export const deviceView = ({ root, id, params, noteComplete, zones }) => {
   const at = params.get('at') ?? undefined
   const hours = Number(params.get('hours') ?? 6)
-  const known = at === undefined ? undefined : (params.get('known') ?? undefined)
-  const knownAt = known === undefined ? undefined : new Date(Date.parse(at) + Number(known) * 60_000).toISOString()
+  // A fixed time (`knownAt`) stays while the moment moves; minutes after the moment (`known`) move with it.
+  const fixed = params.get('knownAt') ?? undefined
+  const known = at === undefined || fixed !== undefined ? undefined : (params.get('known') ?? undefined)
+  const knownAt = fixed ?? (known === undefined ? undefined : new Date(Date.parse(at) + Number(known) * 60_000).toISOString())
   const go = (changes) => {
     const next = new URLSearchParams(
-      Object.entries({ at, hours: String(hours), known, ...changes }).filter(([, value]) => value !== undefined),
+      Object.entries({ at, hours: String(hours), known, knownAt: fixed, ...changes }).filter(([, value]) => value !== undefined),
     )
     location.hash = `#/device/${id}${next.size > 0 ? `?${next}` : ''}`
   }
 
   const head = h('div', {})
   const state = h('div', { class: 'stack' })
-  const charts = chartsPart(id)
+  const { explain, button: why, leave: leaveExplainer } = explainer(id, { at, knownAt })
+  const charts = chartsPart(id, explain)
   const logs = logsPart(id)
   const history = historyPart(id)
   const timeline = timelinePart(id, go)
@@ -49,13 +53,14 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
   const parts = at === undefined ? [charts, timeline, diff, logs, history] : [diff, timeline, charts, logs, history]
   root.append(
     head,
-    momentBar(at, hours, known, go),
+    momentBar(at, hours, { known, fixed }, go),
     knownAt === undefined
       ? ''
       : h(
           'p',
           { class: 'notice' },
-          `State and changes are as known at ${dateTime(knownAt)} ${zoneShort(Date.parse(knownAt))}. Charts and lists show all that has arrived since; the timeline marks what was not known.`,
+          `State, changes, charts and lists are as known at ${dateTime(knownAt)} ${zoneShort(Date.parse(knownAt))}: what arrived later is left out. The timeline can show it too, marked. `,
+          h('button', { type: 'button', onclick: () => go({ known: undefined, knownAt: undefined }) }, 'Show all that is known now'),
         ),
     h(
       'div',
@@ -75,8 +80,8 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
     noteComplete(now.completeThrough)
     zones(device.timeZone)
     document.title = `${device.name ?? device.deviceId} · Fleet Recorder`
-    replace(head, header(device, now), at === undefined ? elsewhere(device, hours, go) : undefined)
-    replace(state, radioPanel(now), measurementsPanel(now), factsPanel(now), ledgerPanel(device))
+    replace(head, header(device, now, why), at === undefined ? elsewhere(device, hours, go) : undefined)
+    replace(state, radioPanel(now, why), measurementsPanel(now, why), factsPanel(now, why), ledgerPanel(device))
     const range = { ...rangeOf(at, hours), knownAt }
     await Promise.all([
       logs.refresh(range),
@@ -89,7 +94,13 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
     ])
     if (Date.now() - chartsAtMs >= 25_000) chartsAtMs = Date.now()
   }
-  return { refresh, leave: () => charts.leave() }
+  return {
+    refresh,
+    leave: () => {
+      charts.leave()
+      leaveExplainer()
+    },
+  }
 }
 
 const rangeOf = (at, hours) => {
@@ -108,25 +119,30 @@ const elsewhere = ({ lastObservedAt }, hours, go) =>
         h('button', { type: 'button', 'data-key': 'newest', onclick: () => go({ at: lastObservedAt }) }, 'Go there'),
       )
 
-const momentBar = (at, hours, known, go) => {
-  const atMs = at === undefined ? Date.now() : Date.parse(at)
+const timeInput = (iso, label, change) => {
   const input = h('input', {
     type: 'text',
     class: 'when',
     inputMode: 'numeric',
-    value: toInput(atMs),
-    'aria-label': `Moment as YYYY-MM-DD hh:mm:ss, in ${currentZone()}`,
+    value: toInput(Date.parse(iso)),
+    'aria-label': `${label} as YYYY-MM-DD hh:mm:ss, in ${currentZone()}`,
     title: `YYYY-MM-DD hh:mm:ss, in ${currentZone()}`,
     oninput: () => input.setCustomValidity(''),
     onchange: () => {
       const ms = fromInput(input.value)
-      if (ms !== undefined) go({ at: new Date(ms).toISOString() })
+      if (ms !== undefined) change(new Date(ms).toISOString())
       else {
         input.setCustomValidity('Expected YYYY-MM-DD hh:mm:ss')
         input.reportValidity()
       }
     },
   })
+  return input
+}
+
+const momentBar = (at, hours, { known, fixed }, go) => {
+  const atMs = at === undefined ? Date.now() : Date.parse(at)
+  const input = timeInput(new Date(atMs).toISOString(), 'Moment', (iso) => go({ at: iso }))
   const shift = (label, minutes) =>
     h(
       'button',
@@ -145,18 +161,23 @@ const momentBar = (at, hours, known, go) => {
     at === undefined
       ? h('span', { class: 'soft' }, zoneShort())
       : h('b', { class: 'warn' }, `as of ${dateTime(at)} ${zoneShort(atMs)}, ${ageOf(at)} ago`),
-    at === undefined
-      ? undefined
-      : h(
-          'select',
-          {
-            class: 'known',
-            'aria-label': 'What counts as known',
-            title: 'State and changes from what had arrived by then; late data are left out',
-            onchange: (event) => go({ known: event.target.value === '' ? undefined : event.target.value }),
-          },
-          knowns.map(([value, label]) => h('option', { value, selected: value === (known ?? '') }, label)),
-        ),
+    h(
+      'select',
+      {
+        class: 'known',
+        'aria-label': 'What counts as known',
+        title: 'Everything from what had arrived by then; later data are left out',
+        onchange: ({ target }) => {
+          if (target.value === 'fixed') go({ known: undefined, knownAt: new Date(atMs).toISOString() })
+          else go({ known: target.value === '' ? undefined : target.value, knownAt: undefined })
+        },
+      },
+      knowns
+        .filter(([value]) => at !== undefined || value === '')
+        .map(([value, label]) => h('option', { value, selected: fixed === undefined && value === (known ?? '') }, label)),
+      h('option', { value: 'fixed', selected: fixed !== undefined }, 'as known at …'),
+    ),
+    fixed === undefined ? undefined : timeInput(fixed, 'Known at', (iso) => go({ knownAt: iso })),
     h('span', { class: 'spring' }),
     h(
       'span',
@@ -168,7 +189,7 @@ const momentBar = (at, hours, known, go) => {
   )
 }
 
-const header = (device, now) => {
+const header = (device, now, why) => {
   const item = (label, value, title) => (value === null || value === '' ? undefined : h('span', { title }, `${label} `, h('b', {}, value)))
   return [
     h(
@@ -182,7 +203,9 @@ const header = (device, now) => {
             'span',
             { class: 'soft', title: exactTime(now.presence.since) },
             `since ${dateTime(now.presence.since)}${now.presence.reason === null ? '' : ` (${now.presence.reason})`}`,
+            why({ title: 'presence', of: 'presence' }),
           ),
+      now.presence.recorderGap === null ? undefined : h('span', { class: 'tag warn' }, gapText(now.presence.recorderGap)),
       device.registered ? undefined : h('span', { class: 'tag warn' }, 'not registered'),
       device.retired ? h('span', { class: 'tag warn' }, 'retired') : undefined,
     ),
@@ -204,6 +227,7 @@ const header = (device, now) => {
             'booted ',
             h('b', {}, `${dateTime(now.boot.observedAt)}`),
             now.boot.reason === null ? '' : ` (${now.boot.reason})`,
+            why({ title: 'boot', of: 'boot' }),
           ),
       device.lastSeenAt === null
         ? h('b', {}, 'never heard')
@@ -211,6 +235,9 @@ const header = (device, now) => {
     ),
   ]
 }
+
+const gapText = ({ from, to }) =>
+  `as last said; the recorder was not running ${from === null ? '' : `from ${dateTime(from)} `}${to === null ? 'since' : `to ${dateTime(to)}`}`
 
 const ledgerPanel = ({ ledger }) => {
   if (ledger === null) return undefined

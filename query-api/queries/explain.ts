@@ -176,12 +176,11 @@ export const signsOfBootAt = async (scope: Scope, subject: string, atMs: number,
   return scope.warehouse.query<SourceRow>(
     `SELECT ${times}, '' AS attributes, NULL AS value, toString(t.evidence) AS word, NULL AS delta,
   concat(t.boot_id, if(isNull(t.reason), '', concat(', ', t.reason))) AS text, ${place}
-FROM boots AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND t.observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)} AND ${which}
+FROM boots AS t WHERE tenant = {tenant:String} AND subject = {subject:String} ${knownBy(knownMs)} AND ${which}
 ORDER BY t.observed_at, t.received_at, t.offset LIMIT 100`,
     {
       tenant: scope.tenant,
       subject,
-      at_ms: atMs,
       ...knownParams(knownMs),
       ...(boot.boot_id === '' ? { partition: boot.partition, offset: boot.offset } : { boot_id: boot.boot_id }),
     },

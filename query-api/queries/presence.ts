@@ -133,9 +133,10 @@ export const bootAt = async (
   atMs: number,
   knownMs: number | null = null,
 ): Promise<(BootRow & { boots: number }) | undefined> => {
-  const signs = `tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)}`
+  // What a device says of a boot it says after it: the boot counts from its beginning, with all that is known of it.
+  const signs = `tenant = {tenant:String} AND subject = {subject:String}${knownBy(knownMs)}`
   const rows = await warehouse.query<BootRow & { boots: number }>(
-    `SELECT ${bootColumns}, toFloat64(count() OVER ()) AS boots FROM (${oneBootEach(signs)}) AS t
+    `SELECT ${bootColumns}, toFloat64(count() OVER ()) AS boots FROM (${oneBootEach(signs)}) AS t WHERE t.observed_at <= ${timeParam('at_ms')}
 ORDER BY t.observed_at DESC, t.received_at DESC, t.offset DESC LIMIT 1`,
     { tenant, subject, at_ms: atMs, ...knownParams(knownMs) },
   )

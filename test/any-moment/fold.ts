@@ -34,8 +34,7 @@ export const foldUpTo = (log: readonly DeviceEvent[], atMs: number, knownMs = Nu
   const snapshots = told.flatMap((event) => event.bodies.flatMap((is) => (is.kind === 'Radio' ? [{ atMs: placedMs(event), is }] : [])))
   const facts = factsOf(events)
   const radio = newest(snapshots, atMs)
-  const signs = signsOfBoots(told).filter((sign) => sign.atMs <= atMs)
-  const boots = bootsOf(signs)
+  const boots = bootsOf(signsOfBoots(told)).filter((boot) => boot.atMs <= atMs)
   return {
     measurements: byKey(
       readings,
