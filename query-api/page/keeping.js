@@ -118,8 +118,8 @@ const tablesPanel = ({ tables, rules }) =>
       ),
     ),
     h(
-      'p',
-      { class: 'soft' },
+      'div',
+      { class: 'foot' },
       `Default: ${Object.entries(rules.default)
         .map(([group, kept]) => `${group} ${days(kept)}`)
         .join(', ')}.`,
