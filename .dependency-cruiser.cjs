@@ -43,7 +43,7 @@ module.exports = {
       name: 'io-packages-in-adapters-only',
       severity: 'error',
       from: from('^(schemas|model|ingest|processors|query-api|runtime|app)/'),
-      to: { path: '(^|/)node_modules/(mqtt|aedes|lmdb|avsc|@clickhouse|chdb|ws|kafkajs)/|^(node:)?(fs|fs/promises|net|tls|child_process)$' },
+      to: { path: '(^|/)node_modules/(mqtt|aedes|lmdb|avsc|@clickhouse|chdb|ws|kafkajs|@platformatic)/|^(node:)?(fs|fs/promises|net|tls|child_process)$' },
     },
     { name: 'agent-stands-alone', severity: 'error', from: from('^agent/'), to: { path: '^(ingest|processors|query-api|app|adapters)/' } },
     { name: 'only-app-starts-the-agent-room', severity: 'error', from: from('^(schemas|model|ingest|processors|query-api|runtime|app|adapters)/'), to: { path: '^agent/' } },

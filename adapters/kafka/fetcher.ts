@@ -107,8 +107,8 @@ export const boundsOf = async (admin: Admin, { prefix }: KafkaSettings, topic: K
     return Number(found.offset)
   }
   try {
-    const first = await ask(-2n)
-    return { first, next: await ask(-1n) }
+    const [first, next] = await Promise.all([ask(-2n), ask(-1n)])
+    return { first, next }
   } catch (cause) {
     throw unavailable(`reading the bounds of ${topic}:${partition}`, cause)
   }

@@ -29,6 +29,8 @@ export type KafkaServerOptions = {
   dir: string
   /** Default: a free one. */
   port?: number
+  /** One more, with its security protocol for a name: `SASL_SSL`. */
+  extraListener?: { name: string; port: number }
   /** Beside or in the place of the shipped ones. */
   properties?: Record<string, string>
 }
@@ -70,13 +72,14 @@ export const startKafka = async (options: KafkaServerOptions): Promise<KafkaServ
 
 const clusterId = 'ZmxlZXQtcmVjb3JkZXItMQ'
 
-const propertiesText = ({ dir, properties = {} }: KafkaServerOptions, port: number, controllerPort: number): string =>
-  Object.entries({
+const propertiesText = ({ dir, extraListener, properties = {} }: KafkaServerOptions, port: number, controllerPort: number): string => {
+  const extra = extraListener === undefined ? '' : `,${extraListener.name}://127.0.0.1:${extraListener.port}`
+  return Object.entries({
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${extra}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}${extra}`,
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL',
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(dir, 'data'),
@@ -92,6 +95,7 @@ const propertiesText = ({ dir, properties = {} }: KafkaServerOptions, port: numb
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
+}
 
 const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')

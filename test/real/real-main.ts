@@ -1,0 +1,49 @@
+/**
+ * `npm run test:real [-- --allow-missing] [files]`: the lane on real servers. What the machine lacks is named; it fails the
+ * lane, unless `--allow-missing` leaves out what needs it.
+ */
+import { spawn } from 'node:child_process'
+import { kafkaVersion } from './kafka-server.ts'
+import { mavenJars, run } from './maven-jars.ts'
+
+type Need = { what: string; check: () => unknown; files: string }
+
+/** What the lane needs, how to find out, and the test files that cannot run without it. */
+const needs: readonly Need[] = [
+  {
+    what: 'a Java runtime, 17 or newer (Debian: openjdk-17-jre-headless)',
+    check: () => run('java', ['-version']),
+    files: '**/adapters/kafka/*.real.test.ts',
+  },
+  {
+    what: `Apache Kafka ${kafkaVersion} from a Maven repository, by mvn (Debian: maven), copied once`,
+    check: () => mavenJars('kafka.pom.xml', kafkaVersion),
+    files: '**/adapters/kafka/*.real.test.ts',
+  },
+  {
+    what: 'kcat, an independent Kafka client (Debian: kcat)',
+    check: () => run('kcat', ['-V']),
+    files: '**/adapters/kafka/other-clients.real.test.ts',
+  },
+]
+
+const flags = process.argv.slice(2)
+const allowMissing = flags.includes('--allow-missing')
+const leftOut = new Set<string>()
+for (const { what, check, files } of needs) {
+  try {
+    check()
+  } catch (error) {
+    leftOut.add(files)
+    console.error(`missing: ${what}\n  ${(error as Error).message.split('\n')[0] ?? ''}`)
+  }
+}
+if (leftOut.size > 0 && !allowMissing) {
+  console.error('The lane fails for what is missing; --allow-missing runs the rest.')
+  process.exit(1)
+}
+
+const rest = flags.filter((flag) => flag !== '--allow-missing')
+const excludes = [...leftOut].flatMap((files) => ['--exclude', files])
+const lane = spawn('vitest', ['run', '--project', 'real', '--passWithNoTests', ...excludes, ...rest], { stdio: 'inherit' })
+lane.on('exit', (code) => process.exit(code ?? 1))
