@@ -12,6 +12,7 @@ import type { QueryApiDeps } from './deps.ts'
 import { problem } from './domain/problems.ts'
 import { openApi } from './open-api.ts'
 import type { RouteContext } from './routes/context.ts'
+import { clockRoutes } from './routes/clock.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { explainRoutes } from './routes/explain.ts'
@@ -20,6 +21,7 @@ import { historyRoutes } from './routes/histories.ts'
 import { diffRoutes } from './routes/diff.ts'
 import { inventoryRoutes } from './routes/inventory.ts'
 import { keepingRoutes } from './routes/keeping.ts'
+import { ledgerHopRoutes } from './routes/ledger-hops.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
 import { metricRoutes } from './routes/metrics.ts'
 import { type PageFile, pageRoutes } from './routes/page.ts'
@@ -103,6 +105,8 @@ export const createServer = async (
         historyRoutes,
         inventoryRoutes,
         ledgerRoutes,
+        ledgerHopRoutes,
+        clockRoutes,
         keepingRoutes,
         deadLetterRoutes,
         parseRoutes,

@@ -6,8 +6,8 @@ import { placeTime } from './placed-time.ts'
 
 const start = Date.UTC(2026, 0, 5)
 const minuteMs = 60_000
-type Words = { at: number; claim: number | null; uptime?: number; boot?: number; boots?: boolean }
-const sampleOf = ({ at, claim, uptime, boot = 1, boots = false }: Words, offset: number): ClockSample => ({
+type Words = { at: number; claim: number | null; uptime?: number; boot?: number; boots?: boolean; overtaken?: boolean }
+const sampleOf = ({ at, claim, uptime, boot = 1, boots = false, overtaken = false }: Words, offset: number): ClockSample => ({
   arrivalMs: start + at,
   claimMs: claim === null ? null : start + claim,
   uptimeSeconds: uptime ?? null,
@@ -15,6 +15,7 @@ const sampleOf = ({ at, claim, uptime, boot = 1, boots = false }: Words, offset:
   bootKey: boot,
   bootId: `b${boot}`,
   boots,
+  overtaken,
   offset,
 })
 const watched = (words: readonly Words[]) => {
@@ -36,8 +37,14 @@ describe('the clock of a device', () => {
   it('in order tells its verdict once and an estimate per window', () => {
     expect(told(minutes(0, 31, -40))).toEqual([
       { kind: 'verdict', before: null },
-      { kind: 'estimate', skewMs: -40, driftPpm: null, samples: 15, arrivalMs: start, bootId: 'b1', offset: 0 },
-      { kind: 'estimate', skewMs: -40, driftPpm: null, samples: 15, arrivalMs: start + 15 * minuteMs, bootId: 'b1', offset: 15 },
+      { kind: 'estimate', skewMs: -40, driftPpm: null, samples: 15, shownBy: { arrivalMs: start, bootId: 'b1', offset: 0 } },
+      {
+        kind: 'estimate',
+        skewMs: -40,
+        driftPpm: null,
+        samples: 15,
+        shownBy: { arrivalMs: start + 15 * minuteMs, bootId: 'b1', offset: 15 },
+      },
     ])
   })
 
@@ -49,13 +56,14 @@ describe('the clock of a device', () => {
     expect(drifts.slice(4)).toEqual([200, 200])
   })
 
-  it('that was 1970 and is set by NTP tells the verdicts and the step, and no skew of 1970', () => {
+  it('that was 1970 and is set by NTP tells the verdicts and the step, and what it was before', () => {
     const unset = Array.from({ length: 3 }, (_, n) => ({ at: n * 10_000, claim: -start + n * 10_000 + 5_000, uptime: 5 + n * 10 }))
     expect(told([...unset, { at: 30_000, claim: 29_950, uptime: 35 }, ...minutes(1, 16, -50, (n) => ({ uptime: 5 + n * 60 }))])).toEqual([
       { kind: 'verdict', before: null },
+      { kind: 'estimate', skewMs: 5_000 - start, driftPpm: null, samples: 3, shownBy: { arrivalMs: start, bootId: 'b1', offset: 0 } },
       { kind: 'verdict', before: 'before-2010' },
-      { kind: 'step', stepMs: start - 5_050, skewMs: -50 },
-      { kind: 'estimate', skewMs: -50, driftPpm: null, samples: 15, arrivalMs: start + 30_000, bootId: 'b1', offset: 3 },
+      { kind: 'step', stepMs: start - 5_050, skewMs: -50, shownBy: null },
+      { kind: 'estimate', skewMs: -50, driftPpm: null, samples: 15, shownBy: { arrivalMs: start + 30_000, bootId: 'b1', offset: 3 } },
     ])
   })
 
@@ -63,29 +71,45 @@ describe('the clock of a device', () => {
     const steps = (aheadMs: number) =>
       told([...minutes(0, 5, 0, uptimes), ...minutes(5, 6, aheadMs, uptimes)]).filter(({ kind }) => kind === 'step')
     expect(steps(-2_999)).toEqual([])
-    expect(steps(-3_000)).toEqual([{ kind: 'step', stepMs: -3_000, skewMs: -3_000 }])
-    expect(steps(3_000)).toEqual([{ kind: 'step', stepMs: 3_000, skewMs: 3_000 }])
+    expect(steps(-3_000)).toEqual([{ kind: 'step', stepMs: -3_000, skewMs: -3_000, shownBy: null }])
+    expect(steps(3_000)).toEqual([{ kind: 'step', stepMs: 3_000, skewMs: 3_000, shownBy: null }])
   })
 
   it('that is set ends its window: the estimate before and the one after are of one clock each', () => {
     expect(told([...minutes(0, 5, 90_000, uptimes), ...minutes(5, 16, 0, uptimes)]).slice(1)).toEqual([
-      { kind: 'estimate', skewMs: 90_000, driftPpm: null, samples: 5, arrivalMs: start, bootId: 'b1', offset: 0 },
-      { kind: 'step', stepMs: -90_000, skewMs: 0 },
-      { kind: 'estimate', skewMs: 0, driftPpm: null, samples: 10, arrivalMs: start + 5 * minuteMs, bootId: 'b1', offset: 5 },
+      { kind: 'estimate', skewMs: 90_000, driftPpm: null, samples: 5, shownBy: { arrivalMs: start, bootId: 'b1', offset: 0 } },
+      { kind: 'step', stepMs: -90_000, skewMs: 0, shownBy: null },
+      { kind: 'estimate', skewMs: 0, driftPpm: null, samples: 10, shownBy: { arrivalMs: start + 5 * minuteMs, bootId: 'b1', offset: 5 } },
     ])
   })
 
   it('without an uptime tells a step by two estimates, when no drift explains it', () => {
     const steps = (aheadMs: number) => told([...minutes(0, 15, 0), ...minutes(15, 31, aheadMs)]).filter(({ kind }) => kind === 'step')
     expect(steps(2_900)).toEqual([])
-    expect(steps(2_901)).toEqual([{ kind: 'step', stepMs: 2_901, skewMs: 2_901 }])
-    expect(steps(-2_901)).toEqual([{ kind: 'step', stepMs: -2_901, skewMs: -2_901 }])
+    expect(steps(2_901)).toEqual([
+      { kind: 'step', stepMs: 2_901, skewMs: 2_901, shownBy: { arrivalMs: start + 15 * minuteMs, bootId: 'b1', offset: 15 } },
+    ])
+    expect(steps(-2_901)).toEqual([
+      { kind: 'step', stepMs: -2_901, skewMs: -2_901, shownBy: { arrivalMs: start + 15 * minuteMs, bootId: 'b1', offset: 15 } },
+    ])
   })
 
   it('is not set by what was stored and comes late, in whatever order', () => {
     const stored = [3, 1, 2].map((minute) => ({ at: 10 * minuteMs, claim: minute * minuteMs, ...uptimes(minute) }))
     expect(told([...minutes(0, 1, 0, uptimes), ...minutes(4, 10, 0, uptimes), ...stored, ...minutes(11, 15, 0, uptimes)])).toEqual([
       { kind: 'verdict', before: null },
+    ])
+  })
+
+  it('is not behind because what was stored comes at the pace at which it was made', () => {
+    const stored = minutes(5, 40, -3_600_000)
+    expect(told([...minutes(0, 5, 0), ...stored.map((own) => ({ ...own, overtaken: true }))]).map(({ kind }) => kind)).toEqual([
+      'verdict',
+      'estimate',
+    ])
+    expect(told([...minutes(60, 65, 0, uptimes), ...minutes(65, 99, -3_600_000, (n) => uptimes(n - 60))]).map(({ kind }) => kind)).toEqual([
+      'verdict',
+      'estimate',
     ])
   })
 

@@ -33,15 +33,20 @@ export type ClockSample = {
   bootId: string
   /** This message told of a boot that was not known. */
   boots: boolean
+  /** A message with a higher number of its boot has come before: it was stored, or overtaken on its way. */
+  overtaken: boolean
   offset: number
 }
+
+/** The message that shows it; null: the one that is being read. */
+export type Shown = { arrivalMs: number; bootId: string; offset: number }
 
 export type ClockNotice =
   | { kind: 'verdict'; before: ClockVerdict | null }
   | { kind: 'boot' }
   /** Positive: the clock was set forward. `skewMs` is what this message says, which may have been held up. */
-  | { kind: 'step'; stepMs: number; skewMs: number }
-  | { kind: 'estimate'; skewMs: number; driftPpm: number | null; samples: number; arrivalMs: number; bootId: string; offset: number }
+  | { kind: 'step'; stepMs: number; skewMs: number; shownBy: Shown | null }
+  | { kind: 'estimate'; skewMs: number; driftPpm: number | null; samples: number; shownBy: Shown }
   /** The day's bound is reached: later changes of the day are not told. */
   | { kind: 'limit' }
 
@@ -71,35 +76,36 @@ export const initialClock = (arrivalMs: number): ClockState => ({
 export const noteClock = (state: ClockState, sample: ClockSample, drift: () => DriftState): ClockNotice[] => {
   const { arrivalMs, claimMs, verdict, bootKey } = sample
   const notices: ClockNotice[] = []
-  const stepMs = claimMs === null ? null : stepOf(state, sample, claimMs)
+  const stepMs = claimMs === null || isOvertaken(state, sample) ? null : stepOf(state, sample, claimMs)
   if (sample.boots || stepMs !== null || isBeyondWindow(state.window, arrivalMs)) endWindow(state, arrivalMs, drift, notices)
   if (sample.boots) notices.push({ kind: 'boot' })
   if (verdict === 'missing' ? state.verdict === null : verdict !== state.verdict) {
     notices.push({ kind: 'verdict', before: state.verdict })
     state.verdict = verdict
   }
-  if (claimMs !== null) {
+  // One that was overtaken is no live sample, at whatever pace its like come; and of live ones it is never the best.
+  if (claimMs !== null && !isOvertaken(state, sample)) {
     if (stepMs !== null) {
-      notices.push({ kind: 'step', stepMs, skewMs: claimMs - arrivalMs })
+      notices.push({ kind: 'step', stepMs, skewMs: claimMs - arrivalMs, shownBy: null })
       forgetEstimates(drift())
       state.began = null
     }
     noteBegan(state, sample, claimMs)
     state.last = { bootKey, arrivalMs, claimMs, verdict }
-    // A clock that was never set has no skew; the verdict says so.
-    if (verdict !== 'before-2010') {
-      noteSample(state.window, { behindMs: arrivalMs - claimMs, arrivalMs, bootKey, bootId: sample.bootId, offset: sample.offset })
-    }
+    // Of a clock that was never set too: so a device that stays in 1970 is heard of every 15 minutes.
+    noteSample(state.window, { behindMs: arrivalMs - claimMs, arrivalMs, bootKey, bootId: sample.bootId, offset: sample.offset })
   }
   return notices.length === 0 ? notices : withinDay(state, arrivalMs, notices)
 }
+
+const isOvertaken = ({ began }: ClockState, { overtaken, uptimeSeconds, bootKey }: ClockSample): boolean =>
+  overtaken || (uptimeSeconds !== null && began?.bootKey === bootKey && uptimeSeconds < began.uptimeSeconds)
 
 const stepOf = (state: ClockState, sample: ClockSample, claimMs: number): number | null => {
   const { began, last } = state
   const { uptimeSeconds, bootKey, arrivalMs, verdict } = sample
   if (uptimeSeconds !== null && began !== null) {
-    // An older message of the boot, or one of another boot, is not compared: it may be of before a step that is known.
-    if (began.bootKey !== bootKey || uptimeSeconds < began.uptimeSeconds) return null
+    if (began.bootKey !== bootKey) return null
     const stepMs = Math.round(claimMs - uptimeSeconds * 1_000 - began.atMs)
     return Math.abs(stepMs) >= stepMinMs ? stepMs : null
   }
@@ -110,8 +116,6 @@ const stepOf = (state: ClockState, sample: ClockSample, claimMs: number): number
 
 const noteBegan = (state: ClockState, { uptimeSeconds, bootKey }: ClockSample, claimMs: number): void => {
   if (uptimeSeconds === null) return
-  const { began } = state
-  if (began?.bootKey === bootKey && uptimeSeconds < began.uptimeSeconds) return
   state.began = { bootKey, uptimeSeconds, atMs: claimMs - uptimeSeconds * 1_000 }
 }
 
@@ -120,14 +124,14 @@ const endWindow = (state: ClockState, arrivalMs: number, drift: () => DriftState
   if (estimate === null) return
   const { skewMs, samples, best } = estimate
   const known = drift()
+  const shownBy = { arrivalMs: best.arrivalMs, bootId: best.bootId, offset: best.offset }
   const stepMs = state.began === null ? stepOfEstimates(known, best.bootKey, best.arrivalMs, skewMs) : null
   if (stepMs !== null) {
-    notices.push({ kind: 'step', stepMs, skewMs })
+    notices.push({ kind: 'step', stepMs, skewMs, shownBy })
     forgetEstimates(known)
   }
   noteEstimate(known, best.bootKey, best.arrivalMs, skewMs)
-  const { arrivalMs: bestMs, bootId, offset } = best
-  notices.push({ kind: 'estimate', skewMs, driftPpm: driftPpmOf(known), samples, arrivalMs: bestMs, bootId, offset })
+  notices.push({ kind: 'estimate', skewMs, driftPpm: driftPpmOf(known), samples, shownBy })
 }
 
 const stepOfEstimates = ({ bootKey: knownKey, arrivalsMs, skewsMs }: DriftState, bootKey: number, arrivalMs: number, skewMs: number) => {

@@ -1,4 +1,5 @@
 /** The kinds of a timeline's entries, what each carries, and how it reads in words. */
+import { lengthOf } from './clock-words.ts'
 
 export const timelineKinds = [
   'fact',
@@ -8,6 +9,8 @@ export const timelineKinds = [
   'cell',
   'band',
   'clock',
+  'clock_step',
+  'gap',
   'late_upload',
   'counter',
   'log_burst',
@@ -24,6 +27,8 @@ type DataOf = {
   cell: { from: number | null; to: number | null; plmn: string | null; band: string | null; rsrpDbm: number | null }
   band: Change & { cell: number | null }
   clock: { from: string | null; to: string; claimedAtMs: number | null; topic: string }
+  clock_step: { bySeconds: number; skewSeconds: number; bootId: string }
+  gap: { bootId: string; firstSeq: number; lastSeq: number; messages: number; afterMs: number }
   late_upload: { messages: number; toMs: number; arrivedToMs: number; delaySeconds: number }
   counter: { flag: 'reset' | 'wrap'; counters: number; metrics: string[]; attributes: string[] }
   log_burst: { lines: number; toMs: number; severity: number | null; program: string; message: string }
@@ -67,6 +72,11 @@ const words: { [K in TimelineKind]: (data: DataOf[K]) => string } = {
     `Serving cell changed from ${String(from)} to ${String(to)}${band === null ? '' : `, ${band}`}${rsrpDbm === null ? '' : `, RSRP ${String(rsrpDbm)} dBm`}.`,
   band: ({ from, to }) => `Band changed from ${told(from)} to ${told(to)}.`,
   clock: ({ to }) => verdicts[to] ?? `Clock: ${to}.`,
+  clock_step: ({ bySeconds }) => `Its clock was set ${bySeconds > 0 ? 'forward' : 'back'} by ${lengthOf(bySeconds * 1_000)}.`,
+  gap: ({ firstSeq, lastSeq, messages }) =>
+    messages === 1
+      ? `One message is missing before this one: number ${String(firstSeq)}.`
+      : `${String(messages)} messages are missing before this one: numbers ${String(firstSeq)} to ${String(lastSeq)}.`,
   late_upload: ({ messages, delaySeconds }) => `${plural(messages, 'message')} came late, up to ${duration(delaySeconds)} after the fact.`,
   counter: ({ flag, counters, metrics }) =>
     `${plural(counters, 'counter')} ${flag === 'reset' ? 'began again' : 'wrapped'}: ${metrics.slice(0, 3).join(', ')}${metrics.length > 3 ? ' and more' : ''}.`,

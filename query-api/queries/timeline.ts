@@ -6,6 +6,8 @@
 import type { CursorPart } from '../domain/cursor.ts'
 import type { TimeRange } from '../domain/time.ts'
 import type { TimelineKind } from '../domain/timeline-words.ts'
+import { clockStepEntries } from './clock.ts'
+import { gapEntries } from './ledger-gaps.ts'
 import { oneBootEach } from './presence.ts'
 import { knownBy, knownParams, msOf, observedRange, type Scope, timeParam } from './scope.ts'
 
@@ -158,6 +160,8 @@ const parts: Record<TimelineKind, string> = {
   cell: radioChanges('cell'),
   band: radioChanges('band'),
   clock: clockVerdicts,
+  clock_step: clockStepEntries(),
+  gap: gapEntries(),
   late_upload: lateUploads,
   counter: counterSteps,
   log_burst: logBursts,

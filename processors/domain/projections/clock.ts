@@ -5,6 +5,7 @@
 import type { BootNotice } from '../boot-tracker.ts'
 import { initialDrift } from '../clock-drift.ts'
 import { type ClockNotice, initialClock, noteClock } from '../clock-watch.ts'
+import { highestOf } from '../interval-set.ts'
 import { toDateTime64 } from '../placed-time.ts'
 import type { Context } from '../projection.ts'
 
@@ -24,6 +25,7 @@ export const projectClock = (context: Context, boot: BootNotice['boot']): void =
       bootKey,
       bootId,
       boots: boot !== null,
+      overtaken: isOvertaken(context),
       offset: place.offset,
     },
     () => overlay.open(`clock:${event.subject.id}`, 'clock', initialDrift),
@@ -31,28 +33,37 @@ export const projectClock = (context: Context, boot: BootNotice['boot']): void =
   for (const notice of notices) pushRow(context, notice, bootId)
 }
 
+/** The de-duplication has noted the number of this message in the last of the boots. */
+const isOvertaken = ({ event, core }: Context): boolean => {
+  const last = core.boots[core.boots.length - 1]
+  return event.seq !== null && last?.bootId === event.bootId && (highestOf(last.seen) ?? 0) > event.seq
+}
+
 const pushRow = ({ event, place, placed, core, rows, onLimit }: Context, notice: ClockNotice, bootId: string): void => {
   if (notice.kind === 'limit') onLimit('clock-observations-per-day')
   const estimate = notice.kind === 'estimate' ? notice : null
-  const claimMs = estimate === null ? event.observedAtMs : estimate.arrivalMs + estimate.skewMs
+  const step = notice.kind === 'step' ? notice : null
+  const shownBy = (estimate ?? step)?.shownBy ?? null
+  const skewMs = (estimate ?? step)?.skewMs ?? null
+  const claimMs = shownBy === null ? event.observedAtMs : shownBy.arrivalMs + (skewMs ?? 0)
   rows.clock_observations.push({
     tenant: event.tenant,
     subject: event.subject.id,
-    // An estimate stands where its best sample arrived; the message that ended its window is the row's origin.
-    observed_at: estimate === null ? placed.observedAtMs : estimate.arrivalMs,
+    // What earlier messages show stands where the best of them arrived; the message that ended their window is the row's origin.
+    observed_at: shownBy?.arrivalMs ?? placed.observedAtMs,
     received_at: event.receivedAtMs,
     kind: notice.kind,
     verdict: core.clock?.verdict ?? placed.verdict,
     verdict_before: notice.kind === 'verdict' ? notice.before : null,
-    skew_ms: estimate?.skewMs ?? (notice.kind === 'step' ? clamped(notice.skewMs) : null),
+    skew_ms: skewMs === null ? null : clamped(skewMs),
     drift_ppm: estimate?.driftPpm ?? null,
     samples: estimate?.samples ?? 0,
-    step_ms: notice.kind === 'step' ? clamped(notice.stepMs) : null,
-    boot_id: estimate?.bootId ?? bootId,
+    step_ms: step === null ? null : clamped(step.stepMs),
+    boot_id: shownBy?.bootId ?? bootId,
     claimed_at: claimMs === null ? null : toDateTime64(claimMs),
-    topic: estimate === null ? event.source.topic : '',
-    evidence_received_at: estimate?.arrivalMs ?? event.receivedAtMs,
-    evidence_offset: estimate?.offset ?? place.offset,
+    topic: shownBy === null ? event.source.topic : '',
+    evidence_received_at: shownBy?.arrivalMs ?? event.receivedAtMs,
+    evidence_offset: shownBy?.offset ?? place.offset,
     log_id: place.logId,
     partition: place.partition,
     offset: place.offset,
