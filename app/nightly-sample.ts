@@ -86,7 +86,8 @@ export const startNightlySample = (options: NightlySampleOptions): NightlySample
       nextRunMs(config.REBUILD_SAMPLE_AT, nowMs(), startedMs) - nowMs(),
     )
   }
-  if (config.REBUILD_SAMPLE_DEVICES > 0) schedule()
+  // Over Kafka there is no folder to read the past from.
+  if (config.REBUILD_SAMPLE_DEVICES > 0 && config.KAFKA_BROKERS === '') schedule()
 
   return {
     run,

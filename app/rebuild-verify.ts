@@ -23,7 +23,7 @@ export type VerifyOptions = {
   memoryBytesMax?: number
   /** Progress, one line a call. */
   say: (line: string) => void
-  /** Only tests set it: the rebuilt tables before they are compared. */
+  /** Only tests set it: the rebuilt tables before they are added up and compared. */
   beforeCompare?: (scratch: Warehouse) => Promise<void>
 }
 
@@ -67,10 +67,10 @@ const verify = async (options: VerifyOptions, { live: { warehouse: live, access 
     },
     finished,
   )
+  await options.beforeCompare?.(scratch.warehouse)
   const fillStartedMs = performance.now()
   await scratch.fill()
   const fillSeconds = (performance.now() - fillStartedMs) / 1000
-  await options.beforeCompare?.(scratch.warehouse)
   const compareStartedMs = performance.now()
   const oneLog = (await live.query('SELECT log_id FROM messages GROUP BY log_id LIMIT 2')).length < 2
   if (!oneLog) say('the tables hold rows of more than one log: what is added up over all of them is not compared')

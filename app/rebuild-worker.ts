@@ -83,6 +83,7 @@ const run = async (task: WorkerTask): Promise<void> => {
         task.workers === 1 && wanted === null
           ? null
           : { owns, isFirst: task.worker === 0, exchange: createExchange(task.peers, task.workers) },
+      tokens: `rebuild:${task.worker}`,
       erasedThrough: erased.through,
       elapsedMs: () => performance.now(),
       onProgress: (partition, records, kept) => {

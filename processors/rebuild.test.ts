@@ -33,6 +33,7 @@ const run = async (records: readonly StoredRecord[], changed: Partial<RebuildDep
     counters: { outcome: () => undefined, limitReached: () => undefined },
     scratch: warehouse as Warehouse,
     share: null,
+    tokens: 'test',
     erasedThrough: () => null,
     elapsedMs: () => 0,
     onProgress: () => undefined,

@@ -35,6 +35,8 @@ export type RebuildDeps = RunDeps & {
   /** A frame's arrival without decoding it; null: it has to be decoded. */
   peekArrivalMs: (frame: Uint8Array) => number | null
   share: Share | null
+  /** Of this run alone, before all its tokens: peers insert into the same tables. */
+  tokens: string
   /** Subjects' rows up to this offset of the partition are gone by an erasure, and so is what was known of them. */
   erasedThrough: (subject: string, topic: LogTopic, partition: number) => number | null
   /** Monotone milliseconds, for the figures only. */
@@ -265,7 +267,7 @@ export const rebuildDeadLetters = async (
 }
 
 /** One round of inserts is under way while the next rows are made; a second waits for it. */
-const createWriter = ({ scratch, elapsedMs }: RebuildDeps, topic: LogTopic, partition: number, figures: RebuildFigures) => {
+const createWriter = ({ scratch, elapsedMs, tokens }: RebuildDeps, topic: LogTopic, partition: number, figures: RebuildFigures) => {
   let rounds = 0
   let underWay: Promise<unknown> = Promise.resolve()
   let failure: Error | undefined
@@ -280,7 +282,7 @@ const createWriter = ({ scratch, elapsedMs }: RebuildDeps, topic: LogTopic, part
       const own: readonly Row[] = rows[table]
       if (own.length === 0) continue
       const startedMs = elapsedMs()
-      const inserted = scratch.insert(table, own, { dedupToken: `rebuild:${topic}:${partition}:${round}:${table}` })
+      const inserted = scratch.insert(table, own, { dedupToken: `${tokens}:${topic}:${partition}:${round}:${table}` })
       figures.encodeMs += elapsedMs() - startedMs
       await inserted
       figures.rows += own.length

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import mqtt from 'mqtt'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { readDoorFile } from '../adapters/chdb/door-file.ts'
 import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
 import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
@@ -51,7 +51,9 @@ beforeAll(async () => {
     DISK_FREE_BYTES_MIN: '0',
   })
   const logger = createLogger('warn')
-  logger.warn = ((about: object, msg: string) => warnings.push({ ...about, msg })) as typeof logger.warn
+  vi.spyOn(logger, 'warn').mockImplementation((about: unknown, msg?: unknown) => {
+    warnings.push({ ...(about as object), msg: String(msg) })
+  })
   recorder = await startRecorder(config, logger, (error) => {
     throw error
   })
