@@ -13,11 +13,14 @@ export type TargetName = (typeof targetNames)[number]
 /** What is wrong. `symptom` is the same for inputs that show the same fault: it names no value of the input. */
 export class Finding extends Error {
   readonly symptom: string
+  /** The input at fault, where a look at the whole can tell it. */
+  readonly input: Input | null
 
-  constructor(symptom: string, detail = '') {
+  constructor(symptom: string, detail = '', input: Input | null = null) {
     super(detail === '' ? symptom : `${symptom}: ${detail}`)
     this.name = 'Finding'
     this.symptom = symptom
+    this.input = input
   }
 }
 

@@ -29,6 +29,7 @@ export const mqttTarget = (program: Program): Target => {
   const { add, counts } = createCounts()
   const acked: Acked = new Map()
   const lingering: Wire[] = []
+  const inputOf = new Map<string, Input>()
   const readTo = new Map<string, number>()
   const kept: Acked = new Map()
 
@@ -37,6 +38,7 @@ export const mqttTarget = (program: Program): Target => {
     for (const wire of lingering.splice(0, Math.max(0, lingering.length - left))) {
       wire.socket.destroy()
       for (const [key, times] of ackedOf(wire)) {
+        inputOf.set(key, wire.input)
         acked.set(key, (acked.get(key) ?? 0) + times)
         add('acknowledged', times)
       }
@@ -57,7 +59,11 @@ export const mqttTarget = (program: Program): Target => {
       await readLog(program.dataDir, readTo, kept)
       for (const [key, times] of acked) {
         if ((kept.get(key) ?? 0) >= times) continue
-        throw new Finding('an acknowledged message is not in the log', `${key}: acknowledged ${times}, in the log ${kept.get(key) ?? 0}`)
+        throw new Finding(
+          'an acknowledged message is not in the log',
+          `${key}: acknowledged ${times}, in the log ${kept.get(key) ?? 0}`,
+          inputOf.get(key),
+        )
       }
       add(
         'acknowledged and in the log after kill -9',
@@ -65,6 +71,7 @@ export const mqttTarget = (program: Program): Target => {
       )
     } finally {
       acked.clear()
+      inputOf.clear()
       kept.clear()
       await program.ensureRunning()
     }
@@ -81,14 +88,14 @@ export const mqttTarget = (program: Program): Target => {
   }
 }
 
-type Wire = { socket: Socket; sent: Buffer[]; received: Buffer[]; closed: boolean }
+type Wire = { input: Input; socket: Socket; sent: Buffer[]; received: Buffer[]; closed: boolean }
 
 const exchange = async (port: number, input: Input): Promise<Wire[]> => {
   const wires: (Wire | undefined)[] = []
   const endMs = performance.now() + exchangeMs
   for (const part of input) {
     const index = (part[0] ?? 0) % connectionsMax
-    const wire = (wires[index] ??= await open(port))
+    const wire = (wires[index] ??= await open(port, input))
     const bytes = Buffer.from(part.subarray(2))
     if (!wire.closed && bytes.length > 0) {
       wire.sent.push(bytes)
@@ -109,9 +116,9 @@ const exchange = async (port: number, input: Input): Promise<Wire[]> => {
   return opened
 }
 
-const open = async (port: number): Promise<Wire> => {
+const open = async (port: number, input: Input): Promise<Wire> => {
   const socket = connectSocket({ port, host: '127.0.0.1', noDelay: true })
-  const wire: Wire = { socket, sent: [], received: [], closed: false }
+  const wire: Wire = { input, socket, sent: [], received: [], closed: false }
   socket.on('data', (bytes: Buffer) => wire.received.push(bytes))
   socket.on('close', () => (wire.closed = true))
   await new Promise<void>((resolve, reject) => {

@@ -1,7 +1,7 @@
 /** One target for a time: inputs by number, findings minimised and kept once per symptom. */
 import { createRandom } from '../../agent/simulation/random.ts'
 import { type CorpusEntry, writeCorpus } from './corpus.ts'
-import { gone, type Input, symptomOf, type Target, targetNames } from './fuzz-target.ts'
+import { Finding, gone, type Input, symptomOf, type Target, targetNames } from './fuzz-target.ts'
 import { minimise } from './minimise.ts'
 
 export type FuzzOptions = {
@@ -79,17 +79,20 @@ const smallest = async (
       (seenBy === 'finish' ? await failureOf(target.finish) : null)
     return again !== null && symptomOf(again) === symptom
   }
-  for (const number of new Set(suspects)) {
+  const told = error instanceof Finding ? error.input : null
+  const numbers = [...new Set(suspects)]
+  const inputs = told === null ? numbers.map((number) => inputAt(target, seed, number)) : [told]
+  for (const [index, input] of inputs.entries()) {
     if (performance.now() > endMs) break
-    const input = inputAt(target, seed, number)
+    const number = numbers[index] ?? 0
     if (await fails(input)) return { ...about, symptom, number, input: await minimise(input, fails, endMs - performance.now()) }
   }
-  const number = suspects[0] ?? 0
+  const number = numbers[0] ?? 0
   return {
     ...about,
     symptom: `${symptom} (not by one input alone)`,
     number,
-    input: [...new Set(suspects)].flatMap((n) => [...inputAt(target, seed, n)]),
+    input: told ?? inputs.flat(),
   }
 }
 
