@@ -41,7 +41,8 @@ const devicesAtOnce = 250
 const times = (dayStartMs: number): string => `
   fromUnixTimestamp64Milli(toInt64(${dayStartMs} + k * ${everyMs} + cityHash64(d) % ${everyMs} + cityHash64(d, k) % 7), 'UTC') AS observed_at,
   observed_at + toIntervalMillisecond(20 + cityHash64(k, d) % 61) + toIntervalHour(if(cityHash64(d, intDiv(k, 12), ${dayStartMs}) % 50 = 0, 2, 0)) AS received_at`
-const origin = (dayStartMs: number): string => `'3f1c9a52' AS log_id, 0 AS partition, toUInt64(${dayStartMs / 1000} * 4000 + k * 1000 + d) AS offset`
+const origin = (dayStartMs: number): string =>
+  `'3f1c9a52' AS log_id, 0 AS partition, toUInt64(${dayStartMs / 1000} * 4000 + k * 1000 + d) AS offset`
 
 const measurements = ({ first, devices }: Group, start: number): string => `
 INSERT INTO measurements (tenant, subject, metric, attributes, observed_at, received_at, value, quality, log_id, partition, offset)
@@ -77,7 +78,16 @@ const fleetRows = ({ fleet, days, endMs }: FleetShape): { label: string; sql: st
   const start = endMs - days * dayMs
   const at = (perDevice: number): string => `intDiv(number, ${perDevice}) AS d, number % ${perDevice} AS k,
     fromUnixTimestamp64Milli(toInt64(${start} + intDiv(k * ${days * dayMs}, ${perDevice}) + cityHash64(d, k) % 3600000), 'UTC') AS observed_at, observed_at AS received_at, number AS offset`
-  const names = ['device.model', 'firmware.version', 'device.serial', 'device.hostname', 'modem.model', 'modem.firmware', 'sim.iccid', 'os.version']
+  const names = [
+    'device.model',
+    'firmware.version',
+    'device.serial',
+    'device.hostname',
+    'modem.model',
+    'modem.firmware',
+    'sim.iccid',
+    'os.version',
+  ]
   return [
     {
       label: 'inventory',
@@ -121,7 +131,8 @@ SELECT 'default', 'device', ${deviceSql('d')}, observed_at, observed_at, receive
 export const fillStatements = (shape: FleetShape): { label: string; sql: string }[] => {
   const groups = Array.from({ length: Math.ceil(shape.devices / devicesAtOnce) }, (_, group) => group * devicesAtOnce)
   const days = Array.from({ length: shape.days }, (_, day) => shape.endMs - (shape.days - day) * dayMs)
-  const settings = ' SETTINGS max_insert_threads = 1, max_threads = 2, min_insert_block_size_rows = 1048576, throw_on_max_partitions_per_insert_block = 0'
+  const settings =
+    ' SETTINGS max_insert_threads = 1, max_threads = 2, min_insert_block_size_rows = 1048576, throw_on_max_partitions_per_insert_block = 0'
   return [
     ...fleetRows(shape),
     ...days.flatMap((start, index) =>
@@ -170,9 +181,13 @@ export const askedOf = async (shape: FleetShape, ask: (path: string) => Promise<
   }
   const page = (id: string, range: string): string[] => [
     `devices/${id}/radio/series?${range}&step=5m`,
-    ...['system.cpu.load_average.1m', 'system.cpu.load_average.15m', 'system.cpu.utilization', 'system.memory.linux.available', 'hw.temperature'].map(
-      (metric) => `devices/${id}/metrics?metric=${metric}&${range}&step=5m`,
-    ),
+    ...[
+      'system.cpu.load_average.1m',
+      'system.cpu.load_average.15m',
+      'system.cpu.utilization',
+      'system.memory.linux.available',
+      'hw.temperature',
+    ].map((metric) => `devices/${id}/metrics?metric=${metric}&${range}&step=5m`),
     `devices/${id}/metrics?metric=system.memory.usage&attributes=${encodeURIComponent('{"system.memory.state":"used"}')}&${range}&step=5m`,
     `devices/${id}/counters?metric=system.network.io&${range}&step=5m`,
   ]
@@ -193,11 +208,22 @@ export const askedOf = async (shape: FleetShape, ask: (path: string) => Promise<
         return [`devices/${device()}/state?at=${iso(at)}&knownAt=${iso(at + 900_000)}`]
       }),
     },
-    { label: 'one chart of a day, 5 min', rounds: rounds(52, () => [`devices/${device()}/metrics?metric=hw.temperature&${day()}&step=5m`]) },
+    {
+      label: 'one chart of a day, 5 min',
+      rounds: rounds(52, () => [`devices/${device()}/metrics?metric=hw.temperature&${day()}&step=5m`]),
+    },
     { label: 'all charts of a day at once (8 requests)', rounds: rounds(52, () => page(device(), day())) },
     { label: 'metric names of a device', rounds: rounds(32, () => [`devices/${device()}/metrics/names`]) },
-    { label: 'p95 of 30 days by 6 h', rounds: rounds(32, () => [`devices/${device()}/metrics?metric=network.ping.rtt&aggregate=p95&step=6h&from=${iso(shape.endMs - shape.days * dayMs)}&to=${iso(shape.endMs)}`]) },
-    ...sorts.map((sort) => ({ label: `fleet by ${sort}`, rounds: listed((i) => `devices?sort=${sort}&limit=100&order=${i % 2 === 0 ? 'asc' : 'desc'}`) })),
+    {
+      label: 'p95 of 30 days by 6 h',
+      rounds: rounds(32, () => [
+        `devices/${device()}/metrics?metric=network.ping.rtt&aggregate=p95&step=6h&from=${iso(shape.endMs - shape.days * dayMs)}&to=${iso(shape.endMs)}`,
+      ]),
+    },
+    ...sorts.map((sort) => ({
+      label: `fleet by ${sort}`,
+      rounds: listed((i) => `devices?sort=${sort}&limit=100&order=${i % 2 === 0 ? 'asc' : 'desc'}`),
+    })),
     { label: 'fleet, page 2 by any order', rounds: listed((i) => seconds[i % seconds.length] ?? '') },
     { label: 'fleet, searched', rounds: listed((i) => `devices?q=${['gateway 123', 'SN19', 'depot 7', '001e42'][i % 4] ?? ''}&limit=100`) },
   ]

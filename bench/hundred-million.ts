@@ -20,7 +20,9 @@ if (!['fill', 'measure', 'all'].includes(what) || folder === '') {
 const child = await startWarehouseChild({ dataDir: folder, listen: null, adminToken: 'bench', memoryBytesMax: 2_000_000_000 })
 const warehouse = openWarehouse({ ...child.access, database: 'fleet' })
 await migrate(warehouse, { alone: true })
-console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.version}, load ${loadavg()[0]?.toFixed(1) ?? ''}`)
+console.log(
+  `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.version}, load ${loadavg()[0]?.toFixed(1) ?? ''}`,
+)
 
 /** Fewer millions are fewer devices: what one of them has said stays the same. */
 const shape = { devices: Math.max(1, 10 * Number(millions)), days: 30, fleet: 20_000 }
@@ -53,7 +55,9 @@ async function measure(): Promise<void> {
      WHERE database = 'fleet' AND active GROUP BY table HAVING rows > 1000 ORDER BY bytes DESC`,
   )
   for (const { table, rows, bytes, parts } of sizes) {
-    console.log(`  ${table.padEnd(22)} ${String(rows).padStart(11)} rows ${(bytes / 1e6).toFixed(1).padStart(8)} MB ${(bytes / rows).toFixed(2).padStart(7)} B a row ${parts} parts`)
+    console.log(
+      `  ${table.padEnd(22)} ${String(rows).padStart(11)} rows ${(bytes / 1e6).toFixed(1).padStart(8)} MB ${(bytes / rows).toFixed(2).padStart(7)} B a row ${parts} parts`,
+    )
   }
   const to = await endMs()
   const api = await startQueryApi(testDeps({ warehouse, clock: { nowMs: () => to } }))
@@ -76,7 +80,9 @@ async function measure(): Promise<void> {
     }
     took.sort((a, b) => a - b)
     const at = (share: number): string => (took[Math.min(took.length - 1, Math.floor(took.length * share))] ?? 0).toFixed(0).padStart(5)
-    console.log(`  ${label.padEnd(44)} n ${String(took.length).padStart(3)}   p50 ${at(0.5)}   p95 ${at(0.95)}   p99 ${at(0.99)}   cpu ${((cpuMs() - cpuBefore) / rounds.length).toFixed(0).padStart(4)}`)
+    console.log(
+      `  ${label.padEnd(44)} n ${String(took.length).padStart(3)}   p50 ${at(0.5)}   p95 ${at(0.95)}   p99 ${at(0.99)}   cpu ${((cpuMs() - cpuBefore) / rounds.length).toFixed(0).padStart(4)}`,
+    )
   }
   const written = await live.stop()
   console.log(`  written meanwhile: ${String(written)} measurements; load ${loadavg()[0]?.toFixed(1) ?? ''}`)
@@ -85,7 +91,10 @@ async function measure(): Promise<void> {
 
 function cpuMs(): number {
   const own = process.cpuUsage()
-  const fields = readFileSync(`/proc/${child.pid() ?? 0}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  const fields =
+    readFileSync(`/proc/${child.pid() ?? 0}/stat`, 'utf8')
+      .split(') ')[1]
+      ?.split(' ') ?? []
   return (own.user + own.system) / 1000 + (Number(fields[11]) + Number(fields[12])) * 10
 }
 

@@ -14,6 +14,7 @@ export const problems = {
   TIME_RANGE_INVALID: { status: 400, title: 'Time range not valid' },
   TIME_ZONE_UNKNOWN: { status: 400, title: 'Time zone unknown' },
   STEP_INVALID: { status: 400, title: 'Step not valid' },
+  QUANTILES_INVALID: { status: 400, title: 'Quantiles not valid' },
   TOO_MANY_POINTS: { status: 400, title: 'Too many points' },
   CURSOR_INVALID: { status: 400, title: 'Cursor not valid' },
   DEVICE_ID_INVALID: { status: 400, title: 'Device id not valid' },

@@ -7,8 +7,26 @@ import { offsetMinutesAt, type TimeRange, toTime } from './time.ts'
 
 export type Step = { text: string; count: number; unit: 'second' | 'minute' | 'hour' | 'day'; ms: number }
 export type SeriesSource = 'raw' | '15m' | '1h' | '1d'
-export const aggregates = ['avg', 'min', 'max', 'sum', 'count', 'last', 'p95'] as const
+export const aggregates = ['avg', 'min', 'max', 'sum', 'count', 'last', 'p50', 'p95', 'p99'] as const
 export type Aggregate = (typeof aggregates)[number]
+export type Percentile = 'p50' | 'p95' | 'p99'
+export const levelOf: Record<Percentile, number> = { p50: 0.5, p95: 0.95, p99: 0.99 }
+export const isPercentile = (aggregate: Aggregate): aggregate is Percentile => Object.hasOwn(levelOf, aggregate)
+
+/** Levels of one request: more are a distribution, which is for SQL. */
+export const quantilesMax = 10
+
+/** `0.5,0.95`; each above 0 and below 1 with at most four decimals. */
+export const parseQuantiles = (text: string): number[] => {
+  const levels = text.split(',').map((part) => (/^0\.\d{1,4}$/.test(part) ? Number(part) : 0))
+  if (levels.length > quantilesMax || levels.some((level) => level === 0) || new Set(levels).size < levels.length) {
+    throw new ProblemError(
+      'QUANTILES_INVALID',
+      `Expected quantiles like 0.5,0.95: at most ${String(quantilesMax)} different numbers between 0.0001 and 0.9999, got ${JSON.stringify(text.slice(0, 60))}.`,
+    )
+  }
+  return levels
+}
 
 /** As many points as a wide screen can show a few times over; more is a download, not a chart. */
 export const pointsMax = 11_000
@@ -54,12 +72,19 @@ const rollups: readonly { source: '1d' | '1h' | '15m'; ms: number }[] = [
 
 /**
  * A rollup serves when its buckets (which are cut in UTC) nest in the steps asked for in `tz`, and when either the range
- * begins and ends on its buckets, so that the answer is the same as from raw rows, or the range is long. `last` and `p95`
- * are not in the rollups.
+ * begins and ends on its buckets, so that the answer is the same as from raw rows, or the range is long. `last` is not in the
+ * rollups; percentiles are, within 0.4 %, so only a long range takes them from there.
  */
-export const sourceFor = (range: TimeRange, step: Step, aggregate: Aggregate, tz: string): SeriesSource => {
-  if (aggregate === 'last' || aggregate === 'p95') return 'raw'
+export const sourceFor = (
+  range: TimeRange,
+  step: Step,
+  aggregate: Aggregate,
+  tz: string,
+  quantiles: readonly number[] = [],
+): SeriesSource => {
+  if (aggregate === 'last') return 'raw'
   const long = range.toMs - range.fromMs > rawRangeMaxMs
+  if (!long && (isPercentile(aggregate) || quantiles.length > 0)) return 'raw'
   const fits = rollups.find(
     ({ ms }) =>
       step.ms % ms === 0 &&

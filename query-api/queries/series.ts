@@ -1,5 +1,5 @@
 /** Series of one metric of one subject by step: from raw rows or a rollup (`domain/step.ts` chooses). */
-import type { Aggregate, SeriesSource, Step } from '../domain/step.ts'
+import { type Aggregate, isPercentile, levelOf, type Percentile, type SeriesSource, type Step } from '../domain/step.ts'
 import type { TimeRange } from '../domain/time.ts'
 import { bucketOf, knownBy, knownParams, observedRange, type Scope, timeParam } from './scope.ts'
 
@@ -12,22 +12,29 @@ export type SeriesQuery = TimeRange & {
   /** Only what had arrived by then, from raw rows: rollups do not know it. Null: all. */
   knownMs: number | null
 }
-export type PointRow = { attributes: string; at_ms: number; value: number | null; samples: number; missing: number }
+export type PointRow = {
+  attributes: string
+  at_ms: number
+  value: number | null
+  samples: number
+  missing: number
+  /** In the order asked for; all null where a part of the samples has no sketch. */
+  quantiles: (number | null)[]
+}
 
 /** Rows of one answer over all its series; more is refused by the route. */
 export const pointRowsMax = 50_000
 
-const rawAggregates: Record<Aggregate, string> = {
+const rawAggregates: Record<Exclude<Aggregate, Percentile>, string> = {
   avg: 'avg(t.value)',
   min: 'min(t.value)',
   max: 'max(t.value)',
   sum: 'sum(t.value)',
   count: 'toFloat64(count(t.value))',
   last: 'argMaxIf(t.value, (t.observed_at, t.offset), isNotNull(t.value))',
-  p95: 'quantileExact(0.95)(t.value)',
 }
 
-const rollupAggregates: Record<Exclude<Aggregate, 'last' | 'p95'>, string> = {
+const rollupAggregates: Record<Exclude<Aggregate, 'last' | Percentile>, string> = {
   avg: 'sum(t.value_sum) / sum(t.samples)',
   min: 'min(value_min)',
   max: 'max(value_max)',
@@ -53,19 +60,40 @@ const seriesParams = (tenant: string, query: SeriesQuery): Record<string, unknow
   ...(query.attributes === null ? {} : { attributes: query.attributes }),
 })
 
-/** A step without rows is absent; one with only "missing" markers is NULL, never zero. */
-export const measurementSeries = (scope: Scope, query: SeriesQuery, aggregate: Aggregate, source: SeriesSource): Promise<PointRow[]> =>
-  source === 'raw' || aggregate === 'last' || aggregate === 'p95'
+/** Texts of numbers that were checked to be levels between 0 and 1; a percentile is a parameter of the function, not of the query. */
+const levelTexts = (levels: readonly number[]): string => levels.map((level) => level.toFixed(4)).join(', ')
+const rawQuantiles = (levels: readonly number[]): string => `quantilesExact(${levelTexts(levels)})(t.value)`
+const mergedQuantiles = (levels: readonly number[]): string => `quantilesBFloat16Merge(${levelTexts(levels)})(t.sketch)`
+const noQuantiles = (levels: readonly number[]): string => `CAST([${levels.map(() => 'NULL').join(', ')}], 'Array(Nullable(Float64))')`
+const quantilesColumn = (levels: readonly number[], known: string, quantiles: string): string =>
+  levels.length === 0 ? '[]' : `if(${known}, CAST(${quantiles}, 'Array(Nullable(Float64))'), ${noQuantiles(levels)})`
+
+/**
+ * A step without rows is absent; one with only "missing" markers is NULL, never zero. Percentiles of a rollup come from the
+ * merged sketches of its buckets, never from percentiles of buckets; samples from before there were sketches make them NULL.
+ */
+export const measurementSeries = (
+  scope: Scope,
+  query: SeriesQuery,
+  aggregate: Aggregate,
+  source: SeriesSource,
+  levels: readonly number[] = [],
+): Promise<PointRow[]> =>
+  source === 'raw' || aggregate === 'last'
     ? scope.warehouse.query<PointRow>(
-        `SELECT attributes, ${bucketOf('observed_at', query.step)} AS at_ms, if(count(t.value) = 0, NULL, ${rawAggregates[aggregate]}) AS value,
-  toFloat64(count(t.value)) AS samples, toFloat64(countIf(isNull(t.value))) AS missing
+        `SELECT attributes, ${bucketOf('observed_at', query.step)} AS at_ms,
+  if(count(t.value) = 0, NULL, ${isPercentile(aggregate) ? `arrayElement(${rawQuantiles([levelOf[aggregate]])}, 1)` : rawAggregates[aggregate]}) AS value,
+  toFloat64(count(t.value)) AS samples, toFloat64(countIf(isNull(t.value))) AS missing,
+  ${quantilesColumn(levels, 'count(t.value) > 0', rawQuantiles(levels))} AS quantiles
 FROM measurements AS t WHERE ${seriesConditions(query.attributes)} AND ${observedRange}${knownBy(query.knownMs)}
 GROUP BY attributes, at_ms ORDER BY attributes, at_ms LIMIT {limit:UInt32}`,
         seriesParams(scope.tenant, query),
       )
     : scope.warehouse.query<PointRow>(
-        `SELECT attributes, ${bucketOf('bucket', query.step)} AS at_ms, if(sum(t.samples) = 0, NULL, ${rollupAggregates[aggregate]}) AS value,
-  toFloat64(sum(t.samples)) AS samples, toFloat64(sum(t.missing)) AS missing
+        `SELECT attributes, ${bucketOf('bucket', query.step)} AS at_ms,
+  if(sum(t.samples) = 0${isPercentile(aggregate) ? ' OR sum(t.unsketched) > 0' : ''}, NULL, ${isPercentile(aggregate) ? `arrayElement(${mergedQuantiles([levelOf[aggregate]])}, 1)` : rollupAggregates[aggregate]}) AS value,
+  toFloat64(sum(t.samples)) AS samples, toFloat64(sum(t.missing)) AS missing,
+  ${quantilesColumn(levels, 'sum(t.samples) > 0 AND sum(t.unsketched) <= 0', mergedQuantiles(levels))} AS quantiles
 FROM ${tables[source]} AS t WHERE ${seriesConditions(query.attributes)} AND bucket >= ${timeParam('from_ms')} AND bucket < ${timeParam('to_ms')}
 GROUP BY attributes, at_ms ORDER BY attributes, at_ms LIMIT {limit:UInt32}`,
         seriesParams(scope.tenant, query),

@@ -42,17 +42,52 @@ export const lastMeasurements = async (
 ): Promise<LastMeasurementRow[]> => {
   const params = { tenant: scope.tenant, subject, at_ms: atMs, recent_ms: Math.max(0, atMs - recentMs), ...knownParams(knownMs) }
   const arrived = knownBy(knownMs)
-  const known = `SELECT metric, attributes FROM measurements WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${within}${arrived} AND isNotNull(value) GROUP BY metric, attributes`
-  const lastDays = `SELECT metric, attributes, toDate(arrayJoin([max(bucket), maxIf(bucket, samples > 0)])) AS day FROM measurements_1d
-    WHERE tenant = {tenant:String} AND subject = {subject:String} AND bucket < toStartOfDay(${timeParam('recent_ms')}) GROUP BY metric, attributes`
-  const lastOnly = `
-  AND toDate(observed_at) IN (SELECT day FROM (${lastDays}) UNION ALL SELECT toDate(${timeParam('recent_ms')}))
-  AND (toDate(observed_at) = toDate(${timeParam('recent_ms')}) OR (metric, attributes, toDate(observed_at)) IN (${lastDays}))`
-  const silent = `observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${known})${knownMs === null ? lastOnly : arrived}`
-  const [recent, older] = await Promise.all([
-    scope.warehouse.query<LastMeasurementRow>(measurementsSql(within + arrived), params),
-    scope.warehouse.query<LastMeasurementRow>(measurementsSql(silent), params),
+  const readRecent = scope.warehouse.query<LastMeasurementRow>(measurementsSql(within + arrived), params)
+  if (knownMs !== null) {
+    const known = `SELECT metric, attributes FROM measurements WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${within}${arrived} AND isNotNull(value) GROUP BY metric, attributes`
+    const silent = `observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${known})${arrived}`
+    const [recent, older] = await Promise.all([readRecent, scope.warehouse.query<LastMeasurementRow>(measurementsSql(silent), params)])
+    return joined(recent, older)
+  }
+  const [recent, series] = await Promise.all([
+    readRecent,
+    scope.warehouse.query<LastDaysRow>(
+      `SELECT metric, attributes, arrayMap(day -> toString(toDate(day)), arrayFilter(day -> day > 0, [maxIf(bucket, before), maxIf(bucket, before AND samples > 0)])) AS days
+FROM (SELECT metric, attributes, bucket, samples, bucket < toStartOfDay(${timeParam('recent_ms')}) AS before FROM measurements_1d
+  WHERE tenant = {tenant:String} AND subject = {subject:String} AND bucket <= ${timeParam('recent_ms')})
+GROUP BY metric, attributes`,
+      params,
+    ),
   ])
+  const spoke = new Set(recent.filter((row) => row.known_at_ms !== null).map(seriesKey))
+  const silent = series.filter((row) => !spoke.has(seriesKey(row)))
+  return silent.length === 0 ? joined(recent, []) : joined(recent, await silentMeasurements(scope, params, silent))
+}
+
+type LastDaysRow = { metric: string; attributes: string; days: string[] }
+
+const silentMeasurements = (
+  scope: Scope,
+  params: Record<string, unknown> & { recent_ms: number },
+  silent: readonly LastDaysRow[],
+): Promise<LastMeasurementRow[]> =>
+  scope.warehouse.query<LastMeasurementRow>(
+    // A day that only another of them needs holds nothing newer of a series than its own last day.
+    measurementsSql(
+      `observed_at <= ${timeParam('recent_ms')} AND toDate(observed_at) IN {days:Array(Date)} AND metric IN {metrics:Array(String)} AND concat(metric, '\n', attributes) IN {series:Array(String)}`,
+    ),
+    {
+      ...params,
+      days: [...new Set([dayOf(params.recent_ms), ...silent.flatMap(({ days }) => days)])],
+      metrics: [...new Set(silent.map(({ metric }) => metric))],
+      series: silent.map(seriesKey),
+    },
+  )
+
+const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
+
+/** Rows of the last two hours, where they know no value with the older one beside; and the series that were silent. */
+const joined = (recent: readonly LastMeasurementRow[], older: readonly LastMeasurementRow[]): LastMeasurementRow[] => {
   const olderBySeries = new Map(older.map((row) => [seriesKey(row), row]))
   const rows = recent.map((row) => {
     const before = olderBySeries.get(seriesKey(row))

@@ -4,7 +4,7 @@ import { type Static, Type } from 'typebox'
 import { unitOf } from '../domain/units.ts'
 import { attributesObject, canonicalAttributes } from '../domain/attributes.ts'
 import { ProblemError } from '../domain/problems.ts'
-import { type Aggregate, aggregates, checkPoints, parseStep, rangeFor, sourceFor, stepFor } from '../domain/step.ts'
+import { type Aggregate, aggregates, checkPoints, parseQuantiles, parseStep, rangeFor, sourceFor, stepFor } from '../domain/step.ts'
 import { parseKnownAt, parseRange, parseTimeZone, toTime, toTimeOrNull } from '../domain/time.ts'
 import { counterSeries, measurementSeries, metricNames, pointRowsMax, type SeriesQuery } from '../queries/series.ts'
 import { completeThrough, knownDevice, knownPlace, type RouteContext } from './context.ts'
@@ -74,6 +74,11 @@ const MetricSeries = Type.Object({
           }),
           samples: Type.Integer(),
           missing: Type.Integer({ description: 'Reports without a reading.' }),
+          quantiles: Type.Optional(
+            Type.Record(Type.String(), NumberOrNull, {
+              description: 'By level, when asked for. Null where nothing was read, or where a part of it is older than the sketches.',
+            }),
+          ),
         }),
       ),
     }),
@@ -117,7 +122,16 @@ export const metricRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> 
   const metricsSchema = (tag: string) => ({
     tags: [tag],
     summary: 'One metric by step; default the last 6 hours',
-    querystring: query({ ...seriesQuery, aggregate: choice(aggregates, { default: 'avg' }) }),
+    querystring: query({
+      ...seriesQuery,
+      aggregate: choice(aggregates, {
+        default: 'avg',
+        description: 'Percentiles are exact up to 14 days; of longer ranges they come from merged sketches, within 0.4 %.',
+      }),
+      quantiles: Type.Optional(
+        Type.String({ maxLength: 100, description: 'Levels to have beside the aggregate, each with every point.', examples: ['0.5,0.95'] }),
+      ),
+    }),
     response: answers(MetricSeries),
   })
   const countersSchema = (tag: string) => ({
@@ -134,7 +148,7 @@ export const metricRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> 
   })
 
   app.get('/devices/:mac/metrics', { schema: { ...metricsSchema('devices'), params: DeviceParams } }, async (request) =>
-    metrics(context, await knownDevice(context, request.params.mac), request.query, request.query.aggregate),
+    metrics(context, await knownDevice(context, request.params.mac), request.query, request.query.aggregate, request.query.quantiles),
   )
   app.get('/devices/:mac/counters', { schema: { ...countersSchema('devices'), params: DeviceParams } }, async (request) =>
     counters(context, await knownDevice(context, request.params.mac), request.query),
@@ -143,7 +157,7 @@ export const metricRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> 
     names(context, await knownDevice(context, request.params.mac)),
   )
   app.get('/places/:place/metrics', { schema: { ...metricsSchema('places'), params: PlaceParams } }, async (request) =>
-    metrics(context, await knownPlace(context, request.params.place), request.query, request.query.aggregate),
+    metrics(context, await knownPlace(context, request.params.place), request.query, request.query.aggregate, request.query.quantiles),
   )
   app.get('/places/:place/metrics/names', { schema: { ...namesSchema('places'), params: PlaceParams } }, async (request) =>
     names(context, await knownPlace(context, request.params.place)),
@@ -155,17 +169,25 @@ const metrics = async (
   subject: string,
   asked: SeriesRequest,
   aggregate: Aggregate,
+  quantiles: string | undefined,
 ): Promise<Static<typeof MetricSeries>> => {
   const wanted = seriesQueryOf(context, subject, asked)
-  const source = wanted.knownMs === null ? sourceFor(wanted, wanted.step, aggregate, wanted.tz) : 'raw'
+  const levels = quantiles === undefined ? [] : parseQuantiles(quantiles)
+  const source = wanted.knownMs === null ? sourceFor(wanted, wanted.step, aggregate, wanted.tz, levels) : 'raw'
   const read = { ...wanted, ...rangeFor(wanted, source) }
-  const rows = await measurementSeries(context.scope, read, aggregate, source)
+  const rows = await measurementSeries(context.scope, read, aggregate, source, levels)
   if (rows.length === 0) await checkMetric(context, subject, asked.metric, 'measurement')
   return {
     ...frameOf(context, read),
     aggregate,
     source,
-    series: bySeries(rows, ({ at_ms, value, samples, missing }) => ({ at: toTime(at_ms), value, samples, missing })),
+    series: bySeries(rows, ({ at_ms, value, samples, missing, quantiles: values }) => ({
+      at: toTime(at_ms),
+      value,
+      samples,
+      missing,
+      ...(levels.length === 0 ? {} : { quantiles: Object.fromEntries(levels.map((level, i) => [String(level), values[i] ?? null])) }),
+    })),
   }
 }
 
