@@ -8,7 +8,7 @@ import { mavenJars, run } from '../../test/real/maven-jars.ts'
 import type { KafkaSettings } from './client-settings.ts'
 import { openTestLog, startTemporaryKafka, type TemporaryKafka } from './temporary-kafka.fixture.ts'
 
-const password = 'a password, with a comma'
+const password = 'fleet-password-1'
 const certificates = mkdtempSync(join(tmpdir(), 'kafka-certificates-'))
 
 /** A server certificate of its own authority, as Kafka reads PEM: key and chain in one file. */
@@ -81,7 +81,7 @@ describe('a login at the brokers', () => {
         kafka.server.brokers,
         '--alter',
         '--add-config',
-        `${mechanism}=[password="${password}"]`,
+        `${mechanism}=[password=${password}]`,
         '--entity-type',
         'users',
         '--entity-name',
