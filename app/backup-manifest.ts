@@ -16,6 +16,8 @@ export type Manifest = {
   log: Record<string, { first: number; next: number; bytes: number }>
   /** Rows by table. */
   tables: Record<string, number>
+  /** Days after arrival that each table's own expiry says, null: none; tables of a restore get it before their rows. Absent in older backups. */
+  expiries?: Record<string, number | null>
   /** What it does not hold. */
   leftOut: string[]
   files: FileSum[]

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { dropFrozen, type FrozenTable, freezeTables } from '../adapters/chdb/frozen-parts.ts'
+import { readExpiries } from '../adapters/clickhouse/keeping-statements.ts'
 import { copyEnvironment, copyWhenQuiet } from '../adapters/lmdb/quiet-copy.ts'
 import { copyFile, copyFolder, entriesOf, isFile, sumFiles, writeWhole } from '../adapters/system/copied-files.ts'
 import { readTextFile } from '../adapters/system/text-file.ts'
@@ -54,6 +55,7 @@ export const takeBackup = async (config: Config, to: string): Promise<BackupRepo
       logId: log.logId,
       log: log.bounds,
       tables: Object.fromEntries(frozen.map(({ table, rows }) => [table, rows])),
+      expiries: Object.fromEntries(await readExpiries(warehouse)),
       leftOut: await copySettings(config, to),
       files: await sumFiles(to),
     }

@@ -8,10 +8,12 @@
  */
 import { join } from 'node:path'
 import { attachParts } from '../adapters/chdb/frozen-parts.ts'
+import { readExpiries, setExpiry } from '../adapters/clickhouse/keeping-statements.ts'
 import { migrate } from '../adapters/clickhouse/migrations.ts'
 import { lockDataDir } from '../adapters/lmdb/data-dir-lock.ts'
 import { openEnvironment } from '../adapters/lmdb/environment.ts'
 import { copyFile, copyFolder, entriesOf, isFile, removeFile, writeWhole } from '../adapters/system/copied-files.ts'
+import type { Warehouse } from '../model/ports.ts'
 import type { Config } from '../runtime/config.ts'
 import { type Manifest, readVerified } from './backup-manifest.ts'
 import { startOwnWarehouse } from './operator-warehouse.ts'
@@ -96,6 +98,7 @@ const restoreTables = async (
   const { warehouse, close } = await startOwnWarehouse(config)
   try {
     await migrate(warehouse, { directory: join(from, 'migrations'), alone: true })
+    await setExpiries(warehouse, manifest.expiries ?? {})
     const rows = await attachParts(warehouse, join(from, 'tables'))
     const wrong = Object.entries(manifest.tables).filter(([table, count]) => (rows[table] ?? 0) !== count)
     if (wrong.length === 0) return
@@ -104,5 +107,13 @@ const restoreTables = async (
     )
   } finally {
     await close()
+  }
+}
+
+/** While the tables are empty: else rows that rules of keeping give more time would go by the migrations' word. */
+const setExpiries = async (warehouse: Warehouse, expiries: Record<string, number | null>): Promise<void> => {
+  for (const [table, now] of await readExpiries(warehouse)) {
+    const wanted = expiries[table]
+    if (wanted !== undefined && wanted !== now) await setExpiry(warehouse, table, wanted)
   }
 }

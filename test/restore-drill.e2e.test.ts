@@ -10,6 +10,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readDoorFile } from '../adapters/chdb/door-file.ts'
+import { readExpiries } from '../adapters/clickhouse/keeping-statements.ts'
+import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
 import { compareLedger, compareMessages, compareRollup, compareTables, type MessageRow } from './ledger/compare.ts'
 import { isGone } from './ledger/gone-folder.ts'
 import { createRecorder, type Recorder, waitFor } from './ledger/recorder-process.ts'
@@ -18,8 +21,8 @@ import { createWarehouseReader, type WarehouseReader } from './ledger/warehouse-
 const project = resolve(import.meta.dirname, '..')
 const hourMs = 3_600_000
 const speed = 240
-/** Twelve devices, a round a minute: about 250 messages a second at this speed. */
-const scenario = 'name: drill\nseed: 5\nduration: 2h30m\nfleet:\n  sites: 3\n  groups: [{ name: all, count: 12, model: dwr/311-a1 }]\n'
+/** Twelve devices, a round a minute: about 250 messages a second at this speed. It is stopped long before its end. */
+const scenario = 'name: drill\nseed: 5\nduration: 20h\nfleet:\n  sites: 3\n  groups: [{ name: all, count: 12, model: dwr/311-a1 }]\n'
 
 describe('an hour-old copy, restored under load', () => {
   let folder: string
@@ -30,7 +33,13 @@ describe('an hour-old copy, restored under load', () => {
   const path = (name: string): string => join(folder, name)
 
   const run = (program: string, ...rest: string[]): Promise<{ code: number | null; text: string }> => {
-    const env = { ...process.env, DATA_DIR: data, ADMIN_TOKEN: recorder.adminToken, HTTP_LISTEN: `127.0.0.1:${recorder.ports.http}` }
+    const env = {
+      ...process.env,
+      DATA_DIR: data,
+      ADMIN_TOKEN: recorder.adminToken,
+      HTTP_LISTEN: `127.0.0.1:${recorder.ports.http}`,
+      KEEPING_FILE: path('keeping.yaml'),
+    }
     const child = spawn(process.execPath, [program, ...rest], { cwd: project, stdio: ['ignore', 'pipe', 'pipe'], env })
     let text = ''
     child.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()))
@@ -50,12 +59,20 @@ describe('an hour-old copy, restored under load', () => {
     const argv = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])
     fleet = spawn(process.execPath, ['agent/simulate-main.ts', ...argv], { cwd: project, stdio: 'ignore' })
   }
-  const fleetEnded = (): Promise<number | null> => {
+  /** Goes on for a while with what now runs, then ends; 0: all that it said was acknowledged. */
+  const endFleet = async (): Promise<number | null> => {
+    const until = acknowledged().length + 1_000
+    await waitFor('devices go on', async () => acknowledged().length > until, 60_000, recorder.output)
     const child = fleet
-    return new Promise((done) => {
-      if (child === undefined || child.exitCode !== null) done(child?.exitCode ?? null)
-      else child.once('exit', done)
-    })
+    if (child === undefined || child.exitCode !== null) throw new Error('Expected the fleet to publish still')
+    child.kill('SIGINT')
+    return new Promise((done) => child.once('exit', done))
+  }
+  const expiries = async (): Promise<Map<string, number | null>> => {
+    const access = readDoorFile(data)
+    if (access === null) throw new Error('Expected a running recorder')
+    const warehouse = openWarehouse({ ...access, database: 'fleet' })
+    return readExpiries(warehouse).finally(() => warehouse.close())
   }
   const observedHoursAfter = async (sinceMs: number): Promise<number> => ((await reader.newestObservedMs()) - sinceMs) / hourMs
   const settled = async (): Promise<void> => {
@@ -103,6 +120,7 @@ describe('an hour-old copy, restored under load', () => {
     folder = mkdtempSync(join(tmpdir(), 'drill-'))
     data = path('data')
     mkdirSync(data)
+    writeFileSync(path('keeping.yaml'), '{}\n')
     recorder = await createRecorder(data)
     await recorder.start()
     reader = createWarehouseReader(recorder.ports.warehouse, recorder.adminToken, '02-f2')
@@ -124,7 +142,7 @@ describe('an hour-old copy, restored under load', () => {
     process.stdout.write(restored.text)
     expect(restored.code).toBe(0)
     await recorder.start()
-    expect(await fleetEnded()).toBe(0) // All that it had to say was acknowledged.
+    expect(await endFleet()).toBe(0)
     const told = acknowledged()
     expect(told.length).toBeGreaterThan(before.length)
     await waitFor('the log is in the tables', async () => (await reader.keptCount()) >= new Set(told).size, 60_000, recorder.output)
@@ -144,7 +162,7 @@ describe('an hour-old copy, restored under load', () => {
     process.stdout.write(restored.text)
     expect(restored).toMatchObject({ code: 0, text: expect.stringContaining('What was acknowledged after that moment is gone') as string })
     await recorder.start()
-    expect(await fleetEnded()).toBe(0)
+    expect(await endFleet()).toBe(0)
     await settled()
     const rows = await messageRows()
     expect(compareMessages(before, rows).findings).toEqual([])
@@ -166,7 +184,10 @@ describe('an hour-old copy, restored under load', () => {
     expect(missing).toEqual(lost)
   }, 300_000)
 
-  it('is refused where it does not belong: tables that are there, a folder without a log, another log', async () => {
+  it('is refused where it does not belong: tables that are there, a folder without a log, another log; expiries come back too', async () => {
+    writeFileSync(path('keeping.yaml'), 'default: { measurements: 200 }\n')
+    expect(await run('app/keeping-main.ts', '--apply')).toMatchObject({ code: 0 })
+    expect((await expiries()).get('measurements')).toBe(200)
     expect(await run('app/backup-main.ts', '--to', path('backup'))).toMatchObject({ code: 0 })
     await recorder.stop()
     const only = () => run('app/restore-main.ts', '--from', path('backup'), '--only', 'warehouse')
@@ -178,5 +199,12 @@ describe('an hour-old copy, restored under load', () => {
     await recorder.stop()
     rmSync(join(data, 'warehouse'), { recursive: true })
     expect(await only()).toMatchObject({ code: 1, text: expect.stringContaining('Expected tables of the log') as string })
+    rmSync(data, { recursive: true })
+    renameSync(path('kept'), data)
+    rmSync(join(data, 'warehouse'), { recursive: true })
+    expect(await only()).toMatchObject({ code: 0 })
+    await recorder.start()
+    const found = await expiries()
+    expect([found.get('measurements'), found.get('facts'), found.get('messages')]).toEqual([200, null, 400])
   }, 120_000)
 })
