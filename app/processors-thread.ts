@@ -11,8 +11,9 @@ import type { ErrorCode } from '../runtime/errors.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { oncePerMinute } from './quiet-warnings.ts'
+import type { WarehouseAccess } from './warehouse-parts.ts'
 
-export type ProcessorsData = { config: Config; warehouse: { url: string; username: string; password: string } }
+export type ProcessorsData = { config: Config; warehouse: WarehouseAccess }
 
 type Progress = { lagRecords: number; completeThroughMs: number | null; failing: FailingBatch[] }
 

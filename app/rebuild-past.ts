@@ -151,9 +151,9 @@ const runWorkers = async (
     say,
     stage.reduce((sum, { to }) => sum + to, 0),
   )
-  let failure: Error | null = null
+  const failures: Error[] = []
   const fail = (error: Error): Error => {
-    failure ??= error // The first one's; the others end because of it.
+    failures.push(error)
     abortPeers(peers)
     return error
   }
@@ -196,7 +196,8 @@ const runWorkers = async (
     })
   const outcomes = await Promise.allSettled(Array.from({ length: workers }, (_, worker) => runOne(worker)))
   if (windows.hasOverflown()) return null
-  if (failure !== null) throw failure as Error
+  const [first] = failures // The others ended because of it.
+  if (first !== undefined) throw first
   return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
 }
 

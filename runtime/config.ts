@@ -188,6 +188,21 @@ export const configSchema = Type.Object(
     ),
     LOG_RETENTION_HOURS: count(24 * 30, 1, 24 * 3650, 'Records older than this leave the log (the table messages keeps them longer).'),
     LOG_RETENTION_BYTES_MAX: count(20_000_000_000, 10_000_000, 100_000_000_000_000, 'The log is cut from its old end above this size.'),
+    CLICKHOUSE_URL: Type.String({
+      default: '',
+      pattern: '^$|^https?://[^\\s/@]+/?$',
+      expects: 'http:// or https:// with host and port, or nothing',
+      description: 'A ClickHouse server. Empty: the embedded engine; set, WAREHOUSE_LISTEN and WAREHOUSE_MEMORY_BYTES_MAX are not used.',
+    }),
+    CLICKHOUSE_USERNAME: Type.String({
+      default: 'default',
+      minLength: 1,
+      description: 'Login at the server; its rights: deploy/clickhouse/grants.sql.',
+    }),
+    CLICKHOUSE_PASSWORD_FILE: optionalText('File whose first line is the password at the server.'),
+    CLICKHOUSE_CA_FILE: optionalText("CA of the server's certificate, PEM. Empty: the well-known ones."),
+    CLICKHOUSE_CERT_FILE: optionalText('Client certificate for the server, PEM; with CLICKHOUSE_CA_FILE.'),
+    CLICKHOUSE_KEY_FILE: optionalText('Private key of the client certificate, PEM.'),
     KAFKA_BROKERS: Type.String({
       default: '',
       pattern: '^$|^[^:,\\s]+:[0-9]{1,5}(,[^:,\\s]+:[0-9]{1,5})*$',
@@ -297,7 +312,7 @@ const readFile = (path: string | undefined, readText: (path: string) => string, 
   return {}
 }
 
-const crossChecks = (config: Config): string[] => {
+const embeddedBrokerChecks = (config: Config): string[] => {
   const problems: string[] = []
   if (config.MQTTS_LISTEN !== '' && (config.MQTTS_CERT_FILE === '' || config.MQTTS_KEY_FILE === '')) {
     problems.push('MQTTS_LISTEN: expected MQTTS_CERT_FILE and MQTTS_KEY_FILE beside it')
@@ -318,10 +333,23 @@ const crossChecks = (config: Config): string[] => {
   ) {
     problems.push(`MQTTS_LISTEN=${config.MQTTS_LISTEN} is off loopback: expected MQTT_USERS_FILE or MQTTS_CLIENT_CERT=required`)
   }
+  return problems
+}
+
+const crossChecks = (config: Config): string[] => {
+  const problems: string[] = []
+  // What belongs to the embedded broker is of no concern beside the address of a real one.
+  if (config.MQTT_URL === '') problems.push(...embeddedBrokerChecks(config))
   if (config.KAFKA_SASL_MECHANISM !== 'none' && (config.KAFKA_SASL_USERNAME === '' || config.KAFKA_SASL_PASSWORD_FILE === '')) {
     problems.push(
       `KAFKA_SASL_MECHANISM=${config.KAFKA_SASL_MECHANISM}: expected KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD_FILE beside it`,
     )
+  }
+  if ((config.CLICKHOUSE_CERT_FILE === '') !== (config.CLICKHOUSE_KEY_FILE === '')) {
+    problems.push('CLICKHOUSE_CERT_FILE and CLICKHOUSE_KEY_FILE: expected both or none')
+  }
+  if (config.CLICKHOUSE_CERT_FILE !== '' && config.CLICKHOUSE_CA_FILE === '') {
+    problems.push('CLICKHOUSE_CERT_FILE: expected CLICKHOUSE_CA_FILE beside it')
   }
   if ((config.MQTT_CERT_FILE === '') !== (config.MQTT_KEY_FILE === '')) {
     problems.push('MQTT_CERT_FILE and MQTT_KEY_FILE: expected both or none')

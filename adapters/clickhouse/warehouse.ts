@@ -14,11 +14,15 @@ import { compileRowDecoder } from './answer-rows.ts'
 import { type BlockEncoder, compileEncoder } from './native-block.ts'
 import { ByteBuffer } from './byte-buffer.ts'
 
+export type WarehouseTls = { ca: string | null; cert: string | null; key: string | null }
+
 export type WarehouseOptions = {
   url: string
   username: string
   password: string
   database: string
+  /** PEM texts, for `https://`; without a CA the well-known ones. */
+  tls?: WarehouseTls | null
   /** Inserts go to tables of the same columns with this behind their name; for `app/rebuild-apply.ts`. */
   tableSuffix?: string
 }
@@ -45,7 +49,7 @@ const insertSettings: ClickHouseSettings = {
   input_format_parallel_parsing: 0,
 }
 
-export const openWarehouse = ({ url, username, password, database, tableSuffix = '' }: WarehouseOptions): Warehouse => {
+export const openWarehouse = ({ url, username, password, database, tls = null, tableSuffix = '' }: WarehouseOptions): Warehouse => {
   const client = createClient({
     url,
     username,
@@ -57,6 +61,7 @@ export const openWarehouse = ({ url, username, password, database, tableSuffix =
     compression: { request: false, response: false },
     log: { LoggerClass: SilentLogger },
     keep_alive: { idle_socket_ttl: 10_000 },
+    ...clientTls(tls),
   })
   const encoders = new Map<string, BlockEncoder>()
   const buffers: ByteBuffer[] = []
@@ -106,6 +111,12 @@ export const openWarehouse = ({ url, username, password, database, tableSuffix =
     },
     close: () => client.close(),
   }
+}
+
+const clientTls = (tls: WarehouseTls | null): { tls?: { ca_cert: Buffer; cert?: Buffer; key?: Buffer } } => {
+  if (tls?.ca === null || tls === null) return {}
+  const ca_cert = Buffer.from(tls.ca)
+  return { tls: tls.cert === null || tls.key === null ? { ca_cert } : { ca_cert, cert: Buffer.from(tls.cert), key: Buffer.from(tls.key) } }
 }
 
 /** A larger one was for a rare batch and goes back to the memory. */
