@@ -4,7 +4,7 @@
  */
 import { get } from './api.js'
 import { h, replace } from './dom.js'
-import { age, count, dateTime, exactTime, zoneShort } from './format.js'
+import { age, count, dateTime, exactTime, quantity, zoneShort } from './format.js'
 
 const pageSize = 20
 
@@ -70,17 +70,20 @@ export const explainer = (id, moment) => {
   return { explain, button, leave: () => dialog.remove() }
 }
 
-const bucketText = ({ bucket, kind, unit }) =>
-  h(
+const plural = (number, word) => `${count(number)} ${word}${number === 1 ? '' : 's'}`
+
+const bucketText = ({ bucket, kind, unit, metric }) => {
+  const shown = (value) => (value === null ? '—' : quantity(value, unit, metric))
+  return h(
     'p',
     {},
-    `${dateTime(bucket.from)} to ${dateTime(bucket.to)}: ${count(bucket.samples)} readings of ${count(bucket.messages)} messages`,
+    `${dateTime(bucket.from)} to ${dateTime(bucket.to)}: ${plural(bucket.samples, 'reading')} of ${plural(bucket.messages, 'message')}`,
     bucket.missing === 0 ? '' : `, ${count(bucket.missing)} without a value`,
     kind === 'counter'
-      ? `; it grew by ${bucket.increase ?? 'an unknown amount'}`
-      : `; mean ${bucket.avg ?? '—'}, least ${bucket.min ?? '—'}, greatest ${bucket.max ?? '—'}`,
-    unit === null || unit === '1' ? '.' : ` ${unit}.`,
+      ? `; it grew by ${bucket.increase === null ? 'an unknown amount' : shown(bucket.increase)}.`
+      : `; mean ${shown(bucket.avg)}, least ${shown(bucket.min)}, greatest ${shown(bucket.max)}.`,
   )
+}
 
 const source = ({ observedAt, attributes, value, text, quality, delta, message, repeats }, { kind }, explain) =>
   h(
