@@ -182,9 +182,8 @@ describe('the clock of a device', () => {
       { at: iso(at(100) + 40), byMs: 2 * hourMs - 90_000 },
       { at: iso(at(105) + 40), byMs: 90_000 - 2 * hourMs },
     ])
-    // 1970; of a fast clock the last minute of each quarter; 90 s and 2 hours ahead.
+    // None of 1970; of a fast clock the last minute of each quarter; 90 s and 2 hours ahead.
     expect(clock.estimates.map(({ skewMs, samples, driftPpm }) => [skewMs, samples, driftPpm])).toEqual([
-      [20_000 - start - 40, 5, null],
       [9 * 120 - 40, 10, null],
       [24 * 120 - 40, 15, null],
       [39 * 120 - 40, 15, null],
@@ -432,7 +431,7 @@ describe('gaps', () => {
         const found = rows.map((row) => [row.open, row.first_seq, row.last_seq, row.opened_ms, row.filled_ms])
         expect(found.sort(byNumbers)).toEqual(walkedGaps(order, received).sort(byNumbers))
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     )
   })
 })

@@ -122,7 +122,7 @@ export const tables = {
   clock_observations: [
     ...subject,
     ...times,
-    ['kind', "Enum8('verdict' = 1, 'estimate' = 2, 'step' = 3, 'boot' = 4, 'limit' = 5)"],
+    ['kind', "Enum8('verdict' = 1, 'estimate' = 2, 'step' = 3, 'boot' = 4, 'limit' = 5, 'unset' = 6)"],
     ['verdict', "Enum8('trusted' = 0, 'missing' = 1, 'before-2010' = 2, 'future' = 3)"],
     ['verdict_before', "Nullable(Enum8('trusted' = 0, 'missing' = 1, 'before-2010' = 2, 'future' = 3))"],
     ['skew_ms', 'Nullable(Int64)'],

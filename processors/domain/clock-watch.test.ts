@@ -56,15 +56,28 @@ describe('the clock of a device', () => {
     expect(drifts.slice(4)).toEqual([200, 200])
   })
 
-  it('that was 1970 and is set by NTP tells the verdicts and the step, and what it was before', () => {
+  it('that was 1970 and is set by NTP tells the verdicts and the step, and no skew of 1970', () => {
     const unset = Array.from({ length: 3 }, (_, n) => ({ at: n * 10_000, claim: -start + n * 10_000 + 5_000, uptime: 5 + n * 10 }))
     expect(told([...unset, { at: 30_000, claim: 29_950, uptime: 35 }, ...minutes(1, 16, -50, (n) => ({ uptime: 5 + n * 60 }))])).toEqual([
       { kind: 'verdict', before: null },
-      { kind: 'estimate', skewMs: 5_000 - start, driftPpm: null, samples: 3, shownBy: { arrivalMs: start, bootId: 'b1', offset: 0 } },
       { kind: 'verdict', before: 'before-2010' },
       { kind: 'step', stepMs: start - 5_050, skewMs: -50, shownBy: null },
       { kind: 'estimate', skewMs: -50, driftPpm: null, samples: 15, shownBy: { arrivalMs: start + 30_000, bootId: 'b1', offset: 3 } },
     ])
+  })
+
+  it('that stays in 1970 tells so every 15 minutes, whatever its time does', () => {
+    const unset = Array.from({ length: 40 }, (_, n) => ({ at: n * minuteMs, claim: -start + n * n * 1_000_000, uptime: 5 + n * 60 }))
+    expect(watched(unset).flatMap((notices, minute) => notices.map((notice) => [minute, notice]))).toEqual([
+      [0, { kind: 'verdict', before: null }],
+      [15, { kind: 'unset' }],
+      [30, { kind: 'unset' }],
+    ])
+  })
+
+  it('tells a boot once, however many messages show it', () => {
+    const shown = [1, 1, 2, 2].map((boot, n) => ({ at: n, claim: n, boot, boots: true }))
+    expect(watched(shown).map((notices) => notices.map(({ kind }) => kind))).toEqual([['boot', 'verdict'], [], ['boot'], []])
   })
 
   it('that is set tells the step by its uptime at once, both ways, from 3 s on', () => {

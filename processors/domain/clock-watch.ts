@@ -12,6 +12,8 @@ import type { ClockVerdict } from './placed-time.ts'
 
 export type ClockState = {
   verdict: ClockVerdict | null
+  /** The boot told last: a boot shows itself in several ways. */
+  bootKey: number | null
   /** The last message with a time, for a step that its successor tells. */
   last: { bootKey: number; arrivalMs: number; claimMs: number; verdict: ClockVerdict } | null
   /** When the running boot began, by claim and uptime of its message with the greatest uptime. */
@@ -47,6 +49,8 @@ export type ClockNotice =
   /** Positive: the clock was set forward. `skewMs` is what this message says, which may have been held up. */
   | { kind: 'step'; stepMs: number; skewMs: number; shownBy: Shown | null }
   | { kind: 'estimate'; skewMs: number; driftPpm: number | null; samples: number; shownBy: Shown }
+  /** 15 minutes passed, and its clock was still not set. */
+  | { kind: 'unset' }
   /** The day's bound is reached: later changes of the day are not told. */
   | { kind: 'limit' }
 
@@ -64,6 +68,7 @@ const dayLengthMs = 86_400_000
 
 export const initialClock = (arrivalMs: number): ClockState => ({
   verdict: null,
+  bootKey: null,
   last: null,
   began: null,
   window: emptyWindow(arrivalMs),
@@ -77,8 +82,12 @@ export const noteClock = (state: ClockState, sample: ClockSample, drift: () => D
   const { arrivalMs, claimMs, verdict, bootKey } = sample
   const notices: ClockNotice[] = []
   const stepMs = claimMs === null || isOvertaken(state, sample) ? null : stepOf(state, sample, claimMs)
-  if (sample.boots || stepMs !== null || isBeyondWindow(state.window, arrivalMs)) endWindow(state, arrivalMs, drift, notices)
-  if (sample.boots) notices.push({ kind: 'boot' })
+  const boots = sample.boots && bootKey !== state.bootKey
+  if (boots || stepMs !== null || isBeyondWindow(state.window, arrivalMs)) endWindow(state, arrivalMs, drift, notices)
+  if (boots) {
+    notices.push({ kind: 'boot' })
+    state.bootKey = bootKey
+  }
   if (verdict === 'missing' ? state.verdict === null : verdict !== state.verdict) {
     notices.push({ kind: 'verdict', before: state.verdict })
     state.verdict = verdict
@@ -92,8 +101,10 @@ export const noteClock = (state: ClockState, sample: ClockSample, drift: () => D
     }
     noteBegan(state, sample, claimMs)
     state.last = { bootKey, arrivalMs, claimMs, verdict }
-    // Of a clock that was never set too: so a device that stays in 1970 is heard of every 15 minutes.
-    noteSample(state.window, { behindMs: arrivalMs - claimMs, arrivalMs, bootKey, bootId: sample.bootId, offset: sample.offset })
+    // The skew of a clock that was never set is no number to work with: a small `ts` may be of seconds or of milliseconds.
+    if (verdict !== 'before-2010') {
+      noteSample(state.window, { behindMs: arrivalMs - claimMs, arrivalMs, bootKey, bootId: sample.bootId, offset: sample.offset })
+    }
   }
   return notices.length === 0 ? notices : withinDay(state, arrivalMs, notices)
 }
@@ -104,6 +115,7 @@ const isOvertaken = ({ began }: ClockState, { overtaken, uptimeSeconds, bootKey 
 const stepOf = (state: ClockState, sample: ClockSample, claimMs: number): number | null => {
   const { began, last } = state
   const { uptimeSeconds, bootKey, arrivalMs, verdict } = sample
+  if (verdict === 'before-2010' && last?.verdict === 'before-2010') return null
   if (uptimeSeconds !== null && began !== null) {
     if (began.bootKey !== bootKey) return null
     const stepMs = Math.round(claimMs - uptimeSeconds * 1_000 - began.atMs)
@@ -120,8 +132,12 @@ const noteBegan = (state: ClockState, { uptimeSeconds, bootKey }: ClockSample, c
 }
 
 const endWindow = (state: ClockState, arrivalMs: number, drift: () => DriftState, notices: ClockNotice[]): void => {
+  const over = isBeyondWindow(state.window, arrivalMs)
   const estimate = finishWindow(state.window, arrivalMs)
-  if (estimate === null) return
+  if (estimate === null) {
+    if (state.verdict === 'before-2010' && over) notices.push({ kind: 'unset' })
+    return
+  }
   const { skewMs, samples, best } = estimate
   const known = drift()
   const shownBy = { arrivalMs: best.arrivalMs, bootId: best.bootId, offset: best.offset }
@@ -153,7 +169,7 @@ const withinDay = (state: ClockState, arrivalMs: number, notices: readonly Clock
   }
   const told: ClockNotice[] = []
   for (const notice of notices) {
-    if (notice.kind === 'estimate') {
+    if (notice.kind === 'estimate' || notice.kind === 'unset') {
       if (state.estimates < estimatesPerDayMax) told.push(notice)
       state.estimates = Math.min(state.estimates + 1, estimatesPerDayMax)
       continue

@@ -6,7 +6,7 @@ import { msOf, observedRange, type Scope, timeParam } from './scope.ts'
 export type ClockVerdict = 'trusted' | 'missing' | 'before-2010' | 'future'
 
 export type ClockRow = {
-  kind: 'verdict' | 'estimate' | 'step' | 'boot' | 'limit'
+  kind: 'verdict' | 'estimate' | 'step' | 'boot' | 'limit' | 'unset'
   observed_ms: number
   received_ms: number
   verdict: ClockVerdict

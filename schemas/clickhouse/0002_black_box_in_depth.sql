@@ -99,7 +99,7 @@ ALTER TABLE {db}.presence MATERIALIZE PROJECTION IF EXISTS newest SETTINGS mutat
 ALTER TABLE {db}.presence MODIFY SETTING lightweight_mutation_projection_mode = 'rebuild';
 
 -- Clocks. One row per thing learned about a device's clock: its verdict changed, it was set (step), it booted, and one
--- estimate of its skew per 15 minutes of arrival; at most 200 per device and day. The past of a warehouse of 0001 stands in
+-- estimate of its skew per 15 minutes of arrival (`unset` where it is still not set); at most 200 per device and day. The past of a warehouse of 0001 stands in
 -- `messages` and is made by `npm run rebuild -- --from <time> --tables clock_observations`.
 -- skew_ms: the device's time minus ours, positive when its clock is ahead. evidence_*: the message that shows it, in the
 -- same log and partition; of an estimate the best sample, while offset is of the message that ended its window.
@@ -109,7 +109,7 @@ CREATE TABLE IF NOT EXISTS {db}.clock_observations (
   tenant LowCardinality(String), subject String,
   observed_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
   received_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  kind Enum8('verdict' = 1, 'estimate' = 2, 'step' = 3, 'boot' = 4, 'limit' = 5),
+  kind Enum8('verdict' = 1, 'estimate' = 2, 'step' = 3, 'boot' = 4, 'limit' = 5, 'unset' = 6),
   verdict Enum8('trusted' = 0, 'missing' = 1, 'before-2010' = 2, 'future' = 3),
   verdict_before Nullable(Enum8('trusted' = 0, 'missing' = 1, 'before-2010' = 2, 'future' = 3)),
   skew_ms Nullable(Int64), drift_ppm Nullable(Float64), samples UInt32, step_ms Nullable(Int64),
