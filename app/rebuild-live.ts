@@ -36,6 +36,10 @@ export const openForRepair = async (config: Config): Promise<OwnWarehouse> =>
 
 /** `unlock` is called when it is closed, or cannot be opened. */
 const openStopped = async (config: Config, unlock: () => void): Promise<OwnWarehouse> => {
+  const closing: (() => Promise<void>)[] = [async () => unlock()]
+  const close = async (): Promise<void> => {
+    for (const closeOne of closing.reverse()) await closeOne()
+  }
   try {
     const child = await startWarehouseChild({
       dataDir: config.DATA_DIR,
@@ -43,20 +47,14 @@ const openStopped = async (config: Config, unlock: () => void): Promise<OwnWareh
       adminToken: '',
       memoryBytesMax: config.WAREHOUSE_MEMORY_BYTES_MAX,
     })
+    closing.push(child.stop)
     const access = { ...child.access, database: 'fleet' }
     const warehouse = openWarehouse(access)
+    closing.push(() => warehouse.close())
     await migrate(warehouse, { alone: true }) // As the next start would: both sides have the columns of this release.
-    return {
-      access,
-      warehouse,
-      close: async () => {
-        await warehouse.close()
-        await child.stop()
-        unlock()
-      },
-    }
+    return { access, warehouse, close }
   } catch (error) {
-    unlock()
+    await close()
     throw error
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { peekArrivalMs } from '../adapters/avro/peek-arrival.ts'
 import { md5 } from '../adapters/system/clock-ids-digest.ts'
 import type { DeviceEvent } from '../model/event.ts'
-import type { Row, StoredRecord, Warehouse } from '../model/ports.ts'
+import type { Row, StoredRecord } from '../model/ports.ts'
 import { arrivalMs, createFakeWarehouse, deadLetterCodec, eventCodec, eventOf, readingsOf, tickOf } from '../test/stage-fakes.ts'
 import { hash32 } from './domain/hash.ts'
 import { judgedPerTickMax, onlineShards } from './domain/projections/presence.ts'
@@ -31,7 +31,7 @@ const run = async (records: readonly StoredRecord[], changed: Partial<RebuildDep
     peekArrivalMs,
     seenIdsMax: 100_000,
     counters: { outcome: () => undefined, limitReached: () => undefined },
-    scratch: warehouse as Warehouse,
+    scratch: warehouse,
     share: null,
     tokens: 'test',
     erasedThrough: () => null,

@@ -243,7 +243,8 @@ const createErased = ({ erasedThrough }: RebuildDeps, topic: LogTopic, partition
       return passed.map(({ subject }) => subject)
     },
     hides: (row: Row): boolean => {
-      const through = met.get(String(row['subject'] ?? row['device_id'] ?? ''))
+      const subject = row['subject'] ?? row['device_id']
+      const through = typeof subject === 'string' ? met.get(subject) : undefined
       return through !== undefined && through !== null && Number(row['offset']) <= through
     },
   }

@@ -171,7 +171,7 @@ describe('npm run rebuild -- --verify', () => {
     expect((await fetch(`${recorder?.urls.page ?? ''}/readyz`)).status).toBe(200)
     await change('-')
     expect(existsSync(join(dataDir, 'rebuild-scratch'))).toBe(false)
-  })
+  }, 300_000)
 
   it('finds none when the recorder is stopped, and leaves the folder free', async () => {
     await recorder?.stop()
