@@ -28,8 +28,11 @@ const pageFileNames = [
   'format.js',
   'charts.js',
   'fleet.js',
+  'clocks.js',
   'device.js',
   'device-charts.js',
+  'device-clock.js',
+  'device-delivery.js',
   'device-diff.js',
   'device-explain.js',
   'device-history.js',
@@ -39,6 +42,7 @@ const pageFileNames = [
   'dead-letters.js',
   'keeping.js',
   'ledger.js',
+  'ledger-hops.js',
   'icon.svg',
 ] as const
 

@@ -13,7 +13,8 @@ const groups = [
   ['firmware', ['firmware'], 'Firmware'],
   ['facts', ['fact'], 'Fact'],
   ['radio', ['cell', 'band'], 'Radio'],
-  ['clock, late data', ['clock', 'late_upload'], 'Clock'],
+  ['clock, late data', ['clock', 'clock_step', 'late_upload'], 'Clock'],
+  ['gaps', ['gap'], 'Gap'],
   ['counters', ['counter'], 'Counters'],
   ['logs', ['log_burst', 'log_first_seen'], 'Logs'],
 ]

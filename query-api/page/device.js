@@ -1,6 +1,8 @@
 /** One device's black box: who it is, the moment looked at, its state then, what changed, what happened, charts, log lines. */
 import { get } from './api.js'
 import { chartsPart } from './device-charts.js'
+import { clockPart } from './device-clock.js'
+import { deliveryPart } from './device-delivery.js'
 import { diffPart } from './device-diff.js'
 import { explainer } from './device-explain.js'
 import { historyPart } from './device-history.js'
@@ -49,8 +51,11 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
   const history = historyPart(id)
   const timeline = timelinePart(id, go)
   const diff = diffPart(id)
+  const clock = clockPart(id)
+  const delivery = deliveryPart(id, go)
   // Who looks at a moment asks what happened; who looks at now asks how it is.
-  const parts = at === undefined ? [charts, timeline, diff, logs, history] : [diff, timeline, charts, logs, history]
+  const parts =
+    at === undefined ? [charts, timeline, diff, logs, history, clock, delivery] : [diff, timeline, charts, logs, history, clock, delivery]
   root.append(
     head,
     momentBar(at, hours, { known, fixed }, go),
@@ -90,7 +95,14 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
         ? undefined
         : Date.now() - chartsAtMs < 25_000
           ? undefined
-          : Promise.all([charts.refresh(range), history.refresh(range), timeline.refresh(range), diff.refresh(range)]),
+          : Promise.all([
+              charts.refresh(range),
+              history.refresh(range),
+              timeline.refresh(range),
+              diff.refresh(range),
+              clock.refresh(range),
+              delivery.refresh(range),
+            ]),
     ])
     if (Date.now() - chartsAtMs >= 25_000) chartsAtMs = Date.now()
   }
@@ -98,6 +110,7 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
     refresh,
     leave: () => {
       charts.leave()
+      clock.leave()
       leaveExplainer()
     },
   }

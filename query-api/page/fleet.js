@@ -63,6 +63,15 @@ export const fleetView = ({ root, noteComplete }) => {
     void refresh()
   }
 
+  let clocksAtMs = 0
+  let wrongClocks
+  /** A day of observations: not with each look. */
+  const refreshClocks = async () => {
+    if (Date.now() - clocksAtMs < 60_000) return
+    clocksAtMs = Date.now()
+    wrongClocks = (await get('clocks', { limit: 1 })).total.wrong
+  }
+
   const showCounts = (fleet) => {
     const filter = (label, value, presence, registered = '') => {
       const pressed = asked.presence === presence && asked.registered === registered
@@ -90,6 +99,12 @@ export const fleetView = ({ root, noteComplete }) => {
       filter('unknown', fleet.presence.unknown, 'unknown'),
       filter('not registered', fleet.unregistered, '', 'false'),
       h(
+        'a',
+        { href: '#/clocks', class: 'plain', 'data-key': 'count-clocks' },
+        h('b', {}, wrongClocks === undefined ? '—' : count(wrongClocks)),
+        h('span', { class: 'what' }, 'wrong clocks'),
+      ),
+      h(
         'div',
         { class: 'plain rate' },
         h('span', {}, h('b', {}, count(lastFull?.messages ?? 0)), h('span', { class: 'what' }, 'messages/min')),
@@ -100,7 +115,7 @@ export const fleetView = ({ root, noteComplete }) => {
 
   const refresh = async () => {
     const { limit, ...filter } = asked
-    const [fleet, list] = await Promise.all([get('fleet'), get('devices', { ...filter, limit: Math.min(limit, 1000) })])
+    const [fleet, list] = await Promise.all([get('fleet'), get('devices', { ...filter, limit: Math.min(limit, 1000) }), refreshClocks()])
     noteComplete(list.completeThrough)
     showCounts(fleet)
     replace(

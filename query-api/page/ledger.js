@@ -2,9 +2,11 @@
 import { get } from './api.js'
 import { h, replace } from './dom.js'
 import { count, time, zoneShort } from './format.js'
+import { hopsTable } from './ledger-hops.js'
 
 export const ledgerView = ({ root, noteComplete }) => {
   const words = h('section', { class: 'panel', 'aria-label': 'Summary' })
+  const hops = h('section', { class: 'panel', 'aria-label': 'By hop' })
   const body = h('tbody', {})
   const foot = h('div', { class: 'foot' })
   let onlyTrouble = false
@@ -23,6 +25,7 @@ export const ledgerView = ({ root, noteComplete }) => {
       'div',
       { class: 'stack' },
       words,
+      hops,
       h(
         'section',
         { class: 'panel' },
@@ -55,7 +58,30 @@ export const ledgerView = ({ root, noteComplete }) => {
     ),
   )
 
+  let hopsAtMs = 0
+  /** Reads the rows of a day: not with each look. */
+  const refreshHops = async () => {
+    if (Date.now() - hopsAtMs < 60_000) return
+    hopsAtMs = Date.now()
+    const answer = await get('ledger/hops')
+    const share =
+      answer.provableShare === null
+        ? ''
+        : ` Delivery is provable for ${count(answer.devicesProvable)} of ${count(answer.devices)} devices (${Math.floor(answer.provableShare * 1000) / 10} %).`
+    replace(
+      hops,
+      h('h2', {}, 'By hop', h('small', {}, `since ${time(answer.from)} ${zoneShort()}`)),
+      h(
+        'p',
+        { class: 'log-tools' },
+        `What each stop counted apart from the others; a difference is a loss or a doubling between it and the next.${share}`,
+      ),
+      h('div', { class: 'scroll' }, hopsTable(answer.hops)),
+    )
+  }
+
   const refresh = async () => {
+    await refreshHops()
     const answer = await get('ledger', { limit })
     noteComplete(answer.completeThrough)
     replace(words, statement(answer), sums(answer.total))

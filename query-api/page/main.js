@@ -1,5 +1,6 @@
 /** The page's frame: views by the address after #, one refresh loop, the token, the zone. */
 import { ApiError, setToken, takeTokenFromAddress } from './api.js'
+import { clocksView } from './clocks.js'
 import { deadLettersView } from './dead-letters.js'
 import { deviceView } from './device.js'
 import { h, replace } from './dom.js'
@@ -8,7 +9,14 @@ import { browserZone, currentZone, setZone, time, zoneShort } from './format.js'
 import { keepingView } from './keeping.js'
 import { ledgerView } from './ledger.js'
 
-const views = { fleet: fleetView, device: deviceView, 'dead-letters': deadLettersView, ledger: ledgerView, keeping: keepingView }
+const views = {
+  fleet: fleetView,
+  clocks: clocksView,
+  device: deviceView,
+  'dead-letters': deadLettersView,
+  ledger: ledgerView,
+  keeping: keepingView,
+}
 const refreshMs = 10_000
 
 const main = document.getElementById('main')
@@ -35,7 +43,7 @@ const show = async () => {
   const [, name, ...rest] = address.pathname.split('/')
   const view = views[name] ?? fleetView
   for (const link of document.querySelectorAll('nav a[data-view]')) {
-    const active = link.dataset.view === (name === 'device' ? 'fleet' : name)
+    const active = link.dataset.view === (name === 'device' || name === 'clocks' ? 'fleet' : name)
     if (active) link.setAttribute('aria-current', 'page')
     else link.removeAttribute('aria-current')
   }
