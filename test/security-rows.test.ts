@@ -33,6 +33,8 @@ describe('row 11: a bomb of gzip at the warehouse door', () => {
     ])
     expect(performance.now() - startedAtMs).toBeLessThan(20_000)
     expect(await (await ask(gzipSync('SELECT 1'))).text()).toBe('1\n')
+    const half = await ask(gzipSync('SELECT 1').subarray(0, 14))
+    expect([half.status, half.headers.get('x-clickhouse-exception-code')]).toEqual([400, '354'])
   }, 60_000)
 })
 
