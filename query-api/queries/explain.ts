@@ -117,7 +117,7 @@ export type SourceMessageRow = {
 }
 
 /** What is no series: a fact by its name, presence, the radio. */
-export type WordOf = { kind: 'fact' | 'presence' | 'radio'; subject: string; name: string; knownMs: number | null }
+type WordOf = { kind: 'fact' | 'presence' | 'radio'; subject: string; name: string; knownMs: number | null }
 
 const radioText = `arrayStringConcat(arrayFilter(part -> part != '', [ifNull(t.rat, ''), if(isNull(t.cell_id), '', concat('cell ', toString(t.cell_id))), ifNull(t.band, ''),
   if(isNull(t.rsrp_dbm), '', concat('RSRP ', toString(round(t.rsrp_dbm, 1)), ' dBm')), if(empty(t.carriers), '', concat(toString(length(t.carriers)), ' carriers'))]), ', ')`

@@ -36,7 +36,7 @@ const tickSilenceMs = 15_000
 /** So long after a start it judges who has been silent; until then presence is what was last said before. */
 const judgedAfterMs = 90_000
 
-export type RecorderGap = { fromMs: number | null; toMs: number | null }
+type RecorderGap = { fromMs: number | null; toMs: number | null }
 
 /**
  * The time around `atMs` in which the recorder was not running, so that presence is only what was last said; null when it ran.

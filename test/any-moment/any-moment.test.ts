@@ -218,7 +218,7 @@ const property = fc.asyncProperty(
 
 describe('any moment', () => {
   it('is a fold of the log up to it, as known then or now; a difference makes one state of the other', {
-    timeout: 30_000 + runs * 20_000,
+    timeout: 60_000 + runs * 60_000,
   }, async () => {
     const seed = process.env['ANY_MOMENT_SEED']
     const result = await fc.check(property, { numRuns: runs, ...(seed === undefined ? {} : { seed: Number(seed) }), endOnFailure: true })

@@ -5,7 +5,7 @@
 import type { BootBody, DeviceEvent, RadioBody } from '../../model/event.ts'
 
 /** Of the answer `state` what a fold can say. Times are epoch milliseconds. */
-export type Folded = {
+type Folded = {
   measurements: Record<string, { value: number | null; quality: string; atMs: number; lastKnown: { value: number; atMs: number } | null }>
   counters: Record<string, { value: number; atMs: number }>
   facts: Record<string, { value: string | null; masked: boolean }>

@@ -24,7 +24,7 @@ type Spoken = {
 }
 type Boot = { clock: 'right' | 'unset' | 'ahead' | 'slow'; told: boolean; spoken: Spoken[] }
 type Link = { gapMs: number; state: 'online' | 'offline'; session: string }
-export type Life = { kind: 'numbered' | 'timed' | 'clockless'; tellsUptime: boolean; boots: Boot[]; links: Link[]; storedCopy: boolean }
+type Life = { kind: 'numbered' | 'timed' | 'clockless'; tellsUptime: boolean; boots: Boot[]; links: Link[]; storedCopy: boolean }
 
 const seconds = (max: number) => fc.integer({ min: 0, max }).map((count) => count * secondMs)
 const mostly = <T>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<T>) =>
