@@ -40,37 +40,37 @@ const devicesAtOnce = 250
 
 const times = (dayStartMs: number): string => `
   fromUnixTimestamp64Milli(toInt64(${dayStartMs} + k * ${everyMs} + cityHash64(d) % ${everyMs} + cityHash64(d, k) % 7), 'UTC') AS observed_at,
-  observed_at + toIntervalMillisecond(20 + cityHash64(k, d) % 61) + toIntervalHour(if(cityHash64(d, intDiv(k, 12), ${dayStartMs}) % 50 = 0, 2, 0)) AS received_at`
+  observed_at + toIntervalMillisecond(20 + cityHash64(k, d) % 61) + toIntervalHour(if(cityHash64(d, intDiv(k, 12), ${dayStartMs}) % 50 = 0, 2, 0)) AS received_at, k + ${dayStartMs / everyMs} AS g`
 const origin = (dayStartMs: number): string =>
   `'3f1c9a52' AS log_id, 0 AS partition, toUInt64(${dayStartMs / 1000} * 4000 + k * 1000 + d) AS offset`
 
 const measurements = ({ first, devices }: Group, start: number): string => `
 INSERT INTO measurements (tenant, subject, metric, attributes, observed_at, received_at, value, quality, log_id, partition, offset)
 SELECT 'default', ${deviceSql('d')}, ${texts(series.map(([name]) => name))}[s + 1], ${texts(series.map(([, attributes]) => attributes))}[s + 1],
-  observed_at, received_at, if(cityHash64(d, s, k, ${start}) % 200 = 0, NULL, multiIf(
-    s < 3, round(exp(${normal('d, s, k')} * 2 - 1), 2), s = 3, round(${uniform('d, k')}, 3), s < 7, 1.6e8 + intDiv(cityHash64(d, k, s), 900000000000) * 4096,
-    s = 7, k * 300 + cityHash64(d) % 1000000, s = 8, round(48 + 6 * ${normal('d, k')}, 1), s = 9, round(exp(3.4 + ${normal('d, s, k')}), 1),
-    toFloat64(cityHash64(d, intDiv(k, 6), s) % 30))) AS reading, if(isNull(reading), 'missing', 'ok'), log_id, partition, offset
+  observed_at, received_at, if(cityHash64(d, s, g) % 200 = 0, NULL, multiIf(
+    s < 3, round(exp(${normal('d, s, g')} * 2 - 1), 2), s = 3, round(${uniform('d, g')}, 3), s < 7, 1.6e8 + intDiv(cityHash64(d, g, s), 900000000000) * 4096,
+    s = 7, g * 300 + cityHash64(d) % 1000000, s = 8, round(48 + 6 * ${normal('d, g')}, 1), s = 9, round(exp(3.4 + ${normal('d, s, g')}), 1),
+    toFloat64(cityHash64(d, intDiv(g, 6), s) % 30))) AS reading, if(isNull(reading), 'missing', 'ok'), log_id, partition, offset
 FROM (SELECT ${first} + intDiv(number, ${series.length * perDay}) AS d, intDiv(number, ${perDay}) % ${series.length} AS s, number % ${perDay} AS k, ${times(start)}, ${origin(start)}
   FROM numbers(${devices * series.length * perDay})) AS made`
 
 const counters = ({ first, devices }: Group, start: number): string => `
 INSERT INTO counters (tenant, subject, metric, attributes, observed_at, received_at, value, delta, seconds, flag, log_id, partition, offset)
 SELECT 'default', ${deviceSql('d')}, 'system.network.io', concat('{"network.interface.name":"wwan0","network.io.direction":"', if(s = 0, 'receive', 'transmit'), '"}'),
-  observed_at, received_at, toFloat64(k * 40000000 + cityHash64(d, s) % 1000000000), 4e7, 300, 'ok', log_id, partition, offset
+  observed_at, received_at, toFloat64(g * 40000000 + cityHash64(d, s) % 1000000000), 4e7, 300, 'ok', log_id, partition, offset
 FROM (SELECT ${first} + intDiv(number, ${2 * perDay}) AS d, intDiv(number, ${perDay}) % 2 AS s, number % ${perDay} AS k, ${times(start)}, ${origin(start)} FROM numbers(${devices * 2 * perDay})) AS made`
 
 const radio = ({ first, devices }: Group, start: number): string => `
 INSERT INTO radio (tenant, subject, observed_at, received_at, rat, mode, plmn, tac, cell_id, enb_id, pci, band, earfcn, rsrp_dbm, rsrq_db, sinr_db, rssi_dbm, cqi, carriers, log_id, partition, offset)
-SELECT 'default', ${deviceSql('d')}, observed_at, received_at, 'LTE', 'LTE', '00101', 100, 1000 + cityHash64(d, intDiv(k, 20)) % 40, 3, 17, 'B3', 1300,
-  round(-95 + 14 * ${normal('d, k, 9')}), round(-11 + 3 * ${normal('d, k, 8')}, 1), round(12 + 8 * ${normal('d, k, 7')}, 1), NULL, NULL,
+SELECT 'default', ${deviceSql('d')}, observed_at, received_at, 'LTE', 'LTE', '00101', 100, 1000 + cityHash64(d, intDiv(g, 20)) % 40, 3, 17, 'B3', 1300,
+  round(-95 + 14 * ${normal('d, g, 9')}), round(-11 + 3 * ${normal('d, g, 8')}, 1), round(12 + 8 * ${normal('d, g, 7')}, 1), NULL, NULL,
   [('PCC', 'LTE', 'B3', 20, 1300, 17, -95, -11, 12, 1)], log_id, partition, offset
 FROM (SELECT ${first} + intDiv(number, ${perDay}) AS d, number % ${perDay} AS k, ${times(start)}, ${origin(start)} FROM numbers(${devices * perDay})) AS made`
 
 const messages = ({ first, devices }: Group, start: number): string => `
 INSERT INTO messages (tenant, subject_kind, subject, observed_at, claimed_at, received_at, clock_verdict, outcome, topic, boot_id, seq, log_id, partition, offset, frame)
 SELECT 'default', 'device', ${deviceSql('d')}, observed_at, observed_at, received_at, 'trusted', 'stored', 'dwr/311-a1/x/hardware/loadavg', 'b1', k, log_id, partition, offset,
-  concat('{"ts":', toString(k), ',"v":', toString(cityHash64(d, k)), '}')
+  concat('{"ts":', toString(k), ',"v":', toString(cityHash64(d, g)), '}')
 FROM (SELECT ${first} + intDiv(number, ${perDay}) AS d, number % ${perDay} AS k, ${times(start)}, ${origin(start)} FROM numbers(${devices * perDay})) AS made`
 
 /** Few rows of many devices: the same for all of the fleet, over all of the time. */

@@ -64,12 +64,12 @@ export const chartsPart = (id, explain) => {
 
   const refresh = async (range) => {
     shownRange = range
-    names = (await get(`devices/${id}/metrics/names`)).items
     const has = (metric) => names.some((row) => row.metric === metric)
     const step = stepFor(range.toMs - range.fromMs)
     const asked = { from: new Date(range.fromMs).toISOString(), to: new Date(range.toMs).toISOString(), step, knownAt: range.knownAt }
     const everyMs = stepMs[step]
-    const radio = await get(`devices/${id}/radio/series`, asked)
+    const [answer, radio] = await Promise.all([get(`devices/${id}/metrics/names`), get(`devices/${id}/radio/series`, asked)])
+    names = answer.items
     const cellChanges = changesOf(radio.points)
     const frame = { fromMs: range.fromMs, toMs: range.toMs, everyMs, marks: cellChanges }
     const onPoint = (title, params) => (atMs) =>
@@ -79,15 +79,24 @@ export const chartsPart = (id, explain) => {
         bucket: new Date(atMs).toISOString(),
         step,
       })
+    // A mean over long steps hides the peaks: a chart of one series has them beside it.
+    const quantiles = everyMs >= stepMs['15m'] ? '0.95' : undefined
     const series = async (metric, label, attributes, kind = 'measurement') =>
       kind === 'counter'
         ? (await get(`devices/${id}/counters`, { ...asked, metric })).series.map((one) => ({
             label: attributesText(one.attributes),
             points: one.points.map(({ at, ratePerSecond }) => ({ at, value: ratePerSecond })),
           }))
-        : (await get(`devices/${id}/metrics`, { ...asked, metric, ...(attributes ? { attributes } : {}) })).series
+        : (await get(`devices/${id}/metrics`, { ...asked, metric, quantiles, ...(attributes ? { attributes } : {}) })).series
             .filter((one) => attributes !== '' || Object.keys(one.attributes).length === 0)
             .map((one) => ({ label: label || attributesText(one.attributes), points: one.points }))
+    const withPeaks = (list) =>
+      quantiles === undefined || list.length !== 1
+        ? list
+        : list.flatMap(({ label, points }) => [
+            { label: label || 'mean', points },
+            { label: '95th percentile', points: points.map((point) => ({ at: point.at, value: point.quantiles?.[quantiles] ?? null })) },
+          ])
 
     const jobs = standard
       .filter(({ metrics }) => metrics.some(([metric]) => has(metric)))
@@ -98,7 +107,7 @@ export const chartsPart = (id, explain) => {
         const [metric, , attributes] = shown
         target.update({
           ...frame,
-          series: parts.flat(),
+          series: withPeaks(parts.flat()),
           onPoint: onPoint(title, { metric, attributes: attributes === '' ? '{}' : attributes }),
         })
       })
@@ -132,7 +141,11 @@ export const chartsPart = (id, explain) => {
       const target = chartOf(metric, { title: metric, format })
       jobs.push(
         series(metric, '', undefined, known.kind).then((list) =>
-          target.update({ ...frame, series: list.slice(0, 6), onPoint: onPoint(metric, { metric }) }),
+          target.update({
+            ...frame,
+            series: known.kind === 'measurement' ? withPeaks(list.slice(0, 6)) : list.slice(0, 6),
+            onPoint: onPoint(metric, { metric }),
+          }),
         ),
       )
     }
