@@ -21,6 +21,7 @@ export const errorCodes = {
   STAGE_FENCED: { runbook: false, retryable: true },
   WAREHOUSE_UNAVAILABLE: { runbook: true, retryable: true },
   WAREHOUSE_REFUSED: { runbook: true, retryable: false },
+  REBUILD_DIFFERENCES: { runbook: true, retryable: false },
   MIGRATION_FAILED: { runbook: true, retryable: false },
   KEEPING_INVALID: { runbook: true, retryable: false },
   KEEPING_HELD: { runbook: true, retryable: false },
