@@ -47,7 +47,7 @@ const main = async (): Promise<number> => {
     return 1
   }
   const config = loadConfig(readTextFile)
-  const { token } = adminToken(config.ADMIN_TOKEN, config.DATA_DIR)
+  const { token } = adminToken(config)
   const query = { subject: parseMac(device) ?? device, fromMs, toMs }
   if (values.format === 'parquet') {
     if (values.out === undefined) throw new Error('Expected --out FOLDER: a Parquet file holds one table')

@@ -29,7 +29,7 @@ const main = async (): Promise<number> => {
     return fail(`${usage}\nThe file's name does not tell what it holds: expected --kind devices, sites or cells.`)
 
   const config = loadConfig(readTextFile)
-  const { token } = adminToken(config.ADMIN_TOKEN, config.DATA_DIR)
+  const { token } = adminToken(config)
   const url = new URL('/api/v1/import', values.url ?? `http://${config.HTTP_LISTEN}`)
   url.searchParams.set('kind', kind)
   url.searchParams.set('dryRun', String(values['dry-run']))

@@ -18,7 +18,7 @@ export type LiveWarehouse = { warehouse: Warehouse; access: WarehouseOptions; ho
 export const openLive = async (config: Config, publicUrl: string | undefined): Promise<LiveWarehouse> => {
   const unlock = lockUnlessRunning(config.DATA_DIR)
   if (unlock === null) {
-    const { token } = adminToken(config.ADMIN_TOKEN, config.DATA_DIR)
+    const { token } = adminToken(config)
     const url = publicUrl ?? `http://${config.WAREHOUSE_LISTEN}`
     const access = { url, username: 'admin', password: token, database: 'fleet' }
     const warehouse = openWarehouse(access)

@@ -27,6 +27,7 @@ export const configSchema = Type.Object(
       description:
         'Bearer token of the API and password of the user `admin` at the warehouse. Empty: made at the first start and kept in DATA_DIR.',
     }),
+    ADMIN_TOKEN_FILE: optionalText('File whose first line is the admin token, in the place of ADMIN_TOKEN.'),
     TENANT: Type.String({
       default: 'default',
       pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
@@ -338,6 +339,7 @@ const embeddedBrokerChecks = (config: Config): string[] => {
 
 const crossChecks = (config: Config): string[] => {
   const problems: string[] = []
+  if (config.ADMIN_TOKEN !== '' && config.ADMIN_TOKEN_FILE !== '') problems.push('ADMIN_TOKEN and ADMIN_TOKEN_FILE: expected one of them')
   // What belongs to the embedded broker is of no concern beside the address of a real one.
   if (config.MQTT_URL === '') problems.push(...embeddedBrokerChecks(config))
   if (config.KAFKA_SASL_MECHANISM !== 'none' && (config.KAFKA_SASL_USERNAME === '' || config.KAFKA_SASL_PASSWORD_FILE === '')) {

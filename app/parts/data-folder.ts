@@ -10,7 +10,7 @@ export const dataFolder = ({ config, clock, made }: Composition): Part => ({
   start: async () => {
     await refuseUnfinishedRestore(config.DATA_DIR)
     const unlock = lockDataDir(config.DATA_DIR, clock.nowMs())
-    made.token = adminToken(config.ADMIN_TOKEN, config.DATA_DIR)
+    made.token = adminToken(config)
     return async () => unlock()
   },
 })
