@@ -61,28 +61,29 @@ GROUP BY metric, attributes`,
   ])
   const spoke = new Set(recent.filter((row) => row.known_at_ms !== null).map(seriesKey))
   const silent = series.filter((row) => !spoke.has(seriesKey(row)))
-  return silent.length === 0 ? joined(recent, []) : joined(recent, await silentMeasurements(scope, params, silent))
+  return silent.length === 0
+    ? joined(recent, [])
+    : joined(
+        recent,
+        await scope.warehouse.query<LastMeasurementRow>(
+          measurementsSql(`observed_at <= ${timeParam('recent_ms')} AND ${onLastDays}`),
+          lastDaysParams(params, [...silent, { metric: '', attributes: '', days: [dayOf(params.recent_ms)] }]),
+        ),
+      )
 }
 
 type LastDaysRow = { metric: string; attributes: string; days: string[] }
 
-const silentMeasurements = (
-  scope: Scope,
-  params: Record<string, unknown> & { recent_ms: number },
-  silent: readonly LastDaysRow[],
-): Promise<LastMeasurementRow[]> =>
-  scope.warehouse.query<LastMeasurementRow>(
-    // A day that only another of them needs holds nothing newer of a series than its own last day.
-    measurementsSql(
-      `observed_at <= ${timeParam('recent_ms')} AND toDate(observed_at) IN {days:Array(Date)} AND metric IN {metrics:Array(String)} AND concat(metric, '\n', attributes) IN {series:Array(String)}`,
-    ),
-    {
-      ...params,
-      days: [...new Set([dayOf(params.recent_ms), ...silent.flatMap(({ days }) => days)])],
-      metrics: [...new Set(silent.map(({ metric }) => metric))],
-      series: silent.map(seriesKey),
-    },
-  )
+/** A day that only another of them needs holds nothing newer of a series than its own last day. */
+const onLastDays =
+  "toDate(observed_at) IN {days:Array(Date)} AND metric IN {metrics:Array(String)} AND concat(metric, '\\n', attributes) IN {series:Array(String)}"
+
+const lastDaysParams = (params: Record<string, unknown>, silent: readonly LastDaysRow[]): Record<string, unknown> => ({
+  ...params,
+  days: [...new Set(silent.flatMap(({ days }) => days))],
+  metrics: [...new Set(silent.map(({ metric }) => metric))],
+  series: silent.map(seriesKey),
+})
 
 const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 
@@ -128,15 +129,21 @@ export const lastCounters = async (
 ): Promise<LastCounterRow[]> => {
   const params = { tenant: scope.tenant, subject, at_ms: atMs, recent_ms: Math.max(0, atMs - recentMs), ...knownParams(knownMs) }
   const arrived = knownBy(knownMs)
-  const known = `SELECT metric, attributes FROM counters WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${within}${arrived} GROUP BY metric, attributes`
-  const parts = await Promise.all([
+  const older = `observed_at <= ${timeParam('recent_ms')}${arrived}`
+  const [recent, series] = await Promise.all([
     scope.warehouse.query<LastCounterRow>(countersSql(within + arrived), params),
-    scope.warehouse.query<LastCounterRow>(
-      countersSql(`observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${known})${arrived}`),
+    // Of all history only the columns that name a series are read.
+    scope.warehouse.query<LastDaysRow>(
+      `SELECT metric, attributes, [toString(toDate(max(observed_at)))] AS days FROM counters
+WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${older} GROUP BY metric, attributes`,
       params,
     ),
   ])
-  return bySeries(parts.flat())
+  const spoke = new Set(recent.map(seriesKey))
+  const silent = series.filter((row) => !spoke.has(seriesKey(row)))
+  if (silent.length === 0) return bySeries(recent)
+  const found = await scope.warehouse.query<LastCounterRow>(countersSql(`${older} AND ${onLastDays}`), lastDaysParams(params, silent))
+  return bySeries([...recent, ...found])
 }
 
 export type LastFactRow = { name: string; observed_at_ms: number; value: string | null; sealed: 0 | 1 }
