@@ -14,6 +14,7 @@ import { type Connection, isPublishable } from './admission.ts'
 import type { Accepted, ArrivingPacket, Done, ForwardedPacket, SeamBroker, SeamClient } from './aedes-seam.ts'
 import { type BrokerLimits, isLogTopic } from './limits.ts'
 import { filterMatches } from './topic-filter.ts'
+import { createWillTurns } from './will-turns.ts'
 
 export type Acceptance = {
   hooks: Pick<Aedes, 'authorizePublish' | 'authorizeForward'>
@@ -22,6 +23,8 @@ export type Acceptance = {
   send: DeviceLink['send']
   lastMessageAtMs: () => number | null
   counts: () => { accepted: AcceptedCounts; droppedForSlowSubscribers: number; handlerRejections: number }
+  /** A client comes back: what is to be said of its last connection is said first. */
+  beforeAdmission: (clientId: string) => void
   stopWills: () => void
   /** Resolves when nothing is being handed over. */
   settled: () => Promise<void>
@@ -34,6 +37,7 @@ export type AcceptanceDeps = {
   nowMs: () => number
   refuse: (reason: string) => void
   connectionOf: (client: unknown) => Connection | undefined
+  isTakenOver: (client: SeamClient) => boolean
 }
 
 type Kept = { queued: Queued[]; synced: Promise<unknown> }
@@ -41,7 +45,7 @@ type Handler = (message: DeviceMessage) => Promise<void>
 const qosNames = ['qos0', 'qos1', 'qos2'] as const
 const alreadyHandedOver = Promise.resolve()
 
-export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }: AcceptanceDeps): Acceptance => {
+export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf, isTakenOver }: AcceptanceDeps): Acceptance => {
   const accepted: AcceptedCounts = { qos0: 0, qos1: 0, qos2: 0, wills: 0, cut: 0 }
   let handler: Handler | null = null
   let broker: SeamBroker | null = null
@@ -51,6 +55,7 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
   let inHand = 0
   let stopped = false
   const idle: (() => void)[] = []
+  const wills = createWillTurns()
 
   const countInHand = (change: 1 | -1): void => {
     inHand += change
@@ -219,7 +224,13 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
 
   return {
     hooks: {
-      authorizePublish: authorizePublish as unknown as Aedes['authorizePublish'],
+      authorizePublish: ((client: SeamClient | null, packet: ArrivingPacket, callback: Done) => {
+        const isWill = (packet.cmd as string | undefined) !== 'publish'
+        // Of a connection that was taken over: the next one is admitted already, and may speak at any moment.
+        const mayWait = isWill && client !== null && !isTakenOver(client)
+        if (mayWait) wills.add(client.id, () => authorizePublish(client, packet, callback))
+        else authorizePublish(client, packet, callback)
+      }) as unknown as Aedes['authorizePublish'],
       authorizeForward: (client, packet) => {
         const connection = connectionOf(client)
         if (!connection?.rights.mayReceive(packet.topic)) return null
@@ -268,7 +279,9 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf }:
 
     lastMessageAtMs: () => lastMessageAtMs,
     counts: () => ({ accepted: { ...accepted }, droppedForSlowSubscribers: dropped, handlerRejections }),
+    beforeAdmission: wills.sendOf,
     stopWills: () => {
+      wills.sendAll()
       stopped = true
     },
     settled: () => (inHand === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),

@@ -37,6 +37,8 @@ export type Admission = {
   hooks: Pick<Aedes, 'preConnect' | 'authenticate' | 'authorizeSubscribe'>
   arrived: (client: unknown, arrival: Arrival, install: (client: SeamClient) => FrameGuard) => void
   connectionOf: (client: unknown) => Connection | undefined
+  /** Its client has another connection by now. */
+  isTakenOver: (client: SeamClient) => boolean
   maySubscribe: (clientId: string, filter: string) => boolean
   /** Connections that have logged in. */
   connected: () => number
@@ -53,6 +55,8 @@ export type AdmissionDeps = {
   rightsOf: (principal: Principal | null) => Rights
   store: BrokerPersistence
   refuse: (reason: string) => void
+  /** Runs before a client is admitted that may have been here before. */
+  beforeAdmission: (clientId: string) => void
 }
 
 /** CONNACK codes of MQTT 3; aedes translates them for MQTT 5. */
@@ -66,7 +70,7 @@ const noRights: Rights = { mayPublish: () => false, mayReceive: () => false }
 export const sessionMarker = '$session'
 const sessionNeverExpires = 0xffff_ffff
 
-export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: AdmissionDeps): Admission => {
+export const createAdmission = ({ limits, logins, rightsOf, store, refuse, beforeAdmission }: AdmissionDeps): Admission => {
   const connections = new WeakMap<object, Connection>()
   const owners = new Map<string, Connection>() // Client id -> the connection that has it now.
   const open = new Set<Connection>()
@@ -94,6 +98,7 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
     const identity = login.principal?.name ?? ''
     const holder = owners.get(clientId)?.identity ?? store.identityOf(clientId)
     if (holder !== undefined && holder !== identity) return { code: 'notAuthorized', reason: 'clientIdOfAnother' }
+    beforeAdmission(clientId)
     connection.identity = identity
     connection.rights = login.principal === null ? (rightsOfNobody ??= rightsOf(null)) : rightsOf(login.principal)
     owners.set(clientId, connection) // Claimed before anything is awaited.
@@ -136,6 +141,10 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse }: Adm
       for (const connection of [...open]) closed(connection)
     },
     settled: () => Promise.all(writing),
+    isTakenOver: (client) => {
+      const owner = owners.get(client.id)
+      return owner !== undefined && owner.client !== client
+    },
     maySubscribe: (clientId, filter) => owners.get(clientId)?.deniedFilters?.has(filter) !== true,
 
     arrived: (arrivedClient, arrival, install) => {

@@ -54,6 +54,7 @@ export const makePlace = (): Place => {
       listen: { tcp: loopback, webSocket: loopback, tls: null },
       usersFile: null,
       rightsOf: () => anything,
+      openFilesMax: Number.MAX_SAFE_INTEGER, // Whatever this machine allows.
       ...own,
     })
     ends.push(() => broker.stop())

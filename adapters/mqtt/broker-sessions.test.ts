@@ -250,6 +250,31 @@ describe('wills', () => {
     expect(await subscribed(running, 'dead', 1)).toEqual([{ topic: 'dead', text: 'offline', retain: true, qos: 1 }])
   })
 
+  it('of a fleet that is lost and back in one instant are all sent, each before the birth of the next connection', async () => {
+    const running = await place.start()
+    const ids = Array.from({ length: 100 }, (_, n) => `device-${n}`)
+    const connectOne = async (clientId: string) => {
+      const raw = await running.raw()
+      await raw.connect({
+        clientId,
+        clean: false,
+        will: { topic: `${clientId}/status`, payload: Buffer.from('offline'), qos: 1, retain: true },
+      })
+      raw.write({ cmd: 'publish', topic: `${clientId}/status`, payload: 'online', qos: 1, retain: true, dup: false, messageId: 1 })
+      await raw.waitFor('puback')
+      return raw
+    }
+    const first = await Promise.all(ids.map(connectOne))
+    // Half are lost; the other half's connections are still there when the next ones come (takeover).
+    for (const raw of first.filter((_, n) => n % 2 === 0)) raw.socket.resetAndDestroy()
+    await Promise.all(ids.map(connectOne))
+    await eventually(() => expect(running.messages).toHaveLength(300))
+    for (const id of ids) {
+      const said = running.messages.filter(({ clientId }) => clientId === id).map(({ payload }) => Buffer.from(payload).toString())
+      expect(said).toEqual(['online', 'offline', 'online'])
+    }
+  })
+
   it('are not sent after a DISCONNECT, nor when the recorder itself stops', async () => {
     const { client, broker, messages } = await place.start()
     const polite = await client({ clientId: 'p', will })

@@ -96,8 +96,22 @@ export const startEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promi
       admission.disconnect(clientId)
     },
   })
-  const admission = createAdmission({ limits, logins, rightsOf: options.rightsOf, store, refuse })
-  const acceptance = createAcceptance({ limits, store, nowMs, refuse, connectionOf: admission.connectionOf })
+  const admission = createAdmission({
+    limits,
+    logins,
+    rightsOf: options.rightsOf,
+    store,
+    refuse,
+    beforeAdmission: (clientId) => acceptance.beforeAdmission(clientId),
+  })
+  const acceptance = createAcceptance({
+    limits,
+    store,
+    nowMs,
+    refuse,
+    connectionOf: admission.connectionOf,
+    isTakenOver: admission.isTakenOver,
+  })
   const aedes = (await Aedes.createBroker({
     persistence: store,
     mq: createLiveSubscribers(),
