@@ -9,6 +9,7 @@ import { assertWritableFolder } from '../adapters/system/folder.ts'
 import { readTextFile } from '../adapters/system/text-file.ts'
 import type { Config } from '../runtime/config.ts'
 import { AppError } from '../runtime/errors.ts'
+import { checkKafkaFiles } from './kafka-parts.ts'
 import { loadKeepingRules } from './keeping-file.ts'
 import { filtersOf } from './link-parts.ts'
 import { loadTopicMap } from './project-files.ts'
@@ -24,6 +25,7 @@ export const checkSurroundings = (config: Config): void => {
       caFile: config.MQTTS_CA_FILE === '' ? null : config.MQTTS_CA_FILE,
     })
   }
+  if (config.KAFKA_BROKERS !== '') checkKafkaFiles(config)
   if (config.MQTT_USERS_FILE !== '') checkUsers(config.MQTT_USERS_FILE)
   assertWritableFolder(config.DATA_DIR)
 }

@@ -32,7 +32,12 @@ export const openKafkaKeysOf = (config: Config, clock: Clock, onError: (error: E
     onError,
   })
 
-/** Throws CONFIG_INVALID when a file that is named cannot be read. */
+/** For `--check`: throws CONFIG_INVALID when a file that is named cannot be read, or holds no key. */
+export const checkKafkaFiles = (config: Config): void => {
+  kafkaSettings(config)
+  if (config.KAFKA_MASTER_KEY_FILE !== '') readMasterKey(config.KAFKA_MASTER_KEY_FILE)
+}
+
 export const kafkaSettings = (config: Config): KafkaSettings => ({
   brokers: config.KAFKA_BROKERS.split(','),
   prefix: config.KAFKA_TOPIC_PREFIX,
@@ -71,7 +76,11 @@ const masterKeyOf = (config: Config): Buffer => {
     keep()
     return Buffer.from(secret, 'base64url')
   }
-  const text = namedFile('KAFKA_MASTER_KEY_FILE', config.KAFKA_MASTER_KEY_FILE).trim()
+  return readMasterKey(config.KAFKA_MASTER_KEY_FILE)
+}
+
+const readMasterKey = (path: string): Buffer => {
+  const text = namedFile('KAFKA_MASTER_KEY_FILE', path).trim()
   const key = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64')
   if (key.length === masterKeyBytes) return key
   throw new AppError('CONFIG_INVALID', `KAFKA_MASTER_KEY_FILE: expected ${masterKeyBytes} bytes in base64 or hex, got ${key.length}`)

@@ -136,8 +136,9 @@ describe('a group', () => {
     const first = await member(one, next, batches)
     let appended = 0
     let going = true
+    const goesOn = (): boolean => going
     const appending = (async () => {
-      while (going) {
+      while (goesOn()) {
         await one.append(
           topic,
           [0, 1, 2].map((partition) => ({ partition, key: 'k', value: Buffer.from(`${appended}`) })),

@@ -124,7 +124,10 @@ const createConsumer = (settings: KafkaSettings, group: string) =>
 const closeConsumer = async (consumer: Consumer): Promise<void> => {
   consumer.removeAllListeners('error')
   consumer.on('error', () => undefined)
-  await Promise.race([Promise.resolve(consumer.leaveGroup(true)).catch(() => undefined), delay(leaveWithinMs)])
+  const left = new Promise<unknown>((resolve) => {
+    consumer.leaveGroup(true, resolve)
+  })
+  await Promise.race([left, delay(leaveWithinMs)])
   await Promise.race([consumer.close(true).catch(() => undefined), delay(leaveWithinMs)])
 }
 const leaveWithinMs = 2_000

@@ -21,7 +21,7 @@ await log.consume({
     setTimeout(() => {
       assignment?.commit(topic, partition, { next: 99, pendingTo: null }).then(
         () => process.send?.('committed'),
-        (error: { code?: string }) => process.send?.(error.code ?? String(error)),
+        (error: unknown) => process.send?.((error as { code?: string }).code ?? 'no code'),
       )
     }, Number(afterMs))
     process.send?.('begun')

@@ -38,7 +38,7 @@ export const startGroup = async (deps: GroupsDeps, options: ConsumeOptions): Pro
   let newest: Assignment | undefined
   let changing: Promise<void> = Promise.resolve()
   let stopped = false
-  const first = Promise.withResolvers<void>()
+  const first = Promise.withResolvers<undefined>()
   first.promise.catch(() => undefined) // Waited for below; a stop before it must not end the process.
 
   const take = (assignment: Assignment | undefined): void => {
@@ -65,7 +65,7 @@ export const startGroup = async (deps: GroupsDeps, options: ConsumeOptions): Pro
         }
       }
     }
-    if (newest === assignment) first.resolve()
+    if (newest === assignment) first.resolve(undefined)
   }
 
   const start = async (topic: LogTopic, partition: number): Promise<void> => {

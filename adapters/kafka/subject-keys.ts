@@ -154,16 +154,17 @@ const follow = (
   onError: (error: Error) => void,
 ) => {
   let stopped = false
+  const isStopped = (): boolean => stopped
   let fetcher = createFetcher(settings)
   const run = async (): Promise<void> => {
-    while (!stopped) {
+    while (!isStopped()) {
       try {
         const leader = (await fetcher.leaders(['subject-keys']))('subject-keys', 0)
         const [fetched] = await fetcher.fetch(leader, [{ topic: 'subject-keys', partition: 0, from: next() }], followLimits)
         for (const record of fetched?.records ?? []) take(record)
         if ((fetched?.records.length ?? 0) > 0) taken()
       } catch (error) {
-        if (stopped) return
+        if (isStopped()) return
         onError(unavailable('following the keys of subjects', error))
         await fetcher.close()
         fetcher = createFetcher(settings)
