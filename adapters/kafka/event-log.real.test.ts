@@ -1,7 +1,7 @@
 /** The suite of every log, on a real Kafka, with both clients. */
 import { afterAll, beforeAll } from 'vitest'
 import { describeEventLog } from '../event-log.contract.ts'
-import { startTemporaryKafka, openTestLog, type TemporaryKafka } from './temporary-kafka.fixture.ts'
+import { startTemporaryKafka, openTestLog, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 import { openAdmin } from './topics.ts'
 
 let kafka: TemporaryKafka

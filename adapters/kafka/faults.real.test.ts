@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ConsumeOptions, EventLog, LogBatch, LogConsumer, StoredRecord } from '../../model/ports.ts'
 import type { KafkaClient, KafkaLog } from './event-log.ts'
 import { sessionTimeoutMs } from './group-member.ts'
-import { openTestLog, startTemporaryKafka, type TemporaryKafka } from './temporary-kafka.fixture.ts'
+import { openTestLog, startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 
 const topic = 'device-events'
 const clients: readonly KafkaClient[] = ['kafkajs', 'platformatic']

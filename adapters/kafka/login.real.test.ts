@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { kafkaVersion } from '../../test/real/kafka-server.ts'
 import { mavenJars, run } from '../../test/real/maven-jars.ts'
 import type { KafkaSettings } from './client-settings.ts'
-import { openTestLog, startTemporaryKafka, type TemporaryKafka } from './temporary-kafka.fixture.ts'
+import { openTestLog, startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 
 const password = 'fleet-password-1'
 const certificates = mkdtempSync(join(tmpdir(), 'kafka-certificates-'))

@@ -9,7 +9,7 @@ import { deviceEvent } from '../avro/event.arbitrary.ts'
 import { createEventCodec } from '../avro/event-codec.ts'
 import { partitionOf } from '../../model/partition.ts'
 import { schemaIds } from '../../schemas/topics.ts'
-import { openTestLog, startTemporaryKafka, type TemporaryKafka } from './temporary-kafka.fixture.ts'
+import { openTestLog, startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 
 let kafka: TemporaryKafka
 beforeAll(async () => {

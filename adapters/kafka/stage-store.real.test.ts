@@ -11,7 +11,7 @@ import { describeStageStore, type State } from '../stage-store.contract.ts'
 import type { KafkaSettings } from './client-settings.ts'
 import type { KafkaLog } from './event-log.ts'
 import { createKafkaStageStore, type KafkaStageStore } from './stage-store.ts'
-import { openTestLog, startTemporaryKafka, type TemporaryKafka } from './temporary-kafka.fixture.ts'
+import { openTestLog, startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 
 let kafka: TemporaryKafka
 let warehouse: Awaited<ReturnType<typeof startForTest>>

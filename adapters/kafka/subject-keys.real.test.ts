@@ -5,7 +5,7 @@ import { describeSubjectKeys } from '../subject-keys.contract.ts'
 import type { KafkaSettings } from './client-settings.ts'
 import { openPlatformaticSender } from './platformatic-sender.ts'
 import { openKafkaSubjectKeys } from './subject-keys.ts'
-import { openTestLog, startTemporaryKafka, type TemporaryKafka } from './temporary-kafka.fixture.ts'
+import { openTestLog, startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 
 let kafka: TemporaryKafka
 beforeAll(async () => {

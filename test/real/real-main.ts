@@ -6,24 +6,26 @@ import { spawn } from 'node:child_process'
 import { kafkaVersion } from './kafka-server.ts'
 import { mavenJars, run } from './maven-jars.ts'
 
-type Need = { what: string; check: () => unknown; files: string }
+type Need = { what: string; check: () => unknown; files: readonly string[] }
+
+const onKafka = ['**/adapters/kafka/*.real.test.ts', '**/test/real/processors.real.test.ts']
 
 /** What the lane needs, how to find out, and the test files that cannot run without it. */
 const needs: readonly Need[] = [
   {
     what: 'a Java runtime, 17 or newer (Debian: openjdk-17-jre-headless)',
     check: () => run('java', ['-version']),
-    files: '**/adapters/kafka/*.real.test.ts',
+    files: onKafka,
   },
   {
     what: `Apache Kafka ${kafkaVersion} from a Maven repository, by mvn (Debian: maven), copied once`,
     check: () => mavenJars('kafka.pom.xml', kafkaVersion),
-    files: '**/adapters/kafka/*.real.test.ts',
+    files: onKafka,
   },
   {
     what: 'kcat, an independent Kafka client (Debian: kcat)',
     check: () => run('kcat', ['-V']),
-    files: '**/adapters/kafka/other-clients.real.test.ts',
+    files: ['**/adapters/kafka/other-clients.real.test.ts'],
   },
 ]
 
@@ -34,7 +36,7 @@ for (const { what, check, files } of needs) {
   try {
     check()
   } catch (error) {
-    leftOut.add(files)
+    for (const pattern of files) leftOut.add(pattern)
     console.error(`missing: ${what}\n  ${(error as Error).message.split('\n')[0] ?? ''}`)
   }
 }
@@ -44,6 +46,6 @@ if (leftOut.size > 0 && !allowMissing) {
 }
 
 const rest = flags.filter((flag) => flag !== '--allow-missing')
-const excludes = [...leftOut].flatMap((files) => ['--exclude', files])
+const excludes = [...leftOut].flatMap((pattern) => ['--exclude', pattern])
 const lane = spawn('vitest', ['run', '--project', 'real', '--passWithNoTests', ...excludes, ...rest], { stdio: 'inherit' })
 lane.on('exit', (code) => process.exit(code ?? 1))

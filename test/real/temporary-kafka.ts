@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type KafkaServer, type KafkaServerOptions, startKafka } from '../../test/real/kafka-server.ts'
-import type { KafkaSettings } from './client-settings.ts'
-import { type KafkaLog, type KafkaLogOptions, openKafkaLog } from './event-log.ts'
+import { type KafkaServer, type KafkaServerOptions, startKafka } from './kafka-server.ts'
+import type { KafkaSettings } from '../../adapters/kafka/client-settings.ts'
+import { type KafkaLog, type KafkaLogOptions, openKafkaLog } from '../../adapters/kafka/event-log.ts'
 
 export type TemporaryKafka = { server: KafkaServer; settings: () => KafkaSettings; remove: () => Promise<void> }
 
