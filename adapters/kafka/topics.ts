@@ -9,6 +9,7 @@ import type { LogTopic } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
 import { logTopics } from '../../schemas/topics.ts'
 import { type KafkaSettings, type KafkaTopic, platformaticOptions } from './client-settings.ts'
+import { says } from './errors.ts'
 import { readRecords } from './fetcher.ts'
 
 export type TopicSettings = {
@@ -100,7 +101,7 @@ const createTopic = async (admin: Admin, settings: KafkaSettings, topic: KafkaTo
       configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
     })
   } catch (error) {
-    if (!(await admin.listTopics({})).includes(settings.prefix + topic)) throw error // Else another instance was first.
+    if (!says(error, 'TOPIC_ALREADY_EXISTS')) throw error // Another instance was first.
   }
 }
 
