@@ -3,6 +3,7 @@
  * program is a list of parts (`recorder.ts`, `ingest-program.ts`, ...); a part takes what it needs from here and leaves what it
  * made. What a program lacks a part for is undefined, and nobody in it asks.
  */
+import type { BridgeStats } from '../adapters/mqtt-bridge/bridge.ts'
 import { systemClock } from '../adapters/system/clock-ids-digest.ts'
 import type { TopicMap } from '../ingest/domain/topic-map.ts'
 import type { KeepingRules } from '../model/keeping.ts'
@@ -29,10 +30,15 @@ export type Made = {
   processors: ProcessorsThread
   sample: NightlySample
   link: DeviceLink
+  bridgeStats: (() => BridgeStats) | undefined
   completeThroughMs: () => number | null
 }
 
-export type Surroundings = { diskFreeBytes?: () => number }
+export type Surroundings = {
+  diskFreeBytes?: () => number
+  /** `npm start -- --try`: a broker of others is only listened to. `onProblem` hears what it refused. */
+  listenIn?: { onProblem: (error: Error) => void }
+}
 
 export type Composition = {
   config: Config

@@ -1,6 +1,6 @@
 /** Which front door: the bridge to the broker of `MQTT_URL` when that is set, else the embedded broker. */
 import { join } from 'node:path'
-import { type Bridge, startBridge } from '../adapters/mqtt-bridge/bridge.ts'
+import { type Bridge, type BridgeStats, startBridge } from '../adapters/mqtt-bridge/bridge.ts'
 import { type BrokerStats, startEmbeddedBroker } from '../adapters/mqtt/embedded-broker.ts'
 import { limitsFromSettings } from '../adapters/mqtt/limits.ts'
 import { isTaskRequest, rightsOf } from '../ingest/domain/access.ts'
@@ -16,11 +16,15 @@ export type LinkParts = {
   urls: { mqtt: string; mqttWs: string | null; mqtts: string | null }
   /** Copies the link's own counts into the metrics. */
   observe: (metrics: Metrics) => void
+  /** Of the bridge. */
+  bridgeStats?: () => BridgeStats
 }
 
 export type LinkOptions = {
   /** Filters of the topic mapping, for an outside broker. */
   filters: readonly string[]
+  /** Listening in: a session of its own that ends with the connection, and nothing is ever published. */
+  listenIn?: boolean
   onProblem: (error: Error) => void
   surroundings: { diskFreeBytes?: () => number }
 }
@@ -50,7 +54,7 @@ const openEmbedded = async (config: Config, { onProblem, surroundings }: LinkOpt
   }
 }
 
-const openBridge = (config: Config, { filters, onProblem }: LinkOptions): LinkParts => {
+const openBridge = (config: Config, { filters, listenIn = false, onProblem }: LinkOptions): LinkParts => {
   const link = startBridge({
     address: {
       url: config.MQTT_URL,
@@ -61,11 +65,11 @@ const openBridge = (config: Config, { filters, onProblem }: LinkOptions): LinkPa
       caFile: config.MQTT_CA_FILE === '' ? null : config.MQTT_CA_FILE,
       certFile: config.MQTT_CERT_FILE === '' ? null : config.MQTT_CERT_FILE,
       keyFile: config.MQTT_KEY_FILE === '' ? null : config.MQTT_KEY_FILE,
-      persistent: true,
+      persistent: !listenIn,
     },
     filters: filtersOf(config, filters),
     shareGroup: config.MQTT_SHARE_GROUP === '' ? null : config.MQTT_SHARE_GROUP,
-    sessionFile: join(config.DATA_DIR, 'bridge', `${encodeURIComponent(config.MQTT_CLIENT_ID)}.json`),
+    sessionFile: listenIn ? null : join(config.DATA_DIR, 'bridge', `${encodeURIComponent(config.MQTT_CLIENT_ID)}.json`),
     limits: {
       payloadBytesMax: config.MQTT_PAYLOAD_BYTES_MAX,
       logPayloadBytesMax: config.MQTT_LOG_PAYLOAD_BYTES_MAX,
@@ -75,8 +79,16 @@ const openBridge = (config: Config, { filters, onProblem }: LinkOptions): LinkPa
     messagesMax: config.MQTT_WINDOW,
     onProblem,
   })
-  const observe = observeBridge(link)
-  return { link, urls: { mqtt: shown(config.MQTT_URL), mqttWs: null, mqtts: null }, observe }
+  return {
+    link: listenIn ? { ...link, send: refuseToSend } : link,
+    urls: { mqtt: shown(config.MQTT_URL), mqttWs: null, mqtts: null },
+    observe: observeBridge(link),
+    bridgeStats: link.stats,
+  }
+}
+
+const refuseToSend = async (topic: string): Promise<void> => {
+  throw new AppError('MQTT_UNAVAILABLE', `Listening in publishes nothing: ${topic} was not sent`)
 }
 
 /** Throws CONFIG_INVALID: filters that overlap, or are none. */

@@ -1,7 +1,8 @@
 /**
- * `npm start`: settings, every part in order, a signal, every part stopped. `npm start -- --check` validates the settings
- * and the topic mapping and exits.
+ * `npm start`: settings, every part in order, a signal, every part stopped. `--check` validates the settings and what they
+ * name and exits; `--try` listens in on a broker.
  */
+import { parseArgs } from 'node:util'
 import { portHolder } from '../adapters/system/port-holder.ts'
 import { readTextFile } from '../adapters/system/text-file.ts'
 import { loadConfig } from '../runtime/config.ts'
@@ -10,21 +11,48 @@ import { createLogger, describeError } from '../runtime/logger.ts'
 import { stopOnSignals } from '../runtime/signals.ts'
 import { checkSurroundings } from './check-surroundings.ts'
 import { type Recorder, startRecorder } from './recorder.ts'
+import { listenAndReport } from './try/try-broker.ts'
 
-const usage = 'usage: npm start [-- --check]      settings come from the environment and CONFIG_FILE, see docs/reference/config.md'
+const usage = `usage: npm start                                        runs the recorder
+       npm start -- --check                             validates the settings and what they name, and exits
+       npm start -- --try URL [--csv devices.csv] [--after SECONDS]
+                                                        listens in on a broker, read-only, and says what it understood
+settings come from the environment and CONFIG_FILE, see docs/reference/config.md`
+
+const flagsOf = (argv: readonly string[]) => {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        check: { type: 'boolean', default: false },
+        try: { type: 'string' },
+        csv: { type: 'string' },
+        after: { type: 'string', default: '50' },
+      },
+    })
+    const afterSeconds = Number(values.after)
+    if (!Number.isInteger(afterSeconds) || afterSeconds < 3 || afterSeconds > 3600)
+      throw new Error(`--after: expected 3 to 3600 seconds, got ${values.after}`)
+    return { ...values, afterSeconds }
+  } catch (error) {
+    throw new AppError('CONFIG_INVALID', `${(error as Error).message}\n${usage}`)
+  }
+}
 
 const main = async (): Promise<void> => {
-  const flags = process.argv.slice(2)
-  if (flags.some((flag) => flag !== '--check'))
-    throw new AppError('CONFIG_INVALID', `expected no flag but --check, got ${flags.join(' ')}\n${usage}`)
+  const flags = flagsOf(process.argv.slice(2))
   const config = loadConfig(readTextFile)
-  if (flags.includes('--check')) {
+  if (flags.check) {
     checkSurroundings(config)
     console.log('The settings and the files that they name are valid.')
     return
   }
   const logger = createLogger(config.LOG_LEVEL)
-  const starting = startRecorder(config, logger, (error) => end({ reason: 'the processors refuse to start', error }))
+  const onFatal = (error: unknown): void => end({ reason: 'the processors refuse to start', error })
+  const starting =
+    flags.try === undefined
+      ? startRecorder(config, logger, onFatal)
+      : listenAndReport({ url: flags.try, csv: flags.csv, afterSeconds: flags.afterSeconds }, config, logger, onFatal)
   const end = stopOnSignals(
     async (ending) => {
       if ('error' in ending) logger.fatal(describeError(ending.error), ending.reason)
@@ -33,7 +61,8 @@ const main = async (): Promise<void> => {
     },
     () => logger.error('the stop took too long and is given up; the next start goes on from the log'),
   )
-  console.log(banner(await starting))
+  const started = await starting
+  if ('urls' in started) console.log(banner(started))
 }
 
 const banner = ({ urls, token }: Recorder): string =>

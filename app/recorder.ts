@@ -3,6 +3,8 @@
  * in `link-parts.ts`, `log-parts.ts` and `warehouse-parts.ts`. Stops newest first: no more requests, no more messages, the
  * processors finish their batch, then the warehouse and the log close.
  */
+import type { BridgeStats } from '../adapters/mqtt-bridge/bridge.ts'
+import type { Warehouse } from '../model/ports.ts'
 import type { Config } from '../runtime/config.ts'
 import { startInOrder, type Stop } from '../runtime/lifecycle.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
@@ -20,6 +22,9 @@ export type Recorder = {
   token: AdminToken
   /** The nightly sample, at once. */
   verifySample: () => Promise<void>
+  warehouse: Warehouse
+  /** Of the bridge to an outside broker, when there is one. */
+  bridgeStats: (() => BridgeStats) | undefined
   stop: Stop
 }
 
@@ -38,5 +43,5 @@ export const startRecorder = async (
   )
   const { urls, made } = composition
   made.token.keep()
-  return { urls, token: made.token, verifySample: made.sample.run, stop }
+  return { urls, token: made.token, verifySample: made.sample.run, warehouse: made.warehouse, bridgeStats: made.bridgeStats, stop }
 }

@@ -17,9 +17,16 @@ export const frontDoor = (composition: Composition): Part => ({
     const appendFailures = oncePerMinute(clock.nowMs, (error, times) =>
       logger.warn({ times, ...describeError(error) }, 'the log did not take messages; they were not acknowledged and come again'),
     )
-    const parts = await openLink(config, { filters: topicMap.filters, onProblem: warn('the front door has a problem'), surroundings })
+    const { listenIn } = surroundings
+    const parts = await openLink(config, {
+      filters: topicMap.filters,
+      listenIn: listenIn !== undefined,
+      onProblem: listenIn?.onProblem ?? warn('the front door has a problem'),
+      surroundings,
+    })
     const { link } = parts
     made.link = link
+    made.bridgeStats = parts.bridgeStats
     const ingest = await startIngest({
       ...acceptDeps(composition),
       link,
