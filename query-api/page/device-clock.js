@@ -87,8 +87,8 @@ export const clockPart = (id) => {
 const figures = ({ skew, driftPpm, verdict }) =>
   [
     ['verdict', verdict === null ? '—' : verdictWords[verdict]],
-    ['skew', skew === null ? '—' : signedLength(skew.skewMs)],
-    ['confidence', skew === null ? '—' : `${skew.confidence}, ${count(skew.samples)} samples`],
+    ['skew', skew === null || verdict === 'before-2010' ? '—' : signedLength(skew.skewMs)],
+    [skew === null ? 'confidence' : `confidence, ${count(skew.samples)} samples`, skew === null ? '—' : skew.confidence],
     ['drift', driftText(driftPpm)],
   ].map(([label, value]) => h('div', {}, h('b', {}, value), h('span', { class: 'what' }, label)))
 
@@ -124,6 +124,6 @@ const stepRow = ({ at, byMs, evidence }) => ({
     {},
     h('td', { class: 'nowrap', title: exactTime(at) }, time(at)),
     h('td', { class: 'nowrap' }, byMs > 0 ? 'set forward' : 'set back'),
-    h('td', { class: 'soft', title: evidenceText(evidence) }, `by ${signedLength(byMs)}`),
+    h('td', { class: 'soft', title: evidenceText(evidence) }, `by ${signedLength(Math.abs(byMs)).slice(1)}`),
   ),
 })
