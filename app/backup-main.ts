@@ -1,8 +1,7 @@
 /** `npm run backup -- --to FOLDER`: a backup of the recorder on DATA_DIR, running or not. Exits 1 when there is none. */
 import { parseArgs } from 'node:util'
-import { readTextFile } from '../adapters/system/text-file.ts'
-import { loadConfig } from '../runtime/config.ts'
 import { takeBackup } from './backup-take.ts'
+import { loadEmbeddedLogConfig } from './embedded-log-only.ts'
 
 const usage = 'usage: npm run backup -- --to FOLDER        (absent or empty)'
 
@@ -12,7 +11,7 @@ const main = async (): Promise<number> => {
     console.error(usage)
     return 1
   }
-  const { manifest, running, lockedMs, tookMs } = await takeBackup(loadConfig(readTextFile), to)
+  const { manifest, running, lockedMs, tookMs } = await takeBackup(loadEmbeddedLogConfig('npm run backup'), to)
   const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0)
   const rows = Object.values(manifest.tables).reduce((sum, count) => sum + count, 0)
   console.log(

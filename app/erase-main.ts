@@ -1,9 +1,8 @@
 /** `npm run erase -- DEVICE [--json]`: erases a device (any writing of its MAC) or a place, and reports every store. */
 import { userInfo } from 'node:os'
 import { parseArgs } from 'node:util'
-import { readTextFile } from '../adapters/system/text-file.ts'
-import { loadConfig } from '../runtime/config.ts'
 import { type ErasureReport, eraseSubject } from './erase-subject.ts'
+import { loadEmbeddedLogConfig } from './embedded-log-only.ts'
 
 const usage = 'usage: npm run erase -- DEVICE [--json]'
 
@@ -14,7 +13,7 @@ const main = async (): Promise<number> => {
     console.error(usage)
     return 1
   }
-  const report = await eraseSubject({ config: loadConfig(readTextFile), name, actor: userInfo().username })
+  const report = await eraseSubject({ config: loadEmbeddedLogConfig('npm run erase'), name, actor: userInfo().username })
   console.log(values.json ? JSON.stringify(report, null, 1) : textOf(report))
   return 0
 }

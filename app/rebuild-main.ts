@@ -5,12 +5,11 @@
  */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { readTextFile } from '../adapters/system/text-file.ts'
 import { differenceLine } from '../processors/domain/row-differences.ts'
-import { loadConfig } from '../runtime/config.ts'
 import { applicableTables, applyRebuild } from './rebuild-apply.ts'
 import { workersMax } from './rebuild-past.ts'
 import { type VerifyReport, verifyRebuild } from './rebuild-verify.ts'
+import { loadEmbeddedLogConfig } from './embedded-log-only.ts'
 
 const usage = `usage: npm run rebuild -- --verify [--sample N] [--seed S] [--workers N] [--warehouse http://127.0.0.1:8123]
        npm run rebuild -- --from 2026-01-05T08:40:00Z --tables ${applicableTables.join(',')} [--workers N]`
@@ -37,7 +36,7 @@ const main = async (): Promise<number> => {
   const seed = values.seed === undefined ? randomInt(seedsEnd) : wholeNumber(values.seed)
   if (!values.verify || count === 0 || Number.isNaN(count) || Number.isNaN(seed)) return wrongUse()
   const report = await verifyRebuild({
-    config: loadConfig(readTextFile),
+    config: loadEmbeddedLogConfig('npm run rebuild'),
     ...(values.warehouse === undefined ? {} : { publicUrl: values.warehouse }),
     sample: count === null ? null : { count, seed },
     ...threads,
@@ -56,7 +55,7 @@ const apply = async (from: string, names: readonly string[], threads: { workers?
   const tables = applicableTables.filter((table) => names.includes(table))
   if (Number.isNaN(fromMs) || tables.length !== names.length) return wrongUse()
   const { replaced } = await applyRebuild({
-    config: loadConfig(readTextFile),
+    config: loadEmbeddedLogConfig('npm run rebuild'),
     fromMs,
     tables,
     ...threads,

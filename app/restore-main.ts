@@ -3,9 +3,8 @@
  * them. Exits 1 when nothing was restored.
  */
 import { parseArgs } from 'node:util'
-import { readTextFile } from '../adapters/system/text-file.ts'
-import { loadConfig } from '../runtime/config.ts'
 import { restoreFolder, restoreWarehouse } from './restore-folder.ts'
+import { loadEmbeddedLogConfig } from './embedded-log-only.ts'
 
 const usage = `usage: npm run restore -- --from FOLDER                     (into DATA_DIR, which is absent or empty)
        npm run restore -- --from FOLDER --only warehouse    (into DATA_DIR, which has its log and no tables)`
@@ -16,7 +15,7 @@ const main = async (): Promise<number> => {
     console.error(usage)
     return 1
   }
-  const config = loadConfig(readTextFile)
+  const config = loadEmbeddedLogConfig('npm run restore')
   if (only === 'warehouse') {
     const { manifest, tookMs } = await restoreWarehouse(config, from)
     console.log(
