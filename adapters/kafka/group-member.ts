@@ -15,8 +15,8 @@ import { isFencing, unavailable } from './errors.ts'
 /** The broker's minimum: a member that was killed gives its partitions up after this. */
 export const sessionTimeoutMs = 6_000
 export const heartbeatEveryMs = 1_000
-/** The others wait so long for one that finishes its batch. */
-const rebalanceTimeoutMs = 30_000
+/** The others wait so long for one that does not join again. All do at once, whatever their batches: a commit is fenced anyway. */
+const rebalanceTimeoutMs = 10_000
 /** No heartbeat was answered for so long: the client is thrown away and another one joins. */
 export const silentMsMax = 20_000
 const joinAgainAfterMs = 500
