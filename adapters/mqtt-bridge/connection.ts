@@ -100,7 +100,7 @@ const connectionOf = (client: MqttClient, url: string): BrokerConnection => {
   }
 }
 
-const connected = (client: MqttClient, url: string): Promise<void> =>
+export const connected = (client: MqttClient, url: string): Promise<void> =>
   new Promise((resolve, reject) => {
     const settle = (finish: () => void): void => {
       client.off('connect', onConnect)
