@@ -118,7 +118,8 @@ export const createWarehouseReader = (port: number, adminToken: string, macs = '
       const rolled = `SELECT ${key}, bucket, sum(samples) AS samples, sum(missing) AS missing, min(value_min) AS least, max(value_max) AS most FROM measurements_15m WHERE ${ours} GROUP BY ${key}, bucket`
       return one(`SELECT (SELECT count() FROM (${recount} EXCEPT ${rolled})) + (SELECT count() FROM (${rolled} EXCEPT ${recount}))`)
     },
-    newestObservedMs: () => one(`SELECT toUnixTimestamp64Milli(max(observed_at)) FROM messages WHERE ${ours}`),
+    /** Newest time that a device told; 0: none yet. */
+    newestClaimedMs: () => one(`SELECT ifNull(toUnixTimestamp64Milli(max(claimed_at)), 0) FROM messages WHERE ${ours}`),
     /** Rows the view behind `messages` has counted, against `messages` itself. */
     seenTotals: async (): Promise<{ seen: number; messages: number }> => ({
       seen: await one(`SELECT sum(messages) FROM subjects_seen WHERE ${ours}`),
