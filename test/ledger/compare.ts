@@ -14,10 +14,17 @@ const examplesMax = 5
 const finding = (count: number, text: string, examples: readonly string[]): string[] =>
   count === 0 ? [] : [`${count} ${text}: ${examples.slice(0, examplesMax).join(', ')}${count > examplesMax ? ', ...' : ''}`]
 
-export type MessageComparison = { acknowledged: number; kept: number; duplicates: number; findings: string[] }
+export type MessageComparison = { acknowledged: number; kept: number; duplicates: number; brokerLost: number; findings: string[] }
 
-/** Acknowledged is a subset of kept, and each message is kept once. `stored` and `ambiguous` are kept; `duplicate` was recognised. */
-export const compareMessages = (acknowledged: Iterable<AckLine>, rows: Iterable<MessageRow>): MessageComparison => {
+/**
+ * Acknowledged is a subset of kept, and each message is kept once. `stored` and `ambiguous` are kept; `duplicate` was
+ * recognised. `brokerMayLose`: an outside broker was killed, and what it alone acknowledged is counted apart.
+ */
+export const compareMessages = (
+  acknowledged: Iterable<AckLine>,
+  rows: Iterable<MessageRow>,
+  { brokerMayLose = false } = {},
+): MessageComparison => {
   const kept = new Map<AckLine, number>()
   let duplicates = 0
   for (const { subject, bootId, seq, outcome, rows: count } of rows) {
@@ -33,8 +40,9 @@ export const compareMessages = (acknowledged: Iterable<AckLine>, rows: Iterable<
     acknowledged: told.size,
     kept: kept.size,
     duplicates,
+    brokerLost: brokerMayLose ? missing.length : 0,
     findings: [
-      ...finding(missing.length, 'acknowledged messages are missing', missing),
+      ...finding(brokerMayLose ? 0 : missing.length, 'acknowledged messages are missing', missing),
       ...finding(twice.length, 'messages are kept more than once', twice),
     ],
   }

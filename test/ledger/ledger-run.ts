@@ -19,13 +19,34 @@ export type LedgerRunOptions = {
   killEverySeconds: number
   seed: number
   say: (line: string) => void
+  /** Default: the whole program on its embedded parts. */
+  system?: LedgerSystem
 }
 
-export type Kill = { what: 'program' | 'warehouse'; atSeconds: number; recoverySeconds: number }
+/** What is put to the test: the processes of one recorder, each of which may be killed. */
+export type LedgerSystem = {
+  mqttUrl: string
+  /** Port of the read-only door, and its password. */
+  warehousePort: number
+  adminToken: string
+  /** Answers the seconds until all is ready. */
+  start: () => Promise<number>
+  /** By name: SIGKILL; answers the seconds until it works again. Each gets its turn before chance decides. */
+  victims: Readonly<Record<string, () => Promise<number>>>
+  /** Of an outside broker: what it acknowledged to devices and lost in its own crash is its own loss, once it was killed. */
+  brokerVictim: string | null
+  stop: () => Promise<unknown>
+  /** The last lines that it wrote. */
+  output: () => string
+}
+
+export type Kill = { what: string; atSeconds: number; recoverySeconds: number }
 export type LedgerRunReport = {
   acknowledged: number
   kept: number
   duplicates: number
+  /** Acknowledged by an outside broker that was killed, and never seen by us. */
+  brokerLost: number
   kills: Kill[]
   drainSeconds: number
   drainRowsPerSecond: number
@@ -39,31 +60,45 @@ const rollups = ['measurements_15m', 'measurements_1h', 'measurements_1d']
 export const runLedger = async (options: LedgerRunOptions): Promise<LedgerRunReport> => {
   const { folder, say } = options
   const ackFile = join(folder, 'acknowledged.txt')
-  const recorder = await createRecorder(join(folder, 'data'))
-  say(
-    `recorder ready in ${(await recorder.start()).toFixed(1)} s: MQTT ${recorder.ports.mqtt}, HTTP ${recorder.ports.http}, warehouse ${recorder.ports.warehouse}`,
-  )
+  const system = options.system ?? (await embeddedSystem(join(folder, 'data')))
+  say(`ready in ${(await system.start()).toFixed(1)} s: ${system.mqttUrl}, warehouse at port ${system.warehousePort}`)
   try {
-    const publisher = startPublisher(options, recorder.ports.mqtt, ackFile)
-    const kills = await killAtRandom(options, recorder, publisher.running)
+    const publisher = startPublisher(options, system.mqttUrl, ackFile)
+    const kills = await killAtRandom(options, system, publisher.running)
     const publisherCode = await publisher.exited
-    const reader = createWarehouseReader(recorder.ports.warehouse, recorder.adminToken)
+    const reader = createWarehouseReader(system.warehousePort, system.adminToken)
     const acknowledged = existsSync(ackFile) ? readFileSync(ackFile, 'utf8').split('\n').filter(Boolean) : []
-    const drained = await drain(reader, new Set(acknowledged).size, recorder)
-    const { findings, ...counts } = await compare(reader, acknowledged, publisherCode === 0)
+    const drained = await drain(reader, new Set(acknowledged).size, system)
+    const brokerKilled = kills.some(({ what }) => what === system.brokerVictim)
+    const { findings, ...counts } = await compare(reader, acknowledged, publisherCode === 0 && !brokerKilled, brokerKilled)
     if (publisherCode !== 0) findings.push(`the publisher ended with ${publisherCode ?? 'a signal'}: ${publisher.output()}`)
     if (acknowledged.length === 0) findings.push('nothing was acknowledged: the test proves nothing')
     return { ...counts, kills, ...drained, findings }
   } finally {
-    await recorder.stop()
+    await system.stop()
+  }
+}
+
+/** The whole program as `npm start` runs it. */
+const embeddedSystem = async (dataFolder: string): Promise<LedgerSystem> => {
+  const recorder = await createRecorder(dataFolder)
+  return {
+    mqttUrl: `mqtt://127.0.0.1:${recorder.ports.mqtt}`,
+    warehousePort: recorder.ports.warehouse,
+    adminToken: recorder.adminToken,
+    start: recorder.start,
+    victims: { program: () => killAndStart(recorder), warehouse: recorder.killWarehouse },
+    brokerVictim: null,
+    stop: recorder.stop,
+    output: recorder.output,
   }
 }
 
 type Publisher = { exited: Promise<number | null>; running: () => boolean; output: () => string }
 
-const startPublisher = ({ devices, ratePerSecond, seconds, seed }: LedgerRunOptions, mqttPort: number, ackFile: string): Publisher => {
+const startPublisher = ({ devices, ratePerSecond, seconds, seed }: LedgerRunOptions, url: string, ackFile: string): Publisher => {
   const flags = {
-    url: `mqtt://127.0.0.1:${mqttPort}`,
+    url,
     devices,
     rate: ratePerSecond,
     seconds,
@@ -93,21 +128,21 @@ const startPublisher = ({ devices, ratePerSecond, seconds, seed }: LedgerRunOpti
 }
 
 /** Kills while the publisher publishes; at least one of each kind, whatever chance says. */
-const killAtRandom = async (options: LedgerRunOptions, recorder: Recorder, publishing: () => boolean): Promise<Kill[]> => {
+const killAtRandom = async (options: LedgerRunOptions, { victims }: LedgerSystem, publishing: () => boolean): Promise<Kill[]> => {
   const startedAt = performance.now()
   const elapsed = (): number => (performance.now() - startedAt) / 1000
+  const names = Object.keys(victims)
   const kills: Kill[] = []
   const lastAtSeconds = options.seconds * 0.9 // The rest belongs to an ordinary end.
   for (;;) {
     const chosen = elapsed() + options.killEverySeconds * (0.5 + Math.random())
-    const dueSeconds = kills.length < 2 ? Math.min(chosen, lastAtSeconds) : chosen // One of each kind, however slow the machine.
+    const dueSeconds = kills.length < names.length ? Math.min(chosen, lastAtSeconds) : chosen // One of each kind, however slow the machine.
     if (dueSeconds > lastAtSeconds) break
     await waitFor('time for a kill', async () => elapsed() >= dueSeconds || !publishing(), (dueSeconds - elapsed() + 10) * 1000)
     if (!publishing()) break
-    const what =
-      kills.length < 2 ? ((['program', 'warehouse'] as const)[kills.length] ?? 'program') : Math.random() < 0.6 ? 'program' : 'warehouse'
+    const what = names[kills.length] ?? names[Math.floor(Math.random() * names.length)] ?? ''
     const atSeconds = elapsed()
-    const recoverySeconds = what === 'program' ? await killAndStart(recorder) : await recorder.killWarehouse()
+    const recoverySeconds = (await victims[what]?.()) ?? 0
     kills.push({ what, atSeconds, recoverySeconds })
     options.say(`kill ${kills.length}: ${what} at ${atSeconds.toFixed(1)} s, back in ${recoverySeconds.toFixed(1)} s`)
   }
@@ -125,7 +160,7 @@ const killAndStart = async (recorder: Recorder): Promise<number> => {
 const drain = async (
   reader: WarehouseReader,
   wanted: number,
-  recorder: Recorder,
+  system: LedgerSystem,
 ): Promise<{ drainSeconds: number; drainRowsPerSecond: number }> => {
   const startedAt = performance.now()
   const before = await reader.keptCount()
@@ -137,7 +172,7 @@ const drain = async (
     if (now > count) lastGrowthMs = performance.now()
     count = now
     return count >= wanted || performance.now() - lastGrowthMs > quietMs
-  }, drainWithinMs, recorder.output) // biome-ignore format: one call
+  }, drainWithinMs, system.output) // biome-ignore format: one call
   const drainSeconds = (performance.now() - startedAt) / 1000
   await settled(reader)
   return { drainSeconds, drainRowsPerSecond: (count - before) / drainSeconds }
@@ -155,10 +190,10 @@ const settled = async (reader: WarehouseReader): Promise<void> => {
   }, drainWithinMs) // biome-ignore format: one call
 }
 
-const compare = async (reader: WarehouseReader, acknowledged: string[], everythingAcknowledged: boolean) => {
+const compare = async (reader: WarehouseReader, acknowledged: string[], everythingAcknowledged: boolean, brokerKilled: boolean) => {
   const rows: MessageRow[] = []
   for await (const row of reader.messageRows()) rows.push(row)
-  const { findings, ...counts } = compareMessages(acknowledged, rows)
+  const { findings, ...counts } = compareMessages(acknowledged, rows, { brokerMayLose: brokerKilled })
   const base = await reader.baseTotals()
   for (const table of rollups) findings.push(...compareRollup(table, base, await reader.rollupTotals(table)))
   const { seen, messages } = await reader.seenTotals()
@@ -171,15 +206,16 @@ const compare = async (reader: WarehouseReader, acknowledged: string[], everythi
 
 /** The lines that a person reads at the end. */
 export const reportLines = (report: LedgerRunReport): string[] => {
-  const by = (what: Kill['what']): string => {
+  const by = (what: string): string => {
     const times = report.kills.filter((kill) => kill.what === what).map(({ recoverySeconds }) => recoverySeconds)
     return times.length === 0
       ? `0 of ${what}`
       : `${times.length} of ${what} (back in ${Math.min(...times).toFixed(1)} to ${Math.max(...times).toFixed(1)} s)`
   }
   return [
-    `kills: ${by('program')}, ${by('warehouse')}`,
+    `kills: ${[...new Set(report.kills.map(({ what }) => what))].map(by).join(', ')}`,
     `acknowledged ${report.acknowledged}, kept ${report.kept}, redelivered and recognised ${report.duplicates}`,
+    ...(report.brokerLost === 0 ? [] : [`the broker acknowledged and lost in its own crashes: ${report.brokerLost}`]),
     report.drainRowsPerSecond === 0
       ? 'no backlog at the end'
       : `backlog drained in ${report.drainSeconds.toFixed(1)} s at ${Math.round(report.drainRowsPerSecond)} messages/s`,

@@ -125,7 +125,7 @@ const warehousePid = (parent: number): number | undefined =>
       }
     })
 
-const fetchStatus = async (url: string): Promise<number | undefined> => {
+export const fetchStatus = async (url: string): Promise<number | undefined> => {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(2000) })
     await response.arrayBuffer()
@@ -136,7 +136,7 @@ const fetchStatus = async (url: string): Promise<number | undefined> => {
 }
 
 /** All asked for at once, so that no two are the same. */
-const freePorts = async (count: number): Promise<number[]> => {
+export const freePorts = async (count: number): Promise<number[]> => {
   const servers = Array.from({ length: count }, () => createServer())
   const ports = await Promise.all(
     servers.map(
