@@ -1,6 +1,6 @@
 /**
  * After the front door has started anew, wills of the sessions it had held are lost. So whoever was online under the former
- * instance and says nothing through 60 s of healthy ticks is `unknown`. Time is that of ticks: a replay decides the same.
+ * instance and says nothing through 150 s of healthy ticks is `unknown`. Time is that of ticks: a replay decides the same.
  */
 import type { TickBody } from '../../model/event.ts'
 
@@ -18,7 +18,8 @@ export type WatchState = {
   } | null
 }
 
-export const silentForMs = 60_000
+/** A fleet of 20,000 is back within 120 s; who comes in time shall not be `unknown` first. */
+export const silentForMs = 150_000
 /** A longer silence of the ticks themselves is no healthy time; missed ticks are not made up. */
 const tickGapMaxMs = 15_000
 /** Front doors remembered; those heard least recently are forgotten. */
