@@ -124,10 +124,7 @@ FROM (
 }
 
 /** Of `fleetCounts` the two that stand beside every list, without a look at presence. */
-export const reportedOfExpected = async (
-  { warehouse, tenant }: Scope,
-  nowMs: number,
-): Promise<{ reported: number; expected: number }> => {
+export const reportedOfExpected = async ({ warehouse, tenant }: Scope, nowMs: number): Promise<{ reported: number; expected: number }> => {
   const rows = await warehouse.query<{ reported: number; expected: number }>(
     `SELECT toFloat64(countIf(retired = 0)) AS expected, toFloat64(countIf(retired = 0 AND ${heardWithin})) AS reported FROM (
   SELECT id, max(is_retired) AS retired, max(interval_seconds) AS expected_interval_seconds, max(heard_at) AS last_received_at FROM (
