@@ -1,5 +1,7 @@
 /** Producing with kafkajs 2.2.4 (`KAFKA_CLIENT=kafkajs`): idempotent, all replicas, the partition named by us. */
-import { Kafka, logLevel } from 'kafkajs'
+import { connect as connectPlain, isIP } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { type ISocketFactory, Kafka, logLevel } from 'kafkajs'
 import { type KafkaSettings, kafkajsConfig } from './client-settings.ts'
 import type { Sender } from './append-queue.ts'
 
@@ -7,7 +9,14 @@ import type { Sender } from './append-queue.ts'
 const retries = 60
 
 export const openKafkajsSender = async (settings: KafkaSettings): Promise<Sender> => {
-  const kafka = new Kafka({ ...kafkajsConfig(settings, retries), logLevel: logLevel.NOTHING })
+  let isGivenUp = false
+  /** kafkajs goes on retrying after a disconnect: what was rejected must not be stored behind what came later. */
+  const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+    if (isGivenUp) throw new Error('this producer was given up')
+    const servername = isIP(host) === 0 ? { servername: host } : {}
+    return settings.tls === null ? connectPlain({ host, port }, onConnect) : connectTls({ host, port, ...servername, ...ssl }, onConnect)
+  }
+  const kafka = new Kafka({ ...kafkajsConfig(settings, retries), socketFactory, logLevel: logLevel.NOTHING })
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, retry: { retries } })
   await producer.connect()
   return {
@@ -29,7 +38,10 @@ export const openKafkajsSender = async (settings: KafkaSettings): Promise<Sender
         return Number(answer.baseOffset)
       })
     },
-    close: () => producer.disconnect().catch(() => undefined),
+    close: () => {
+      isGivenUp = true
+      return producer.disconnect().catch(() => undefined)
+    },
   }
 }
 
