@@ -181,6 +181,21 @@ describe('shared', () => {
     })
   })
 
+  it('says so when one member gets all', () => {
+    const both = { published: 2, arrived: [[0, 1], []] }
+    expect(judgeShared({ ...good, both })).toMatchObject({
+      verdict: 'ok',
+      meaning: expect.stringMatching(/^One instance got everything, the other stands by\. While an instance is away/) as unknown,
+    })
+  })
+
+  it('is bad when it is granted and brings nothing', () => {
+    expect(judgeShared({ ...good, both: { published: 4, arrived: [[], []] } })).toMatchObject({
+      verdict: 'bad',
+      meaning: 'The subscription is granted and brings nothing. Leave MQTT_SHARE_GROUP empty.',
+    })
+  })
+
   it('warns when what a removed one held is lost', () => {
     expect(judgeShared({ ...good, gone: { published: 4, held: 2, arrived: 3 } }).verdict).toBe('warning')
   })

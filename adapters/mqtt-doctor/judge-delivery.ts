@@ -166,18 +166,23 @@ export const judgeShared = ({ granted, both, away, gone }: SharedFacts): Finding
       meaning: 'Each member gets messages of the others: readings would count twice. Leave MQTT_SHARE_GROUP empty.',
     }
   }
+  if (all.length === 0) {
+    const meaning = 'The subscription is granted and brings nothing. Leave MQTT_SHARE_GROUP empty.'
+    return { ...base, verdict: 'bad', measured, meaning }
+  }
   if (distinct < both.published || lostAway > 0) {
     return { ...base, verdict: 'bad', measured, meaning: 'Messages of a group are lost. Leave MQTT_SHARE_GROUP empty.' }
   }
+  const sharing = both.arrived.some(({ length }) => length === 0) ? 'One instance got everything, the other stands by. ' : ''
   const meanwhile =
     away.waited.length > 0
       ? 'The share of an instance that is away waits until it is back.'
       : 'While an instance is away the others take its share.'
   if (lostGone > 0) {
-    const meaning = `${meanwhile} What waits for an instance that is removed for good is lost with its session: let it drain and stop it in order.`
+    const meaning = `${sharing}${meanwhile} What waits for an instance that is removed for good is lost with its session: let it drain and stop it in order.`
     return { ...base, verdict: 'warning', measured, meaning }
   }
-  return { ...base, verdict: 'ok', measured, meaning: `${meanwhile} What a removed one had in its hands goes to the others.` }
+  return { ...base, verdict: 'ok', measured, meaning: `${sharing}${meanwhile} What a removed one had in its hands goes to the others.` }
 }
 
 const yesNo = (value: boolean): string => (value ? 'yes' : 'no')

@@ -61,9 +61,9 @@ export const createVisit = (reach: Reach, id: string): Visit => {
       protocol === '5'
         ? { ...base, properties: { ...base.properties, sessionExpiryInterval: persistent ? sessionExpirySeconds : 0 } }
         : base
-    if (persistent) sessions.set(name, { name, protocol })
     const client = await openDoctorClient(url, asked, acknowledge)
     open.add(client)
+    if (persistent) sessions.set(name, { name, protocol })
     return client
   }
 
