@@ -3,11 +3,12 @@
  * priority, bounded in memory and time. What differs is a metric and a log line that names the first rows; nothing else of
  * the program depends on it. Started by `recorder.ts`.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { askChild } from '../adapters/system/child-question.ts'
+import { removeFolder } from '../adapters/system/folder.ts'
+import { makeFolder } from '../adapters/system/output-file.ts'
 import type { Config } from '../runtime/config.ts'
 import { AppError } from '../runtime/errors.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
@@ -48,7 +49,7 @@ export const startNightlySample = (options: NightlySampleOptions): NightlySample
   const { config, nowMs, metrics, logger } = options
   const startedMs = nowMs()
   let timer: NodeJS.Timeout | undefined
-  let child: ChildProcess | undefined
+  let killChild: (() => void) | undefined
   let running: Promise<void> | undefined
   let stopping = false
 
@@ -56,8 +57,8 @@ export const startNightlySample = (options: NightlySampleOptions): NightlySample
     const beganMs = nowMs()
     const seed = randomInt(seedsEnd)
     try {
-      const report = await inChild(options, seed, (started) => {
-        child = started
+      const report = await inChild(options, seed, (kill) => {
+        killChild = kill
       })
       for (const [table, rows] of Object.entries(report.differing)) metrics.sampleDifferingRows.set({ table }, rows)
       metrics.sampleDevices.set(report.devices)
@@ -72,7 +73,7 @@ export const startNightlySample = (options: NightlySampleOptions): NightlySample
       metrics.sampleFailures.inc()
       logger.warn({ seed, ...describeError(error) }, 'the nightly sample could not be done; the next night tries again')
     } finally {
-      child = undefined
+      killChild = undefined
     }
   }
   const run = (): Promise<void> =>
@@ -94,7 +95,7 @@ export const startNightlySample = (options: NightlySampleOptions): NightlySample
     stop: async () => {
       stopping = true
       clearTimeout(timer)
-      child?.kill('SIGKILL') // Its engine ends when its pipe closes, and its folder is removed by `inChild`.
+      killChild?.() // Its engine ends when its pipe closes, and its folder is removed by `inChild`.
       await running
     },
   }
@@ -117,15 +118,11 @@ const differs = (rows: number, devices: number, seed: number): AppError =>
 
 type Done = Extract<SampleReport, { kind: 'done' }>
 
-const inChild = async (
-  { config, publicUrl }: NightlySampleOptions,
-  seed: number,
-  onStarted: (child: ChildProcess) => void,
-): Promise<Done> => {
+const inChild = async ({ config, publicUrl }: NightlySampleOptions, seed: number, onStarted: (kill: () => void) => void): Promise<Done> => {
   // Within the data folder: the space is accounted for, and what a killed sample left is found and removed.
   const scratch = resolve(join(config.DATA_DIR, 'rebuild-scratch'))
-  await rm(scratch, { recursive: true, force: true })
-  await mkdir(scratch, { recursive: true })
+  await removeFolder(scratch)
+  await makeFolder(scratch)
   try {
     const order: SampleOrder = {
       config,
@@ -136,39 +133,19 @@ const inChild = async (
     }
     return await ask(order, scratch, onStarted)
   } finally {
-    await rm(scratch, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+    await removeFolder(scratch)
   }
 }
 
-const ask = (order: SampleOrder, scratch: string, onStarted: (child: ChildProcess) => void): Promise<Done> =>
-  new Promise((resolveDone, reject) => {
-    const child = spawn(
-      process.execPath,
-      [`--max-old-space-size=${heapMb}`, fileURLToPath(new URL('./nightly-sample-child.ts', import.meta.url))],
-      {
-        env: { TMPDIR: scratch, TZ: 'UTC', MALLOC_ARENA_MAX: '2' },
-        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      },
-    )
-    onStarted(child)
-    let words = ''
-    child.stderr?.on('data', (bytes: Buffer) => {
-      words = (words + bytes.toString('utf8')).slice(-wordsMax)
-    })
-    let report: SampleReport | undefined
-    const timer = setTimeout(() => child.kill('SIGKILL'), withinMs)
-    child.on('message', (message: SampleReport) => {
-      report = message
-    })
-    child.once('error', reject)
-    // Only when it is gone: its folder is removed next.
-    child.once('exit', (code, signal) => {
-      clearTimeout(timer)
-      if (report?.kind === 'done') resolveDone(report)
-      else if (report?.kind === 'failed') reject(new Error(report.message))
-      else reject(new Error(`the sample's process ended (${signal ?? `code ${code ?? 0}`}) ${words.trim()}`))
-    })
-    child.send(order)
+const ask = async (order: SampleOrder, scratch: string, onStarted: (kill: () => void) => void): Promise<Done> => {
+  const report = await askChild<SampleReport>({
+    script: fileURLToPath(new URL('./nightly-sample-child.ts', import.meta.url)),
+    order,
+    env: { TMPDIR: scratch, TZ: 'UTC', MALLOC_ARENA_MAX: '2' },
+    heapMb,
+    withinMs,
+    onStarted,
   })
-
-const wordsMax = 2_000
+  if (report.kind === 'failed') throw new Error(report.message)
+  return report
+}

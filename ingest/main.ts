@@ -51,8 +51,6 @@ export type IngestToolsDeps = RedriveDeps & {
   currentInventory: (kind: InventoryKind) => Promise<ReadonlyMap<string, InventoryEntry>>
 }
 
-export type IngestTools = ReturnType<typeof createIngestTools>
-
 export const createIngestTools = (deps: IngestToolsDeps) => ({
   ...createImport({ ...deps, current: deps.currentInventory }),
   parse: (topic: string, payload: Uint8Array): ParseReport =>

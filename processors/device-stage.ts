@@ -51,7 +51,15 @@ export const createDeviceStage = (deps: DeviceStageDeps) => {
       read: (key) => store.get(topic, partition, key),
       segments: (name) => store.segments(topic, partition, name),
     })
-    const opened = { run, next, repeatTo, repeatFrom, marks: marksOf.get(partition) ?? {}, prepared: undefined, finishedTickMs: run.tickMs() }
+    const opened = {
+      run,
+      next,
+      repeatTo,
+      repeatFrom,
+      marks: marksOf.get(partition) ?? {},
+      prepared: undefined,
+      finishedTickMs: run.tickMs(),
+    }
     partitions.set(partition, opened)
     return opened
   }

@@ -1,5 +1,6 @@
-/** Whether a folder can be used, asked without making it. */
+/** Folders: whether one can be used, asked without making it; one that goes. */
 import { accessSync, constants, existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { AppError } from '../../runtime/errors.ts'
 
@@ -13,3 +14,6 @@ export const assertWritableFolder = (path: string): void => {
     throw new AppError('DATA_DIR_NOT_WRITABLE', `DATA_DIR ${path}: expected to be able to write in ${folder}`, { cause })
   }
 }
+
+/** With all in it; one that is not there is as good. A process that is just ending may still write: tried for two seconds. */
+export const removeFolder = (path: string): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
