@@ -5,6 +5,7 @@ import { md5 } from '../adapters/system/clock-ids-digest.ts'
 import type { DeviceEvent } from '../model/event.ts'
 import type { Row, StoredRecord } from '../model/ports.ts'
 import { arrivalMs, createFakeWarehouse, deadLetterCodec, eventCodec, eventOf, readingsOf, tickOf } from '../test/stage-fakes.ts'
+import { silentForMs } from './domain/front-door-watch.ts'
 import { hash32 } from './domain/hash.ts'
 import { judgedPerTickMax, onlineShards } from './domain/projections/presence.ts'
 import { type RebuildDeps, rebuildPartition, type Share } from './rebuild.ts'
@@ -76,7 +77,7 @@ describe('shares of a rebuild', () => {
     }
     // Another front door; nobody speaks but a few, in between the ticks that judge.
     const restartMs = arrivalMs + 100_000
-    for (let tick = 0; tick < 20; tick++) {
+    for (let tick = 0; tick < silentForMs / 5_000 + 8; tick++) {
       events.push(tickOf(restartMs + tick * 5_000, { instance: 'front-2', instanceStartedAtMs: restartMs }))
       for (const n of [tick, devices - 1 - tick]) {
         events.push(
