@@ -3,8 +3,10 @@
  * lane, unless `--allow-missing` leaves out what needs it.
  */
 import { spawn } from 'node:child_process'
+import { hivemqVersion } from './hivemq-server.ts'
 import { kafkaVersion } from './kafka-server.ts'
 import { mavenJars, run } from './maven-jars.ts'
+import { moquetteVersion } from './moquette-server.ts'
 
 type Need = { what: string; check: () => unknown; files: readonly string[] }
 
@@ -21,6 +23,11 @@ const needs: readonly Need[] = [
     what: `Apache Kafka ${kafkaVersion} from a Maven repository, by mvn (Debian: maven), copied once`,
     check: () => mavenJars('kafka.pom.xml', kafkaVersion),
     files: onKafka,
+  },
+  {
+    what: `HiveMQ CE ${hivemqVersion} and Moquette ${moquetteVersion} from a Maven repository, by mvn (Debian: maven), copied once; a JDK to start HiveMQ from source (Debian: openjdk-17-jdk-headless)`,
+    check: () => [mavenJars('hivemq.pom.xml', hivemqVersion), mavenJars('moquette.pom.xml', moquetteVersion), run('javac', ['-version'])],
+    files: ['**/{other-brokers,broker-kill}.real.test.ts'],
   },
   {
     what: 'kcat, an independent Kafka client (Debian: kcat)',
