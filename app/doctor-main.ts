@@ -68,7 +68,9 @@ const main = async (): Promise<number> => {
     ...(values.json ? {} : { onFinding: (finding) => console.log(linesOfFinding(finding).join('\n')) }),
   })
   console.log(values.json ? JSON.stringify(report, null, 2) : lastLineOf(report))
-  return stopping.signal.aborted ? 1 : exitCodeOf(report)
+  if (!stopping.signal.aborted) return exitCodeOf(report)
+  console.error('Interrupted: what is not named above was not tried; nothing was left at the broker but what is named.')
+  return 1
 }
 
 type Flags = { username?: string; 'password-file'?: string; ca?: string; cert?: string; key?: string }

@@ -18,13 +18,13 @@ export const judgeDurability = (product: string | null): Finding => {
 const advice: readonly { is: RegExp; set: string }[] = [
   {
     is: /mosquitto/i,
-    set: 'Mosquitto: persistence true, autosave_on_changes true, autosave_interval 1 (deploy/mosquitto/mosquitto.conf). With its defaults a kill loses all that was queued since the last save, up to half an hour; even so set, up to about a second.',
+    set: 'Mosquitto: persistence true, autosave_on_changes true, autosave_interval 1 (deploy/mosquitto/mosquitto.conf). With its defaults a kill loses all that was queued since the last save, up to half an hour; so set, the last few that were acknowledged.',
   },
   {
     is: /hivemq/i,
-    set: 'HiveMQ CE: <persistence><mode>file</mode></persistence> (its default), which survives a kill of the program; the disk is synced later.',
+    set: 'HiveMQ CE: <persistence><mode>file</mode></persistence>, its default, survived a kill of the program whole; a power cut was not tried.',
   },
   { is: /emqx/i, set: 'EMQX: durable_sessions.enable = true; else sessions and queues live in memory and end with the node.' },
-  { is: /vernemq/i, set: 'VerneMQ: its message store is on disk; run a cluster of three for the loss of a machine.' },
-  { is: /moquette/i, set: 'Moquette: persistence_enabled true; its store is written every autosave_interval (30 s by default).' },
+  { is: /vernemq/i, set: 'VerneMQ: it keeps the queues of persistent sessions on disk (LevelDB); raise max_offline_messages.' },
+  { is: /moquette/i, set: 'Moquette: its sessions are written when it stops in order; a kill loses them with all that waited.' },
 ]

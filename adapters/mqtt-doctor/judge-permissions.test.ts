@@ -87,6 +87,7 @@ describe('the report', () => {
 
   it('is lines for people', () => {
     expect(linesOfFinding(finding('warning'))).toEqual(['WARNING   Something', '          seen', '          -> so it is'])
+    expect(lastLineOf(reportOf('warning'))).toMatch(/^0 ok, 1 warning, 0 bad, 0 untested\./)
     expect(lastLineOf(reportOf('ok', 'ok', 'bad'))).toMatch(/^2 ok, 0 warnings, 1 bad, 0 untested\./)
   })
 })

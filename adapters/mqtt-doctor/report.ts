@@ -12,5 +12,6 @@ export const linesOfFinding = ({ title, verdict, measured, meaning }: Finding): 
 
 export const lastLineOf = ({ findings }: Report): string => {
   const count = (verdict: Verdict): number => findings.filter((finding) => finding.verdict === verdict).length
-  return `${count('ok')} ok, ${count('warning')} warnings, ${count('bad')} bad, ${count('untested')} untested. What each broker adds and takes: docs/reference/brokers.md`
+  const warnings = count('warning')
+  return `${count('ok')} ok, ${warnings} warning${warnings === 1 ? '' : 's'}, ${count('bad')} bad, ${count('untested')} untested. What each broker adds and takes: docs/reference/brokers.md`
 }
