@@ -22,12 +22,18 @@ describe('messages', () => {
       acknowledged: 2,
       kept: 3,
       duplicates: 3,
+      brokerLost: 0,
       findings: [],
     })
   })
 
   it('a missing row is found', () => {
     expect(compareMessages([ack(1), ack(2)], [row(1)]).findings).toEqual([`1 acknowledged messages are missing: ${ack(2)}`])
+  })
+
+  it('what a killed outside broker may have lost is counted apart, and a doubled row is a fault all the same', () => {
+    const compared = compareMessages([ack(1), ack(2)], [row(1, 'stored', 2)], { brokerMayLose: true })
+    expect(compared).toMatchObject({ brokerLost: 1, findings: [`1 messages are kept more than once: ${ack(1)} (2 times)`] })
   })
 
   it('a message that is only there as a duplicate is missing', () => {
