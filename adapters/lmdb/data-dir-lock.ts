@@ -20,12 +20,14 @@ export const lockDataDir = (dataDir: string, nowMs: number): (() => void) => {
     database.close()
     throw notWritable(dataDir, cause)
   }
-  let held = true
+  held.add(database)
   return () => {
-    if (held) database.close()
-    held = false
+    if (held.delete(database)) database.close()
   }
 }
+
+/** A database that nobody refers to is closed by the garbage collector, and the lock would go with it. */
+const held = new Set<DatabaseSync>()
 
 const sqliteBusy = 5
 
