@@ -6,6 +6,7 @@
 import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
 import { AppError } from '../../runtime/errors.ts'
 import { shownUrl } from './client-options.ts'
+import { createSendWindow, type SendWindow } from './send-window.ts'
 
 export type BrokerConnection = {
   subscribe: (filters: readonly string[]) => Promise<Granted[]>
@@ -36,10 +37,12 @@ const deferred = new Error('acknowledged later')
 /** Resolves when the broker has accepted the connection. Rejects with `MQTT_UNAVAILABLE` or `MQTT_LOGIN_REFUSED`. */
 export const openConnection = async (url: string, options: IClientOptions, events: ConnectionEvents): Promise<BrokerConnection> => {
   const client = connect(url, { ...options, manualConnect: true })
-  const connection = connectionOf(client, url)
+  const sends = createSendWindow()
+  const connection = connectionOf(client, url, sends)
   client.on('packetreceive', (packet) => {
     // MQTT.js tells of the connection a few turns later, when redelivered messages have already come.
     if (packet.cmd === 'connack' && (packet.returnCode ?? 0) === 0 && (packet.reasonCode ?? 0) === 0) {
+      sends.allow(packet.properties?.receiveMaximum ?? 65_535)
       events.connected(packet.sessionPresent, connection)
     }
   })
@@ -54,14 +57,21 @@ export const openConnection = async (url: string, options: IClientOptions, event
   return connection
 }
 
-const connectionOf = (client: MqttClient, url: string): BrokerConnection => {
+const connectionOf = (client: MqttClient, url: string, sends: SendWindow): BrokerConnection => {
   const closed = new Promise<void>((resolve) => client.once('close', resolve))
   const outgoing = new Set<(error: Error) => void>()
+  let isClosed = false
+  const closedError = (): AppError => new AppError('MQTT_UNAVAILABLE', `The connection to ${shownUrl(url)} closed before the answer`)
   void closed.then(() => {
-    for (const reject of outgoing) reject(new AppError('MQTT_UNAVAILABLE', `The connection to ${shownUrl(url)} closed before the answer`))
+    isClosed = true
+    for (const reject of outgoing) reject(closedError())
   })
   const answered = (ask: (done: (error?: Error | null) => void) => void): Promise<void> =>
     new Promise((resolve, reject) => {
+      if (isClosed) {
+        reject(closedError()) // MQTT.js would keep it for a connection that never comes.
+        return
+      }
       outgoing.add(reject)
       ask((error) => {
         outgoing.delete(reject)
@@ -87,7 +97,10 @@ const connectionOf = (client: MqttClient, url: string): BrokerConnection => {
     unsubscribe: async (filters) => {
       if (filters.length > 0) await answered((done) => client.unsubscribe([...filters], (error) => done(error)))
     },
-    send: (topic, payload, qos) => answered((done) => client.publish(topic, Buffer.from(payload), { qos }, (error) => done(error))),
+    send: (topic, payload, qos) => {
+      const publish = (): Promise<void> => answered((done) => client.publish(topic, Buffer.from(payload), { qos }, (error) => done(error)))
+      return qos === 0 ? publish() : sends.run(publish)
+    },
     write: (bytes) => {
       if (!client.stream.destroyed) client.stream.write(bytes)
     },
