@@ -86,7 +86,7 @@ const settingsOf = ({ dir, lines = [] }: MosquittoOptions, port: number): string
 ]
 
 /** Throws with what to install. */
-const mosquittoProgram = (): string => {
+export const mosquittoProgram = (): string => {
   for (const candidate of ['mosquitto', '/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto']) {
     try {
       execFileSync(candidate, ['-h'], { stdio: 'ignore' })

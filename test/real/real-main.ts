@@ -6,11 +6,18 @@ import { spawn } from 'node:child_process'
 import { hivemqVersion } from './hivemq-server.ts'
 import { kafkaVersion } from './kafka-server.ts'
 import { mavenJars, run } from './maven-jars.ts'
+import { mosquittoProgram } from './mosquitto-server.ts'
 import { moquetteVersion } from './moquette-server.ts'
 
 type Need = { what: string; check: () => unknown; files: readonly string[] }
 
-const onKafka = ['**/adapters/kafka/*.real.test.ts', '**/test/real/processors.real.test.ts']
+const onKafka = ['**/adapters/kafka/*.real.test.ts', '**/test/real/processors.real.test.ts', '**/test/ledger.real.test.ts']
+const onMosquitto = [
+  '**/mqtt-bridge/bridge.real.test.ts',
+  '**/mqtt-doctor/*.real.test.ts',
+  '**/broker-kill.real.test.ts',
+  '**/{try,ledger}.real.test.ts',
+]
 
 /** What the lane needs, how to find out, and the test files that cannot run without it. */
 const needs: readonly Need[] = [
@@ -28,6 +35,11 @@ const needs: readonly Need[] = [
     what: `HiveMQ CE ${hivemqVersion} and Moquette ${moquetteVersion} from a Maven repository, by mvn (Debian: maven), copied once; a JDK to start HiveMQ from source (Debian: openjdk-17-jdk-headless)`,
     check: () => [mavenJars('hivemq.pom.xml', hivemqVersion), mavenJars('moquette.pom.xml', moquetteVersion), run('javac', ['-version'])],
     files: ['**/{other-brokers,broker-kill}.real.test.ts'],
+  },
+  {
+    what: 'Mosquitto, mosquitto_passwd and openssl (Debian: mosquitto, openssl)',
+    check: () => [mosquittoProgram(), run('openssl', ['version'])],
+    files: onMosquitto,
   },
   {
     what: 'kcat, an independent Kafka client (Debian: kcat)',
