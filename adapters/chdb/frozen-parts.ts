@@ -3,7 +3,7 @@
  * a table; parts never change once written), to be copied at leisure. Back in by ATTACH PART into tables of the same form,
  * which fires no view. The engine's own BACKUP wants a server setting that the embedded engine cannot be given.
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Warehouse } from '../../model/ports.ts'
@@ -30,8 +30,10 @@ export const freezeTables = async (warehouse: Warehouse, dataDir: string, name: 
     if (folder === undefined) throw new AppError('WAREHOUSE_REFUSED', `Expected ${table.name} to lie below store/, got ${table.path}`)
     const path = join(dataDir, 'warehouse', 'shadow', name, folder)
     const parts = existsSync(path) ? readdirSync(path).sort() : []
-    const rows = Number(table.rows)
-    if (rows > 0 && parts.length === 0) throw new AppError('WAREHOUSE_REFUSED', `Expected parts of ${table.name}, ${rows} rows, in ${path}`)
+    // Counted in the copy: parts may have merged, and their sums melted together, since the tables were listed.
+    const rows = parts.reduce((sum, part) => sum + Number(readFileSync(join(path, part, 'count.txt'), 'utf8')), 0)
+    if (Number(table.rows) > 0 && parts.length === 0)
+      throw new AppError('WAREHOUSE_REFUSED', `Expected parts of ${table.name}, ${Number(table.rows)} rows, in ${path}`)
     return { table: table.name, rows, path, parts }
   })
 }
@@ -42,7 +44,10 @@ export const dropFrozen = (dataDir: string, name: string): Promise<void> =>
 
 /** Parts below `<from>/<table>/`, into the tables of that name, which are empty. Answers the rows of each table after. */
 export const attachParts = async (warehouse: Warehouse, from: string): Promise<Record<string, number>> => {
-  for (const { name, path } of await tablesOf(warehouse)) {
+  const tables = await tablesOf(warehouse)
+  // Sums and newest states melt together when parts merge: then fewer rows are the same rows, and could not be counted.
+  for (const { name } of tables) await warehouse.command(`SYSTEM STOP MERGES ${name}`)
+  for (const { name, path } of tables) {
     const parts = existsSync(join(from, name)) ? readdirSync(join(from, name)).sort(byBlock) : []
     for (const part of parts) {
       await mkdir(join(path, 'detached'), { recursive: true })
@@ -50,7 +55,9 @@ export const attachParts = async (warehouse: Warehouse, from: string): Promise<R
       await warehouse.command(`ALTER TABLE ${name} ATTACH PART '${part}'`)
     }
   }
-  return Object.fromEntries((await tablesOf(warehouse)).map(({ name, rows }) => [name, Number(rows)]))
+  const counted = await tablesOf(warehouse)
+  for (const { name } of tables) await warehouse.command(`SYSTEM START MERGES ${name}`)
+  return Object.fromEntries(counted.map(({ name, rows }) => [name, Number(rows)]))
 }
 
 /** In the order in which they were written: tables that keep the last of equal rows see the same last one. */
