@@ -178,11 +178,19 @@ const drain = async (
   return { drainSeconds, drainRowsPerSecond: (count - before) / drainSeconds }
 }
 
-/** Redeliveries at the end, wills, and accounts come a batch later: wait until nothing moves between two looks. */
+/**
+ * Redeliveries at the end, wills, and accounts come a batch later, and within one insert a table's rows are seen before those
+ * of the views behind it: wait until nothing moves between two looks, the rollups included.
+ */
 const settled = async (reader: WarehouseReader): Promise<void> => {
   let before = ''
   await waitFor('the tables are settled', async () => {
-    const now = JSON.stringify([await reader.seenTotals(), await reader.accounts()])
+    const now = JSON.stringify([
+      await reader.seenTotals(),
+      await reader.accounts(),
+      await reader.tableCounts(),
+      await Promise.all(rollups.map((table) => reader.rollupTotals(table))),
+    ])
     const same = now === before
     before = now
     if (!same) await new Promise((done) => setTimeout(done, 1000))
