@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 /** Lanes: `unit` runs from a clone alone; `data` reads SAMPLE_DATA_DIR; `e2e` starts the program; `fuzz` sends it a minute of hostile input; `real` starts real servers; each is an npm script. */
 export default defineConfig({
   test: {
+    // The default is one less than the cores, which on two leaves one idle half of the time. Lanes of whole programs stay one by one.
+    maxWorkers: 2,
     projects: [
       {
         test: {

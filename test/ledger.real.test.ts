@@ -16,7 +16,7 @@ describe('the ledger on Mosquitto, Kafka and separate programs', () => {
       folder,
       devices: 50,
       ratePerSecond: 200,
-      seconds: 75,
+      seconds: 50,
       killEverySeconds: 4,
       seed: 1,
       say: () => undefined,
@@ -25,8 +25,8 @@ describe('the ledger on Mosquitto, Kafka and separate programs', () => {
     process.stdout.write(`${reportLines(report).join('\n')}\n`)
     expect(report.findings).toEqual([])
     expect(report.kills.length).toBeGreaterThanOrEqual(2)
-    expect(report.acknowledged).toBe(75 * 200)
-    expect(report.kept).toBe(75 * 200)
+    expect(report.acknowledged).toBe(50 * 200)
+    expect(report.kept).toBe(50 * 200)
     expect(report.brokerLost).toBe(0)
   })
 })
