@@ -2,7 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort, type RealBroker, startJavaBroker } from './java-broker.ts'
+import { type RealBroker, startJavaBroker } from './java-broker.ts'
+import { freePort } from './server-process.ts'
 import { mavenJars } from './maven-jars.ts'
 
 export const hivemqVersion = '2025.5'

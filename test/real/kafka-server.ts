@@ -2,26 +2,18 @@
  * One real Kafka (4.1.1, KRaft, broker and controller in one) on loopback, for tests: own ports, own folder, stopped by its
  * own handle. `kill` is SIGKILL; `start` after it goes on with the same folder, as a supervisor would.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { mavenJars, run } from './maven-jars.ts'
+import { freePort, serverProcess, type ServerProcess } from './server-process.ts'
 
 export const kafkaVersion = '4.1.1'
 const readyWithinMs = 60_000
 
-export type KafkaServer = {
+export type KafkaServer = ServerProcess & {
   /** For `KAFKA_BROKERS`. */
   brokers: string
   port: number
-  start: () => Promise<void>
-  /** SIGKILL; resolves when it has ended. */
-  kill: () => Promise<void>
-  /** In order; for a suite's end. */
-  stop: () => Promise<void>
 }
 
 export type KafkaServerOptions = {
@@ -44,30 +36,16 @@ export const startKafka = async (options: KafkaServerOptions): Promise<KafkaServ
     writeFileSync(settings, propertiesText(options, port, await freePort()))
     run('java', ['-cp', jars, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings])
   }
-  let server: ChildProcess | undefined
-
-  const start = async (): Promise<void> => {
-    const started = spawn('java', ['-Xmx512m', '-cp', jars, 'kafka.Kafka', settings], { stdio: ['ignore', 'pipe', 'pipe'] })
-    server = started
-    const log = createWriteStream(join(options.dir, 'server.log'), { flags: 'a' })
-    started.stdout.pipe(log)
-    started.stderr.pipe(log, { end: false })
-    const giveUpAtMs = Date.now() + readyWithinMs
-    while (!(await listens(port))) {
-      if (started.exitCode !== null || Date.now() > giveUpAtMs) throw new Error(`Kafka did not start:\n${tail(options.dir)}`)
-      await sleep(50)
-    }
-  }
-  const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
-    const ending = server
-    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return
-    const ended = once(ending, 'exit')
-    ending.kill(signal)
-    await ended
-  }
-
-  await start()
-  return { brokers: `127.0.0.1:${port}`, port, start, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') }
+  const server = serverProcess({
+    name: 'Kafka',
+    program: 'java',
+    args: ['-Xmx512m', '-cp', jars, 'kafka.Kafka', settings],
+    port,
+    logFile: join(options.dir, 'server.log'),
+    readyWithinMs,
+  })
+  await server.start()
+  return { ...server, brokers: `127.0.0.1:${port}`, port }
 }
 
 const clusterId = 'ZmxlZXQtcmVjb3JkZXItMQ'
@@ -96,25 +74,3 @@ const propertiesText = ({ dir, extraListener, properties = {} }: KafkaServerOpti
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
 }
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
-  return address.port
-}
-
-const listens = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
-
-const tail = (dir: string): string => readFileSync(join(dir, 'server.log'), 'utf8').split('\n').slice(-15).join('\n')

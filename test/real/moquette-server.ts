@@ -1,7 +1,8 @@
 /** One real Moquette on loopback, for tests: its shipped defaults with persistence, everybody may do everything. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort, type RealBroker, startJavaBroker } from './java-broker.ts'
+import { type RealBroker, startJavaBroker } from './java-broker.ts'
+import { freePort } from './server-process.ts'
 import { mavenJars } from './maven-jars.ts'
 
 export const moquetteVersion = '0.17'

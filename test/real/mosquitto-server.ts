@@ -2,22 +2,12 @@
  * One real Mosquitto (Debian's package) on loopback, for tests: own port, own folder, stopped by its own handle. It is set up
  * as `compose.yaml` sets it up, to keep what it acknowledged; `kill` is SIGKILL, `start` goes on with the same folder.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort, serverProcess, type ServerProcess } from './server-process.ts'
 
-export type MosquittoServer = {
-  url: string
-  port: number
-  start: () => Promise<void>
-  kill: () => Promise<void>
-  stop: () => Promise<void>
-  /** The end of its log. */
-  log: () => string
-}
+export type MosquittoServer = ServerProcess & { url: string; port: number }
 
 export type MosquittoOptions = {
   dir: string
@@ -36,34 +26,9 @@ export const startMosquitto = async (options: MosquittoOptions): Promise<Mosquit
   const settings = join(options.dir, 'mosquitto.conf')
   const logFile = join(options.dir, 'mosquitto.log')
   writeFileSync(settings, `${settingsOf(options, port).join('\n')}\n`)
-  let server: ChildProcess | undefined
-
-  const start = async (): Promise<void> => {
-    const started = spawn(program, ['-c', settings], { stdio: ['ignore', 'ignore', 'pipe'] })
-    server = started
-    started.stderr.pipe(createWriteStream(logFile, { flags: 'a' }))
-    const giveUpAtMs = Date.now() + readyWithinMs
-    while (!(await listens(port))) {
-      if (started.exitCode !== null || Date.now() > giveUpAtMs) throw new Error(`Mosquitto did not start:\n${tail(logFile)}`)
-      await sleep(20)
-    }
-  }
-  const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
-    const ending = server
-    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return
-    const ended = once(ending, 'exit')
-    ending.kill(signal)
-    await ended
-  }
-  await start()
-  return {
-    url: `mqtt://127.0.0.1:${port}`,
-    port,
-    start,
-    kill: () => end('SIGKILL'),
-    stop: () => end('SIGTERM'),
-    log: () => tail(logFile),
-  }
+  const server = serverProcess({ name: 'Mosquitto', program, args: ['-c', settings], port, logFile, readyWithinMs })
+  await server.start()
+  return { ...server, url: `mqtt://127.0.0.1:${port}`, port }
 }
 
 const settingsOf = ({ dir, lines = [] }: MosquittoOptions, port: number): string[] => [
@@ -97,31 +62,4 @@ export const mosquittoProgram = (): string => {
     }
   }
   throw new Error('Mosquitto is missing: apt-get install mosquitto')
-}
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-const listens = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on('error', () => resolve(false))
-  })
-
-const tail = (path: string): string => {
-  try {
-    return readFileSync(path, 'utf8').split('\n').slice(-20).join('\n')
-  } catch {
-    return 'no log'
-  }
 }
