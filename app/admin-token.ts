@@ -5,7 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { join } from 'node:path'
 import { secretFile } from '../adapters/system/secret-file.ts'
-import { readTextFile } from '../adapters/system/text-file.ts'
+import { firstLineOf, readSettingFile } from '../adapters/system/text-file.ts'
 import type { Config } from '../runtime/config.ts'
 import { AppError } from '../runtime/errors.ts'
 
@@ -28,12 +28,7 @@ export const adminToken = (config: Pick<Config, 'ADMIN_TOKEN' | 'ADMIN_TOKEN_FIL
 }
 
 const tokenOf = (path: string): string => {
-  let token: string
-  try {
-    token = readTextFile(path).split(/\r?\n/, 1)[0] ?? ''
-  } catch (cause) {
-    throw new AppError('CONFIG_INVALID', `ADMIN_TOKEN_FILE: expected a file that can be read, got ${(cause as Error).message}`, { cause })
-  }
+  const token = firstLineOf(readSettingFile('ADMIN_TOKEN_FILE', path))
   if (!/^[\x21-\x7e]{16,200}$/.test(token)) {
     throw new AppError('CONFIG_INVALID', `ADMIN_TOKEN_FILE ${path}: expected 16 to 200 visible ASCII characters in its first line`)
   }

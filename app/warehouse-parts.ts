@@ -3,11 +3,10 @@ import { writeDoorFile } from '../adapters/chdb/door-file.ts'
 import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
 import { migrate } from '../adapters/clickhouse/migrations.ts'
 import { openWarehouse, type WarehouseTls } from '../adapters/clickhouse/warehouse.ts'
-import { readTextFile } from '../adapters/system/text-file.ts'
+import { firstLineOf, readSettingFile } from '../adapters/system/text-file.ts'
 import { trustCa } from '../adapters/system/trust-ca.ts'
 import type { Warehouse } from '../model/ports.ts'
 import { type Config, splitListen } from '../runtime/config.ts'
-import { AppError } from '../runtime/errors.ts'
 
 /** Plain data: the processors' thread gets it too. */
 export type WarehouseAccess = { url: string; username: string; password: string; tls: WarehouseTls | null }
@@ -68,7 +67,7 @@ export const openServerWarehouse = (access: WarehouseAccess): Warehouse => openW
 export const serverAccess = (config: Config): WarehouseAccess => ({
   url: config.CLICKHOUSE_URL.replace(/\/$/, ''),
   username: config.CLICKHOUSE_USERNAME,
-  password: named('CLICKHOUSE_PASSWORD_FILE', config.CLICKHOUSE_PASSWORD_FILE)?.split(/\r?\n/, 1)[0] ?? '',
+  password: firstLineOf(named('CLICKHOUSE_PASSWORD_FILE', config.CLICKHOUSE_PASSWORD_FILE) ?? ''),
   tls:
     config.CLICKHOUSE_CA_FILE === ''
       ? null
@@ -79,11 +78,4 @@ export const serverAccess = (config: Config): WarehouseAccess => ({
         },
 })
 
-const named = (setting: string, path: string): string | null => {
-  if (path === '') return null
-  try {
-    return readTextFile(path)
-  } catch (cause) {
-    throw new AppError('CONFIG_INVALID', `${setting}: expected a file that can be read, got ${(cause as Error).message}`, { cause })
-  }
-}
+const named = (setting: string, path: string): string | null => (path === '' ? null : readSettingFile(setting, path))

@@ -3,15 +3,11 @@
  * where a rewrite takes seconds); parts are written anew only where a good share of a partition is masked. All of it goes on in
  * the engine when the caller is killed, and repeats safely. Called by `app/keeping.ts`.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Warehouse } from '../../model/ports.ts'
-import { AppError } from '../../runtime/errors.ts'
+import { untilMutated } from './until-mutated.ts'
 
 /** A partition with this share of masked rows is written anew, which gives their bytes back. */
 export const maskedShareMax = 0.2
-const askEveryMsMin = 5
-const askEveryMsMax = 200
-const mutationWithinMs = 3_600_000
 
 /** Days after arrival that each table's own expiry says; null: none. */
 export const readExpiries = async (warehouse: Warehouse): Promise<Map<string, number | null>> => {
@@ -36,7 +32,7 @@ export const setExpiry = async (warehouse: Warehouse, table: string, days: numbe
     await warehouse.command(
       `ALTER TABLE ${table} MODIFY TTL toDateTime(received_at) + INTERVAL ${days} DAY SETTINGS materialize_ttl_after_modify = 1, mutations_sync = 0`,
     )
-    await untilMutated(warehouse, table)
+    await untilMutated(warehouse, table, 'changing parts of')
   } finally {
     await warehouse.command(`SYSTEM START TTL MERGES ${table}`)
   }
@@ -45,7 +41,7 @@ export const setExpiry = async (warehouse: Warehouse, table: string, days: numbe
 /** Rows are invisible when it resolves. */
 export const removeRows = async (warehouse: Warehouse, table: string, where: string): Promise<void> => {
   await warehouse.command(`DELETE FROM ${table} WHERE ${where} SETTINGS lightweight_deletes_sync = 0`)
-  await untilMutated(warehouse, table)
+  await untilMutated(warehouse, table, 'changing parts of')
 }
 
 /** Waits for `mayGoOn` before each partition. */
@@ -61,22 +57,6 @@ export const giveBytesBack = async (warehouse: Warehouse, table: string, mayGoOn
   for (const { id } of rows) {
     await mayGoOn()
     await warehouse.command(`ALTER TABLE ${table} APPLY DELETED MASK IN PARTITION ID '${id}' SETTINGS mutations_sync = 0`)
-    await untilMutated(warehouse, table)
-  }
-}
-
-const untilMutated = async (warehouse: Warehouse, table: string): Promise<void> => {
-  let askEveryMs = askEveryMsMin
-  for (const until = performance.now() + mutationWithinMs; ; ) {
-    const open = await warehouse.query<{ reason: string }>(
-      `SELECT latest_fail_reason AS reason FROM system.mutations WHERE database = 'fleet' AND table = {table:String} AND NOT is_done`,
-      { table },
-    )
-    if (open.length === 0) return
-    const failed = open.find(({ reason }) => reason !== '')
-    if (failed) throw new AppError('WAREHOUSE_REFUSED', `changing parts of ${table}: ${failed.reason}`)
-    if (performance.now() > until) throw new AppError('WAREHOUSE_UNAVAILABLE', `changing parts of ${table} took more than an hour`)
-    await delay(askEveryMs)
-    askEveryMs = Math.min(askEveryMs * 2, askEveryMsMax)
+    await untilMutated(warehouse, table, 'changing parts of')
   }
 }

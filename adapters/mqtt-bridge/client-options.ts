@@ -1,7 +1,6 @@
 /** How the bridge reaches an outside broker: address, login, TLS, and the persistent session it asks for. */
-import { readFileSync } from 'node:fs'
 import type { IClientOptions } from 'mqtt'
-import { AppError } from '../../runtime/errors.ts'
+import { firstLineOf, readSettingFile } from '../system/text-file.ts'
 
 export type BrokerAddress = {
   /** `mqtt://`, `mqtts://`, `ws://` or `wss://`. */
@@ -46,18 +45,10 @@ export const clientOptions = (address: BrokerAddress, receiveMaximum: number): I
         }
       : {}),
     ...(username === null ? {} : { username }),
-    ...(passwordFile === null ? {} : { password: readFile('MQTT_PASSWORD_FILE', passwordFile).toString().split(/\r?\n/, 1)[0] ?? '' }),
-    ...(caFile === null ? {} : { ca: readFile('MQTT_CA_FILE', caFile) }),
-    ...(certFile === null ? {} : { cert: readFile('MQTT_CERT_FILE', certFile) }),
-    ...(keyFile === null ? {} : { key: readFile('MQTT_KEY_FILE', keyFile) }),
-  }
-}
-
-const readFile = (setting: string, path: string): Buffer => {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    throw new AppError('CONFIG_INVALID', `${setting}: expected a file that can be read, got ${(cause as Error).message}`, { cause })
+    ...(passwordFile === null ? {} : { password: firstLineOf(readSettingFile('MQTT_PASSWORD_FILE', passwordFile)) }),
+    ...(caFile === null ? {} : { ca: readSettingFile('MQTT_CA_FILE', caFile) }),
+    ...(certFile === null ? {} : { cert: readSettingFile('MQTT_CERT_FILE', certFile) }),
+    ...(keyFile === null ? {} : { key: readSettingFile('MQTT_KEY_FILE', keyFile) }),
   }
 }
 

@@ -61,6 +61,18 @@ export const parseRange = (query: { from?: string; to?: string }, nowMs: number,
   return { fromMs, toMs }
 }
 
+/** What reads every message of a range, or every hour's account, is asked in parts of it. */
+const boundedRangeDaysMax = 93
+
+/** As `parseRange`, of at most 93 days. */
+export const parseBoundedRange = (query: { from?: string; to?: string }, nowMs: number, defaultMs: number): TimeRange => {
+  const range = parseRange(query, nowMs, defaultMs)
+  if (range.toMs - range.fromMs > boundedRangeDaysMax * 86_400_000) {
+    throw new ProblemError('TIME_RANGE_INVALID', `Expected a range of at most ${boundedRangeDaysMax} days; ask for a part of it.`)
+  }
+  return range
+}
+
 /** IANA names only ("UTC", "Asia/Taipei"); offsets like "+08:00" have no daylight saving and are refused. */
 export const parseTimeZone = (tz: string): string => {
   if (/^[A-Za-z][A-Za-z0-9_+/-]{0,62}$/.test(tz)) {

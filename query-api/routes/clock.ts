@@ -3,8 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { clockText, confidenceOf, verdictPeriods } from '../domain/clock-words.ts'
 import { pageOf } from '../domain/cursor.ts'
-import { ProblemError } from '../domain/problems.ts'
-import { parseRange, toTime, toTimeOrNull } from '../domain/time.ts'
+import { parseBoundedRange, toTime, toTimeOrNull } from '../domain/time.ts'
 import {
   clockList,
   clockListCursor,
@@ -35,7 +34,6 @@ import {
 } from './schemas.ts'
 
 const dayMs = 86_400_000
-const rangeMaxMs = 93 * dayMs
 /** Of alarms: a clock that is off by a minute breaks TLS and the order of logs. */
 const minSkewMsDefault = 60_000
 /** Ten times what a crystal in order does. */
@@ -130,12 +128,7 @@ const ClockItem = Type.Object({
 
 export const clockRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
   const { deps, scope } = context
-  const rangeOf = (asked: { from?: string; to?: string }, defaultMs: number) => {
-    const range = parseRange(asked, deps.clock.nowMs(), defaultMs)
-    if (range.toMs - range.fromMs > rangeMaxMs)
-      throw new ProblemError('TIME_RANGE_INVALID', 'Expected a range of at most 93 days; ask for a part of it.')
-    return range
-  }
+  const rangeOf = (asked: { from?: string; to?: string }, defaultMs: number) => parseBoundedRange(asked, deps.clock.nowMs(), defaultMs)
 
   app.get(
     '/devices/:mac/clock',

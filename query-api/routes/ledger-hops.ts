@@ -2,10 +2,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { pageOf } from '../domain/cursor.ts'
-import { ProblemError } from '../domain/problems.ts'
 import { ledgerHops } from '../domain/ledger-hops.ts'
 import { ledgerVerdict } from '../domain/ledger-words.ts'
-import { parseRange, type TimeRange, toTime } from '../domain/time.ts'
+import { parseBoundedRange, toTime } from '../domain/time.ts'
 import { gapCursor, gapList, type GapRow, gapTotals, overtakenMs, refusedIn } from '../queries/ledger-gaps.ts'
 import { hopInputs, provableDevices, wholeHours } from '../queries/ledger-hops.ts'
 import { completeThrough, completenessOf, cursorOf, knownDevice, type RouteContext } from './context.ts'
@@ -28,7 +27,6 @@ import {
 } from './schemas.ts'
 
 const dayMs = 86_400_000
-const rangeMaxMs = 93 * dayMs
 /** Refused messages that are counted into gaps of one page; with more, the count of none is told. */
 const refusedMax = 10_000
 
@@ -69,12 +67,7 @@ const Gap = Type.Object({
 
 export const ledgerHopRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
   const { deps, scope } = context
-  const rangeOf = (asked: { from?: string; to?: string }): TimeRange => {
-    const range = parseRange(asked, deps.clock.nowMs(), dayMs)
-    if (range.toMs - range.fromMs > rangeMaxMs)
-      throw new ProblemError('TIME_RANGE_INVALID', 'Expected a range of at most 93 days; ask for a part of it.')
-    return range
-  }
+  const rangeOf = (asked: { from?: string; to?: string }) => parseBoundedRange(asked, deps.clock.nowMs(), dayMs)
 
   app.get(
     '/ledger/hops',
