@@ -1,4 +1,4 @@
-/** The short form of the ledger test on real servers: bridge, processors, warehouse and Kafka killed with -9 in turn. */
+/** The short form of the ledger test on real servers: one of two bridges, processors, warehouse and Kafka killed with -9 in turn. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ describe('the ledger on Mosquitto, Kafka and separate programs', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   it('reconciles after kills: nothing acknowledged is missing, nothing is there twice', { timeout: 400_000 }, async () => {
-    const victims = ['bridge', 'processors-1', 'warehouse', 'kafka']
+    const victims = ['bridge-1', 'processors-1', 'warehouse', 'kafka'] as const
     const report = await runLedger({
       folder,
       devices: 50,
@@ -20,7 +20,7 @@ describe('the ledger on Mosquitto, Kafka and separate programs', () => {
       killEverySeconds: 4,
       seed: 1,
       say: () => undefined,
-      system: await createRealSystem({ folder: join(folder, 'system'), victims }),
+      system: createRealSystem({ folder: join(folder, 'system'), victims }),
     })
     process.stdout.write(`${reportLines(report).join('\n')}\n`)
     expect(report.findings).toEqual([])

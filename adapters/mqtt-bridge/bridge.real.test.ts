@@ -147,7 +147,7 @@ for (const protocol of ['3.1.1', '5'] as const) {
       await eventually(() => expect(new Set(texts(messages)).size).toBe(sent.length), patiently)
     })
 
-    it('shares the messages with another of its group, each message once', async () => {
+    it('shares the messages with another of its group, each message once, also after the broker was killed', async () => {
       await startBroker()
       const one = bridgeWith({ shareGroup: 'recorder', sessionFile: join(folder, 'one.json') }, { clientId: 'one' })
       const two = bridgeWith({ shareGroup: 'recorder', sessionFile: join(folder, 'two.json') }, { clientId: 'two' })
@@ -159,6 +159,13 @@ for (const protocol of ['3.1.1', '5'] as const) {
       await eventually(() => expect(one.messages.length + two.messages.length).toBe(200), patiently)
       expect(new Set([...texts(one.messages), ...texts(two.messages)]).size).toBe(200)
       expect(Math.min(one.messages.length, two.messages.length)).toBeGreaterThan(0)
+      await broker.kill()
+      await broker.start()
+      for (const { link } of [one, two]) {
+        await eventually(() => expect(link.stats()).toMatchObject({ connected: true, connections: 2 }), patiently)
+      }
+      await client.publishAsync('a/b/c', 'after the kill', { qos: 1 })
+      await eventually(() => expect([...texts(one.messages), ...texts(two.messages)]).toContain('after the kill'), patiently)
     })
 
     it('sends a request to a device and is not told of it', async () => {

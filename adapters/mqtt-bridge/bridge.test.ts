@@ -117,6 +117,19 @@ describe('bridge', () => {
     expect(broker.subscriptions[0]?.subscriptions.map(({ topic }) => topic)).toEqual(['$share/recorder/a/#'])
   })
 
+  it('asks for its share at each connection, also in a session that the broker kept: it may have forgotten the group', async () => {
+    const broker = await brokerWith({ sessionPresent: (connection) => connection > 1 })
+    const { link, collect } = bridgeTo(broker, { filters: ['a/#'], shareGroup: 'recorder' })
+    collect()
+    await connected(link)
+    broker.cut()
+    await eventually(() => expect(broker.subscriptions).toHaveLength(2))
+    await connected(link)
+    expect(broker.subscriptions[1]?.subscriptions.map(({ topic }) => topic)).toEqual(['$share/recorder/a/#'])
+    expect(link.stats().granted).toEqual([{ filter: '$share/recorder/a/#', qos: 1 }])
+    expect(link.stats().session).toMatchObject({ connection: 2, filters: ['$share/recorder/a/#'] })
+  })
+
   it('subscribes no second time in a session that the broker kept, but takes in a changed list', async () => {
     const broker = await brokerWith()
     const first = bridgeTo(broker, { filters: ['a', 'b'] })

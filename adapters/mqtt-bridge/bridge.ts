@@ -35,7 +35,7 @@ export type BridgeOptions = {
   isOwnTopic?: (topic: string) => boolean
   messagesMax?: number
   bytesMax?: number
-  /** First and longest wait before the next connection; doubled each time, with jitter. */
+  /** First and longest wait before the next connection; doubled each time, with jitter. Bridges are few, and a broker may keep nothing for one that is away. */
   backOffMs?: { first: number; max: number }
   fullForMsMax?: number
   nowMs?: () => number
@@ -67,7 +67,7 @@ const askAgainEveryMs = 60_000
 
 export const startBridge = (options: BridgeOptions): Bridge => {
   const { address, nowMs = Date.now, onProblem = () => undefined, isOwnTopic = () => false } = options
-  const { messagesMax = windowMessagesMax, bytesMax = windowBytesMax, backOffMs = { first: 500, max: 30_000 } } = options
+  const { messagesMax = windowMessagesMax, bytesMax = windowBytesMax, backOffMs = { first: 500, max: 5_000 } } = options
   const fullForMsMax = options.fullForMsMax ?? (keepAliveSeconds * 1_000) / 2
   const filters = options.filters.map((filter) => (options.shareGroup === null ? filter : `$share/${options.shareGroup}/${filter}`))
   const file = options.sessionFile === null ? forgetful() : openSessionFile(options.sessionFile)
@@ -178,12 +178,15 @@ export const startBridge = (options: BridgeOptions): Bridge => {
   }
 
   /**
-   * A session that the broker kept holds its filters; asked again, it would send all retained copies once more (3.1.1). What
-   * is refused is asked again later, while the others work: the link is not ready before all are granted.
+   * A session that the broker kept holds its filters; asked again, it would send all retained copies once more (3.1.1). Those
+   * of a group are asked for at each connection: Mosquitto 2.0.11 keeps the session over its own restart and forgets its
+   * `$share` filters, which bring no retained copies. What is refused is asked again later, while the others work: the link is
+   * not ready before all are granted.
    */
   const renewSubscriptions = async (connection: BrokerConnection): Promise<void> => {
-    const held = session?.filters ?? []
-    await connection.unsubscribe(held.filter((filter) => !filters.includes(filter)))
+    const known = session?.filters ?? []
+    const held = options.shareGroup === null ? known : []
+    await connection.unsubscribe(known.filter((filter) => !filters.includes(filter)))
     const answers = await connection.subscribe(filters.filter((filter) => !held.includes(filter)))
     granted = [...granted.filter(({ filter }) => held.includes(filter)), ...answers]
     const refused = answers.filter(({ qos }) => qos === null).map(({ filter }) => filter)

@@ -18,12 +18,13 @@ export type MessageComparison = { acknowledged: number; kept: number; duplicates
 
 /**
  * Acknowledged is a subset of kept, and each message is kept once. `stored` and `ambiguous` are kept; `duplicate` was
- * recognised. `brokerMayLose`: an outside broker was killed, and what it alone acknowledged is counted apart.
+ * recognised. `brokerMayLose`: what an outside broker alone acknowledged around its own kills; of that it is counted apart what
+ * is missing.
  */
 export const compareMessages = (
   acknowledged: Iterable<AckLine>,
   rows: Iterable<MessageRow>,
-  { brokerMayLose = false } = {},
+  brokerMayLose: ReadonlySet<AckLine> = new Set(),
 ): MessageComparison => {
   const kept = new Map<AckLine, number>()
   let duplicates = 0
@@ -34,15 +35,16 @@ export const compareMessages = (
     kept.set(id, (kept.get(id) ?? 0) + count)
   }
   const told = new Set(acknowledged)
-  const missing = [...told].filter((id) => !kept.has(id))
+  const absent = [...told].filter((id) => !kept.has(id))
+  const missing = absent.filter((id) => !brokerMayLose.has(id))
   const twice = [...kept].filter(([, count]) => count > 1).map(([id, count]) => `${id} (${count} times)`)
   return {
     acknowledged: told.size,
     kept: kept.size,
     duplicates,
-    brokerLost: brokerMayLose ? missing.length : 0,
+    brokerLost: absent.length - missing.length,
     findings: [
-      ...finding(brokerMayLose ? 0 : missing.length, 'acknowledged messages are missing', missing),
+      ...finding(missing.length, 'acknowledged messages are missing', missing),
       ...finding(twice.length, 'messages are kept more than once', twice),
     ],
   }

@@ -4,12 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArguments, runProgram } from '../../agent/arguments.ts'
 import { reportLines, runLedger } from './ledger-run.ts'
-import { createRealSystem } from './real-system.ts'
+import { createRealSystem, realVictims } from './real-system.ts'
 
-const realSystem = (folder: string, spared: readonly string[]) => {
-  const victims = ['bridge', 'processors-1', 'processors-2', 'warehouse', 'kafka', 'mosquitto'].filter((name) => !spared.includes(name))
-  return createRealSystem({ folder: join(folder, 'system'), victims })
-}
+const realSystem = (folder: string, spared: readonly string[]) =>
+  createRealSystem({ folder: join(folder, 'system'), victims: realVictims.filter((name) => !spared.includes(name)) })
 
 const intro = `Kills the recorder with -9 while a simulated fleet publishes, and proves that nothing acknowledged is lost or counted twice.`
 
@@ -20,7 +18,11 @@ const flags = {
   'kills-every': { kind: 'duration', default: '60s', help: 'Mean time between kills' },
   seed: { kind: 'integer', default: '1', help: 'Seed of the fleet' },
   real: { kind: 'switch', help: 'On Mosquitto, Kafka and separate programs; each of them is killed' },
-  spare: { kind: 'text', default: '', help: 'With --real: processes that are not killed, between commas (mosquitto, kafka, bridge, ...)' },
+  spare: {
+    kind: 'text',
+    default: '',
+    help: 'With --real: processes that are not killed, between commas (mosquitto, kafka, bridge-1, ...)',
+  },
   keep: { kind: 'switch', help: 'Leave data and acknowledgements for a look' },
 } as const
 
@@ -39,7 +41,7 @@ await runProgram(intro, flags, async (argv) => {
       killEverySeconds: given['kills-every'] / 1000,
       seed: given.seed,
       say,
-      ...(given.real ? { system: await realSystem(folder, given.spare.split(',')) } : {}),
+      ...(given.real ? { system: realSystem(folder, given.spare.split(',')) } : {}),
     })
     for (const line of reportLines(report)) say(line)
     return report.findings.length === 0 ? 0 : 1

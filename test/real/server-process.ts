@@ -12,6 +12,9 @@ export type ServerProcess = {
   kill: () => Promise<void>
   /** In order; for a suite's end. */
   stop: () => Promise<void>
+  /** SIGSTOP: it answers nobody, its connections stay; until `thaw`, SIGCONT. */
+  freeze: () => void
+  thaw: () => void
   /** The end of its log. */
   log: () => string
 }
@@ -46,12 +49,17 @@ export const serverProcess = ({ name, program, args, port, logFile, readyWithinM
       started.stderr.pipe(log, { end: false })
       const giveUpAtMs = Date.now() + readyWithinMs
       while (!(await listens(port))) {
-        if (started.exitCode !== null || Date.now() > giveUpAtMs) throw new Error(`${name} did not start:\n${tail(logFile)}`)
+        if (started.exitCode !== null || Date.now() > giveUpAtMs) {
+          started.kill('SIGKILL')
+          throw new Error(`${name} did not start:\n${tail(logFile)}`)
+        }
         await sleep(20)
       }
     },
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
+    freeze: () => void server?.kill('SIGSTOP'),
+    thaw: () => void server?.kill('SIGCONT'),
     log: () => tail(logFile),
   }
 }
