@@ -118,6 +118,7 @@ export type ObserveUnknown = {
   kind: 'ObserveUnknown'
   sourceEventId: string
   reason: string
+  /** The later of the stage's time and the device's watermark: it is about now, and an older one would be history only. */
   observedAtMs: number
   atMs: number
   watermarkMs: number | null

@@ -1,0 +1,35 @@
+/** A raise and a clear, with what they bring about in the other regions: in one place, so that no way to them forgets one. */
+import type { ClearCause, Deadline, Observed } from '../../../model/alarm-event.ts'
+import type { Evidence, Severity } from '../../../model/alarm.ts'
+import { staleEventAfterMs } from './alarm-limits.ts'
+import { type Draft, happen } from './draft.ts'
+import { withdrawAck } from './operator-state.ts'
+import { endOneShot } from './shelving.ts'
+import { judgeStability } from './stability.ts'
+
+type Raise = { severity: Severity; raisedAtMs: number; evidence: Evidence | null; occurrences: number; seen: Observed }
+
+export const raise = (draft: Draft, { seen, severity, raisedAtMs, evidence, occurrences }: Raise): void => {
+  const staleAt = staleAtOf(draft, raisedAtMs)
+  happen(draft, { kind: 'AlarmRaised', ...seen, severity, raisedAtMs, evidence, occurrences, staleAt }, draft.state.episode + 1)
+  withdrawAck(draft, 'reraise')
+  judgeStability(draft, raisedAtMs)
+}
+
+type ClearedBy = { actor: string; commandId: string; reason: string }
+
+export const clear = (draft: Draft, cause: ClearCause, atEventMs: number, seen: Observed, by?: ClearedBy): void => {
+  const { last } = draft.state
+  if (last === null) return
+  const { severity, occurrences, raisedAtMs } = last
+  // A person's clear has our time, all else the device's: an episode never ends before it began.
+  const clearedAtMs = Math.max(atEventMs, raisedAtMs)
+  const { actor = null, commandId = null, reason = null } = by ?? {}
+  happen(draft, { kind: 'AlarmCleared', ...seen, cause, clearedAtMs, severity, occurrences, actor, commandId, reason })
+  endOneShot(draft)
+  judgeStability(draft, clearedAtMs)
+}
+
+/** Null for types that have a state to observe. */
+export const staleAtOf = ({ policy, atMs }: Draft, observedAtMs: number): Deadline | null =>
+  policy.type.eventOnly ? { eventMs: observedAtMs + staleEventAfterMs, tickMs: atMs + staleEventAfterMs } : null
