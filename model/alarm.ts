@@ -45,7 +45,7 @@ export type AlarmType = {
   eventType: AlarmEventType
   /** False: nothing observes the end; a person clears it, or for `eventOnly` the lack of a repeat. */
   willClear: boolean
-  /** It reports what happened (a panic), not what is: cleared after `staleEventAfterMs` without a repeat, never unknown. */
+  /** It reports what happened (a panic), not what is: cleared after `staleAfterMs` without a repeat, never unknown. */
   eventOnly: boolean
   /** All that its rule may give. */
   severities: readonly Severity[]
@@ -58,7 +58,12 @@ export type AlarmType = {
 }
 
 /** How long a condition must stand before it raises, and be gone before it clears. */
-export type AlarmDelays = { onDelayMs: number; offDelayMs: number }
+export type AlarmDelays = {
+  onDelayMs: number
+  offDelayMs: number
+  /** Of `eventOnly` types: cleared when nothing came again for this long; 24 h where it is not given. */
+  staleAfterMs?: number
+}
 
 // ----------------------------------------------------------------------------------------------------------- evidence
 

@@ -1,7 +1,7 @@
 /** A raise and a clear, with what they bring about in the other regions: in one place, so that no way to them forgets one. */
 import type { ClearCause, Deadline, Observed } from '../../../model/alarm-event.ts'
 import type { Evidence, Severity } from '../../../model/alarm.ts'
-import { staleEventAfterMs } from './alarm-limits.ts'
+import { staleEventAfterMsDefault } from './alarm-limits.ts'
 import { type Draft, happen } from './draft.ts'
 import { withdrawAck } from './operator-state.ts'
 import { endOneShot } from './shelving.ts'
@@ -31,5 +31,7 @@ export const clear = (draft: Draft, cause: ClearCause, atEventMs: number, seen: 
 }
 
 /** Null for types that have a state to observe. */
-export const staleAtOf = ({ policy, atMs }: Draft, observedAtMs: number): Deadline | null =>
-  policy.type.eventOnly ? { eventMs: observedAtMs + staleEventAfterMs, tickMs: atMs + staleEventAfterMs } : null
+export const staleAtOf = ({ policy, atMs }: Draft, observedAtMs: number): Deadline | null => {
+  const { type, staleAfterMs = staleEventAfterMsDefault } = policy
+  return type.eventOnly ? { eventMs: observedAtMs + staleAfterMs, tickMs: atMs + staleAfterMs } : null
+}

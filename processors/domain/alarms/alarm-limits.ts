@@ -11,7 +11,7 @@ export const ropMs = 15 * minuteMs
 export const aheadMsMax = 5 * minuteMs
 
 /** An event-only alarm (panic, OOM) without a repeat is over after this. */
-export const staleEventAfterMs = dayMs
+export const staleEventAfterMsDefault = dayMs
 
 /** A critical alarm that was acknowledged and still stands goes back to the operators after more than this (OPC UA ReAlarmTime). */
 export const reAlarmAfterMs = 8 * hourMs

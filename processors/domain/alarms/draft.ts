@@ -1,11 +1,11 @@
 /** The events of one decision while it is being made: each is applied at once, so that what is decided after it sees it. */
 import type { AlarmEvent, Happening } from '../../../model/alarm-event.ts'
-import type { AlarmType } from '../../../model/alarm.ts'
+import type { AlarmDelays, AlarmType } from '../../../model/alarm.ts'
 import type { Result } from '../../../model/result.ts'
 import type { AlarmState } from './alarm-state.ts'
 
 /** What the inventory and the rule say of the stream's type. */
-export type AlarmPolicy = { type: AlarmType; onDelayMs: number; offDelayMs: number }
+export type AlarmPolicy = AlarmDelays & { type: AlarmType }
 
 export type RefusalCode =
   | 'ALARM_TYPE_UNKNOWN'

@@ -1,0 +1,168 @@
+/**
+ * What of a stream's events is told to people: a pure function of the events, the stage's time and what the rule and the
+ * inventory say of it. A raise is held first, so that the fleet stage's verdict (one fault, not five hundred) can come before
+ * it. While a stream is shelved, suppressed, flapping, unknown or a symptom it is quiet, and what still stands when that ends
+ * is told once. What was told is always told over: a clear goes out whenever its raise did. Nothing late notifies; an
+ * amendment of what was told annotates it without paging.
+ * Before: the log topic `alarms`.  After: `notifications` (webhook), which sends each once by its id.
+ */
+import type { AlarmEvent } from '../../../model/alarm-event.ts'
+import { type DeviceClass, type Severity, severityRank } from '../../../model/alarm.ts'
+
+/** Default of how long a raise waits for the verdict of the fleet stage. */
+export const situationSettleMsDefault = 6 * 60_000
+
+export type NotifyPolicy = {
+  /** Of the device; `group` for situations and cells, `platform` for the recorder's own alarms. */
+  class: DeviceClass | 'group' | 'platform'
+  /** The rule's own wish: most rules record without notifying. */
+  notifies: boolean
+  situationSettleMs: number
+}
+
+export type Notification = {
+  kind: 'raise' | 'worse' | 'again' | 'clear' | 'amend'
+  episode: number
+  severity: Severity
+  atMs: number
+  /** Only annotates what was told before. */
+  pages: boolean
+  /** Number of the stream's event that brought it about: with the kind, what it is told once by. */
+  version: number
+}
+
+/** Plain data, kept beside the stream's state. */
+export type NotificationState = {
+  live: { episode: number; severity: Severity; version: number } | null
+  unknown: boolean
+  shelved: boolean
+  suppressedBy: readonly string[]
+  flapping: boolean
+  symptomOf: string | null
+  /** A raise that was not told yet: not before this time. Null: none waits. */
+  waitsUntilMs: number | null
+  /** What people know: the episode and its severity when it was told last; `over` once its end was told. */
+  told: { episode: number; severity: Severity; over: boolean } | null
+}
+
+export const initialNotificationState: NotificationState = {
+  live: null,
+  unknown: false,
+  shelved: false,
+  suppressedBy: [],
+  flapping: false,
+  symptomOf: null,
+  waitsUntilMs: null,
+  told: null,
+}
+
+type Told = { state: NotificationState; notifications: readonly Notification[] }
+
+/** After one event of the log; time has come at least to the event's. */
+export const afterEvent = (policy: NotifyPolicy, before: NotificationState, event: AlarmEvent): Told => {
+  const state = evolveNotification(policy, before, event)
+  if (!mayNotify(policy)) return { state, notifications: [] }
+  const notifications: Notification[] = []
+  const { told } = before
+  const { live } = state
+  if (event.kind === 'AlarmCleared' && told !== null && !told.over && told.episode === event.episode) {
+    notifications.push(notificationOf('clear', told, event, event.severity, true))
+    return { state: { ...state, told: { ...told, over: true } }, notifications }
+  }
+  if (told !== null && isAmendmentOf(told.episode, event)) {
+    notifications.push(notificationOf('amend', told, event, told.severity, false))
+    return { state, notifications }
+  }
+  const isTold = told !== null && live !== null && told.episode === live.episode
+  if (isTold && !isQuiet(state)) {
+    // Also what became worse while it was quiet.
+    const isWorse = severityRank[live.severity] > severityRank[told.severity]
+    if (!isWorse && event.kind !== 'Escalated' && !isPutBack(before, event)) return { state, notifications }
+    notifications.push(notificationOf(isWorse ? 'worse' : 'again', told, event, live.severity, true))
+    return { state: { ...state, told: { ...told, severity: live.severity } }, notifications }
+  }
+  return tellRaise(state, event.atMs)
+}
+
+/** Time has come to `atMs`: a raise that waited long enough and still stands is told. */
+export const afterTick = (policy: NotifyPolicy, state: NotificationState, atMs: number): Told =>
+  mayNotify(policy) ? tellRaise(state, atMs) : { state, notifications: [] }
+
+/** A home device alone never pages. */
+export const mayNotify = (policy: NotifyPolicy): boolean => policy.notifies && policy.class !== 'home'
+
+export const isQuiet = ({ shelved, suppressedBy, flapping, unknown, symptomOf }: NotificationState): boolean =>
+  shelved || suppressedBy.length > 0 || flapping || unknown || symptomOf !== null
+
+const tellRaise = (state: NotificationState, atMs: number): Told => {
+  const { live, waitsUntilMs } = state
+  if (live === null || waitsUntilMs === null || atMs < waitsUntilMs || isQuiet(state)) return { state, notifications: [] }
+  const { episode, severity, version } = live
+  return {
+    state: { ...state, waitsUntilMs: null, told: { episode, severity, over: false } },
+    notifications: [{ kind: 'raise', episode, severity, atMs, pages: true, version }],
+  }
+}
+
+/** A critical device that is critically ill waits for nobody; nor do groups and the platform, of which there are no five hundred. */
+const settleMsOf = (policy: NotifyPolicy, severity: Severity): number =>
+  policy.class === 'group' || policy.class === 'platform' || (policy.class === 'critical' && severity === 'critical')
+    ? 0
+    : policy.situationSettleMs
+
+const evolveNotification = (policy: NotifyPolicy, state: NotificationState, event: AlarmEvent): NotificationState => {
+  const { live } = state
+  switch (event.kind) {
+    case 'AlarmRaised': {
+      const { episode, severity, version, atMs } = event
+      const waitsUntilMs = atMs + settleMsOf(policy, severity)
+      return { ...state, live: { episode, severity, version }, unknown: false, symptomOf: null, waitsUntilMs }
+    }
+    case 'SeverityChanged': {
+      if (live === null) return state
+      const { waitsUntilMs } = state
+      // One that becomes critical while it waits need not wait longer than it would have from now on.
+      const sooner = waitsUntilMs === null ? null : Math.min(waitsUntilMs, event.atMs + settleMsOf(policy, event.to))
+      return { ...state, live: { ...live, severity: event.to }, waitsUntilMs: sooner }
+    }
+    case 'AlarmCleared':
+      return { ...state, live: null, unknown: false, waitsUntilMs: null }
+    case 'ConditionUnknown':
+      return { ...state, unknown: event.was === 'active' }
+    case 'ConditionKnown':
+      return { ...state, unknown: false }
+    case 'Shelved':
+      return { ...state, shelved: true }
+    case 'Unshelved':
+      return { ...state, shelved: false }
+    case 'Suppressed':
+      return { ...state, suppressedBy: [...state.suppressedBy.filter((by) => by !== event.suppressor.by), event.suppressor.by] }
+    case 'Unsuppressed':
+      return { ...state, suppressedBy: state.suppressedBy.filter((by) => by !== event.by) }
+    case 'FlappingStarted':
+      return { ...state, flapping: true }
+    case 'FlappingStopped':
+      return { ...state, flapping: false }
+    case 'Correlated':
+      return { ...state, symptomOf: event.role === 'symptom' ? event.situation : null }
+    case 'Uncorrelated':
+      return { ...state, symptomOf: state.symptomOf === event.situation ? null : state.symptomOf }
+    default:
+      return state
+  }
+}
+
+/** Was put aside or held down, and still stands: it is told once more, also where people knew of it before. */
+const isPutBack = (before: NotificationState, { kind }: AlarmEvent): boolean =>
+  (kind === 'Unshelved' || kind === 'Unsuppressed') && isQuiet(before)
+
+const isAmendmentOf = (episode: number, event: AlarmEvent): boolean =>
+  (event.kind === 'AlarmAmended' || event.kind === 'AlarmRetracted') && !event.of.foundLate && event.of.episode === episode
+
+const notificationOf = (
+  kind: Notification['kind'],
+  { episode }: { episode: number },
+  { atMs, version }: AlarmEvent,
+  severity: Severity,
+  pages: boolean,
+): Notification => ({ kind, episode, severity, atMs, pages, version })
