@@ -141,7 +141,7 @@ const noteSealed = (codec: EventCodec, sealed: Map<string, Uint8Array>): EventCo
   decode: (frame) => {
     const decoded = codec.decode(frame)
     if (decoded.ok && decoded.event.payload.encoding === 'sealed' && !sealed.has(decoded.event.subject.id)) {
-      sealed.set(decoded.event.subject.id, decoded.event.payload.bytes.slice())
+      sealed.set(decoded.event.subject.id, Uint8Array.from(decoded.event.payload.bytes))
     }
     return decoded
   },

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { DeviceEvent } from '../../model/event.ts'
 import { deadLetter, deviceEvent, plain } from './event.arbitrary.ts'
-import { createDeadLetterCodec, createEventCodec } from './event-codec.ts'
+import { createDeadLetterCodec, createEventCodec, createPlainEventCodec } from './event-codec.ts'
 import { readSchema } from './frame-codec.ts'
 
 const codec = createEventCodec()
@@ -103,6 +103,27 @@ describe('event codec', () => {
         }
         const decoded = codec.decode(frame)
         if (decoded.ok) expect(codec.decode(codec.encode(decoded.event)).ok).toBe(true)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('decides by the short way as by the schema: the same event, or the same reason', () => {
+    const bySchema = createPlainEventCodec()
+    const change = fc.record({ at: fc.nat(), to: fc.integer({ min: 0, max: 255 }), cut: fc.boolean() })
+    const both = (frame: Uint8Array) => {
+      const [short, long] = [codec.decode(frame), bySchema.decode(frame)]
+      expect(short.ok ? plain(short.event) : short.reason).toEqual(long.ok ? plain(long.value) : long.reason)
+    }
+    fc.assert(
+      fc.property(deviceEvent, fc.array(change, { maxLength: 3 }), (event, changes) => {
+        let frame = Buffer.from(codec.encode(event))
+        both(frame)
+        for (const { at, to, cut } of changes) {
+          frame[5 + (at % (frame.length - 5))] = to
+          if (cut) frame = frame.subarray(0, Math.max(6, at % frame.length))
+          both(frame)
+        }
       }),
       { numRuns: 2000 },
     )

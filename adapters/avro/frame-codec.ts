@@ -1,11 +1,12 @@
 /**
  * Values of one schema in Confluent frames: byte 0, schema id as int32 big-endian, Avro body. `decode` never throws: every
- * frame is checked byte by byte first (`check-bytes.ts`), ours or not. Made for `event-codec.ts`; schemas lie in `schemas/avro`.
+ * frame is checked byte by byte (`avro-reader.ts` while it reads, `check-bytes.ts` before avsc does), ours or not. Made for `event-codec.ts`; schemas lie in `schemas/avro`.
  */
 import { readFileSync } from 'node:fs'
 import avsc from 'avsc'
 import type { Result } from '../../model/result.ts'
 import { type SchemaName, schemaIds } from '../../schemas/topics.ts'
+import { AvroReader, NotOurs } from './avro-reader.ts'
 import { AvroWriter } from './avro-writer.ts'
 import { type AvroSchema, createBytesCheck } from './check-bytes.ts'
 
@@ -20,17 +21,22 @@ const headerBytes = 5
 export const readSchema = (name: SchemaName): AvroSchema =>
   JSON.parse(readFileSync(new URL(`../../schemas/avro/${name}.avsc`, import.meta.url), 'utf8')) as AvroSchema
 
-/** `fromAvro` turns what avsc reads (unions of records are wrapped by name) into our type. */
+/**
+ * `fromAvro` turns what avsc reads (unions of records are wrapped by name) into our type. `read` is the short way for frames
+ * as we write them; without it, and whenever it throws, the schema decides.
+ */
 export const createFrameCodec = <T>(
   name: SchemaName,
   write: (out: AvroWriter, value: T) => void,
   fromAvro: (value: unknown) => T,
+  read?: (from: AvroReader) => T,
 ): FrameCodec<T> => {
   const schema = readSchema(name)
   const type = avsc.Type.forSchema(schema as avsc.Schema, { omitRecordMethods: true })
   const check = createBytesCheck(schema)
   const id = schemaIds[name]
   const writer = new AvroWriter()
+  const short = read === undefined ? undefined : shortWay(read)
   return {
     encode: (value) => {
       writer.begin(id)
@@ -43,7 +49,11 @@ export const createFrameCodec = <T>(
       return writer.end()
     },
     decode: (frame) => {
-      const fault = headerFault(frame, id) ?? check(frame, headerBytes)
+      const wrongHeader = headerFault(frame, id)
+      if (wrongHeader !== undefined) return { ok: false, reason: wrongHeader }
+      const value = short?.(frame)
+      if (value !== undefined) return { ok: true, value }
+      const fault = check(frame, headerBytes)
       if (fault !== undefined) return { ok: false, reason: fault }
       try {
         const { value } = type.decode(asBuffer(frame), headerBytes) as { value: unknown }
@@ -52,6 +62,22 @@ export const createFrameCodec = <T>(
         return { ok: false, reason: `Expected ${name}, got what avsc refuses: ${(error as Error).message}` }
       }
     },
+  }
+}
+
+/** Undefined: the frame is not as ours are. */
+const shortWay = <T>(read: (from: AvroReader) => T): ((frame: Uint8Array) => T | undefined) => {
+  const reader = new AvroReader()
+  return (frame) => {
+    try {
+      reader.begin(asBuffer(frame), headerBytes)
+      const value = read(reader)
+      reader.finish()
+      return value
+    } catch (error) {
+      if (error instanceof NotOurs) return undefined
+      throw error
+    }
   }
 }
 
