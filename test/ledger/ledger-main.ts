@@ -4,10 +4,25 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArguments, runProgram } from '../../agent/arguments.ts'
 import { reportLines, runLedger } from './ledger-run.ts'
+import { bugs } from './planted-bugs.ts'
+import { isAsPlanted, runPlanted } from './planted-run.ts'
 import { createRealSystem, realVictims } from './real-system.ts'
 
 const realSystem = (folder: string, spared: readonly string[]) =>
   createRealSystem({ folder: join(folder, 'system'), victims: realVictims.filter((name) => !spared.includes(name)) })
+
+/** The product as it is must come out clean, and each planted bug must be found. */
+const planted = async (say: (line: string) => void): Promise<number> => {
+  let wrong = 0
+  for (const bug of [undefined, ...bugs]) {
+    const report = await runPlanted(bug, () => undefined)
+    const right = isAsPlanted(report, bug)
+    if (!right) wrong++
+    say(`${right ? 'as it must be' : 'WRONG'}: ${bug?.name ?? 'nothing planted'}`)
+    for (const line of reportLines(report)) say(`  ${line}`)
+  }
+  return wrong === 0 ? 0 : 1
+}
 
 const intro = `Kills the recorder with -9 while a simulated fleet publishes, and proves that nothing acknowledged is lost or counted twice.`
 
@@ -23,15 +38,17 @@ const flags = {
     default: '',
     help: 'With --real: processes that are not killed, between commas (mosquitto, kafka, bridge-1, ...)',
   },
+  planted: { kind: 'switch', help: 'Try the test itself: bugs are planted in the program one after the other, and each must be found' },
   keep: { kind: 'switch', help: 'Leave data and acknowledgements for a look' },
 } as const
 
 await runProgram(intro, flags, async (argv) => {
   const given = parseArguments(flags, argv)
-  const folder = mkdtempSync(join(tmpdir(), 'ledger-'))
   const say = (line: string): void => {
     process.stdout.write(`${line}\n`)
   }
+  if (given.planted) return planted(say)
+  const folder = mkdtempSync(join(tmpdir(), 'ledger-'))
   try {
     const report = await runLedger({
       folder,

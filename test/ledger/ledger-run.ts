@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { compareLedger, compareMessages, compareProjections, compareRollup, compareTables, type MessageRow } from './compare.ts'
+import type { Bug } from './planted-bugs.ts'
 import { createRecorder, type Recorder, waitFor } from './recorder-process.ts'
 import { createWarehouseReader, type WarehouseReader } from './warehouse-reader.ts'
 
@@ -21,6 +22,8 @@ export type LedgerRunOptions = {
   say: (line: string) => void
   /** Default: the whole program on its embedded parts. */
   system?: LedgerSystem
+  /** Nothing came for so long: what is missing then will not come. */
+  quietSeconds?: number
 }
 
 /** What is put to the test: the processes of one recorder, each of which may be killed. */
@@ -61,6 +64,7 @@ export type LedgerRunReport = {
 
 const project = resolve(import.meta.dirname, '../..')
 const drainWithinMs = 300_000
+const quietSecondsDefault = 20
 /** A broker that writes down what changed once a second has lost nothing older; twice that, and what devices write down late. */
 const brokerWindowSeconds = 3
 const rollups = ['measurements_15m', 'measurements_1h', 'measurements_1d']
@@ -77,7 +81,7 @@ export const runLedger = async (options: LedgerRunOptions): Promise<LedgerRunRep
     const publisherCode = await publisher.exited
     const reader = createWarehouseReader(system.warehousePort, system.adminToken)
     const acknowledged = readAcks()
-    const drained = await drain(reader, new Set(acknowledged).size, system)
+    const drained = await drain(reader, new Set(acknowledged).size, system, options.quietSeconds ?? quietSecondsDefault)
     const brokerKills = kills.filter(({ what }) => what === system.brokerVictim)
     const brokerMayLose = new Set(
       brokerKills.flatMap(({ acknowledged: { before, after } }) =>
@@ -95,14 +99,15 @@ export const runLedger = async (options: LedgerRunOptions): Promise<LedgerRunRep
 }
 
 /** The whole program as `npm start` runs it. */
-const embeddedSystem = async (dataFolder: string): Promise<LedgerSystem> => {
-  const recorder = await createRecorder(dataFolder)
+export const embeddedSystem = async (dataFolder: string, planted?: Bug): Promise<LedgerSystem> => {
+  const recorder = await createRecorder(dataFolder, planted?.name)
+  const victims = { program: () => killAndStart(recorder), warehouse: recorder.killWarehouse }
   return {
     mqttUrl: `mqtt://127.0.0.1:${recorder.ports.mqtt}`,
     warehousePort: recorder.ports.warehouse,
     adminToken: recorder.adminToken,
     start: recorder.start,
-    victims: { program: () => killAndStart(recorder), warehouse: recorder.killWarehouse },
+    victims: planted === undefined ? victims : { [planted.victim]: victims[planted.victim] },
     brokerVictim: null,
     stop: recorder.stop,
     output: recorder.output,
@@ -183,17 +188,17 @@ const drain = async (
   reader: WarehouseReader,
   wanted: number,
   system: LedgerSystem,
+  quietSeconds: number,
 ): Promise<{ drainSeconds: number; drainRowsPerSecond: number }> => {
   const startedAt = performance.now()
   const before = await reader.keptCount()
   let count = before
   let lastGrowthMs = performance.now()
-  const quietMs = 20_000
   await waitFor('the backlog is drained', async () => {
     const now = await reader.keptCount()
     if (now > count) lastGrowthMs = performance.now()
     count = now
-    return count >= wanted || performance.now() - lastGrowthMs > quietMs
+    return count >= wanted || performance.now() - lastGrowthMs > quietSeconds * 1000
   }, drainWithinMs, system.output) // biome-ignore format: one call
   const drainSeconds = (performance.now() - startedAt) / 1000
   await settled(reader)

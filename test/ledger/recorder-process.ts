@@ -27,7 +27,8 @@ const project = resolve(import.meta.dirname, '../..')
 const readyWithinMs = 60_000
 const outputLinesMax = 200
 
-export const createRecorder = async (dataFolder: string): Promise<Recorder> => {
+/** `plantedBug`: one of `planted-bugs.ts`, in the program and its threads. */
+export const createRecorder = async (dataFolder: string, plantedBug?: string): Promise<Recorder> => {
   const [mqtt = 0, websocket = 0, http = 0, warehouse = 0] = await freePorts(4)
   const ports = { mqtt, websocket, http, warehouse }
   const adminToken = 'ledger-test-token-0123456789'
@@ -35,12 +36,14 @@ export const createRecorder = async (dataFolder: string): Promise<Recorder> => {
   let lines: string[] = []
 
   const launch = (): void => {
-    const started = spawn(process.execPath, ['--max-semi-space-size=16', 'app/main.ts'], {
+    const hook = plantedBug === undefined ? [] : ['--import', join(project, 'test/ledger/plant-hook.ts')]
+    const started = spawn(process.execPath, ['--max-semi-space-size=16', ...hook, 'app/main.ts'], {
       // As `npm start` does.
       cwd: project,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
+        ...(plantedBug === undefined ? {} : { PLANTED_BUG: plantedBug }),
         MALLOC_ARENA_MAX: '2',
         DATA_DIR: dataFolder,
         ADMIN_TOKEN: adminToken,

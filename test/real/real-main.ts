@@ -11,11 +11,11 @@ import { moquetteVersion } from './moquette-server.ts'
 
 type Need = { what: string; check: () => unknown; files: readonly string[] }
 
-const onKafka = ['**/adapters/kafka/*.real.test.ts', '**/test/real/processors.real.test.ts', '**/test/ledger.real.test.ts']
+const onKafka = ['**/adapters/kafka/*.real.test.ts', '**/test/real/{processors,programs}.real.test.ts', '**/test/ledger.real.test.ts']
 const onMosquitto = [
   '**/mqtt-bridge/bridge.real.test.ts',
   '**/mqtt-doctor/*.real.test.ts',
-  '**/broker-kill.real.test.ts',
+  '**/{broker-kill,programs}.real.test.ts',
   '**/{try,ledger}.real.test.ts',
 ]
 

@@ -5,6 +5,8 @@ import type { ProgramName } from '../../app/programs.ts'
 
 export type ServiceProgram = {
   name: string
+  /** Of its HTTP server. */
+  url: string
   start: () => void
   /** SIGKILL; resolves when it has ended. */
   kill: () => Promise<void>
@@ -28,6 +30,7 @@ const project = resolve(import.meta.dirname, '../..')
 const answerWithinMs = 5_000
 
 export const serviceProgram = ({ name, kind, statusPort, environment, onOutput }: ServiceProgramOptions): ServiceProgram => {
+  const url = `http://127.0.0.1:${statusPort}`
   let child: ChildProcess | undefined
   const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> => {
     const ending = child
@@ -38,7 +41,7 @@ export const serviceProgram = ({ name, kind, statusPort, environment, onOutput }
   }
   const ask = async (path: string): Promise<string | null> => {
     try {
-      const response = await fetch(`http://127.0.0.1:${statusPort}${path}`, { signal: AbortSignal.timeout(answerWithinMs) })
+      const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(answerWithinMs) })
       return await response.text()
     } catch {
       return null
@@ -46,6 +49,7 @@ export const serviceProgram = ({ name, kind, statusPort, environment, onOutput }
   }
   return {
     name,
+    url,
     start: () => {
       const started = spawn(process.execPath, ['--max-semi-space-size=16', 'app/program-main.ts', kind], {
         cwd: project,
