@@ -52,6 +52,19 @@ export const describeStageStore = (engine: string, open: OpenStore): void => {
       expect(await store.resume(topic, 0)).toEqual({ next: 13, repeatTo: null, lastRowOffsets: { messages: 12, radio: 9 } })
     })
 
+    it('says which tables of the pending range were held before it', async () => {
+      await store.begin({ topic, partition: 0, from: 0, to: 9, held: ['messages', 'clock_observations'] })
+      expect(await store.resume(topic, 0)).toEqual({
+        next: 0,
+        repeatTo: 9,
+        repeatHeld: ['messages', 'clock_observations'],
+        lastRowOffsets: {},
+      })
+      await store.finish(result(0, 9, { tables: ['messages'] }))
+      await store.begin({ topic, partition: 0, from: 10, to: 11 })
+      expect(await store.resume(topic, 0)).toEqual({ next: 10, repeatTo: 11, lastRowOffsets: { messages: 9 } })
+    })
+
     it('refuses a range that does not go on, or that is not the pending one', async () => {
       await store.begin({ topic, partition: 0, from: 0, to: 9 })
       await expect(store.begin({ topic, partition: 0, from: 0, to: 8 })).rejects.toThrow(/from 0 to 9, got 0 to 8/)

@@ -27,9 +27,9 @@ export type LogBatch = {
 
 /**
  * Where to start: `next` is the next offset to read. With `repeatTo`, one batch is exactly `repeatFrom..repeatTo`: the first
- * one, unless `repeatFrom` lies ahead of `next` (a state that is older than the pending range).
+ * one, unless `repeatFrom` lies ahead of `next` (a state that is older than the pending range). `repeatHeld`: `held` of that range.
  */
-export type StartPosition = { next: number; repeatTo: number | null; repeatFrom?: number }
+export type StartPosition = { next: number; repeatTo: number | null; repeatFrom?: number; repeatHeld?: readonly string[] }
 
 export type ConsumeOptions = {
   /** Name of the consumer group; also the label of its metrics. */
@@ -78,7 +78,14 @@ export type EventLog = {
 
 // -------------------------------------------------------------------------------------------------------- stage store
 
-export type StageRange = { topic: LogTopic; partition: number; from: number; to: number }
+export type StageRange = {
+  topic: LogTopic
+  partition: number
+  from: number
+  to: number
+  /** Tables whose rows of this range the warehouse had before the range began: a repetition writes them no more than the first try. */
+  held?: readonly string[]
+}
 
 /** What `finish` saves, all of it or nothing. */
 export type StageResult<S> = {

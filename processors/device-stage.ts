@@ -9,7 +9,7 @@
 import type { LogBatch, LogTopic, StageStore, StartPosition, Warehouse } from '../model/ports.ts'
 import { type StageTable, stageTables } from './domain/projection.ts'
 import type { StageState } from './domain/state.ts'
-import { createPartitionRun, type PartitionRun, type Prepared, rowsBeyond, rowsPerRangeMax } from './stage-run.ts'
+import { createPartitionRun, type PartitionRun, type Prepared, rowsPerRangeMax } from './stage-run.ts'
 import type { RunDeps } from './run-record.ts'
 
 export type DeviceStageDeps = RunDeps & {
@@ -33,6 +33,7 @@ type Partition = {
   next: number
   repeatTo: number | null
   repeatFrom: number
+  repeatHeld: readonly string[]
   /** Highest offsets that the warehouse had rows of when we started: an older state runs forward without writing them. */
   marks: Marks
   prepared: Prepared | undefined
@@ -46,7 +47,7 @@ export const createDeviceStage = (deps: DeviceStageDeps) => {
   const marksOf = new Map<number, Marks>()
 
   const open = async (partition: number): Promise<Partition> => {
-    const { next, repeatTo, repeatFrom = next } = await store.resume(topic, partition)
+    const { next, repeatTo, repeatFrom = next, repeatHeld = [] } = await store.resume(topic, partition)
     const run = createPartitionRun(deps, partition, {
       read: (key) => store.get(topic, partition, key),
       segments: (name) => store.segments(topic, partition, name),
@@ -56,6 +57,7 @@ export const createDeviceStage = (deps: DeviceStageDeps) => {
       next,
       repeatTo,
       repeatFrom,
+      repeatHeld,
       marks: marksOf.get(partition) ?? {},
       prepared: undefined,
       finishedTickMs: run.tickMs(),
@@ -64,15 +66,14 @@ export const createDeviceStage = (deps: DeviceStageDeps) => {
     return opened
   }
 
-  const commit = async (partition: number, prepared: Prepared, marks: Marks): Promise<void> => {
+  const commit = async (partition: number, prepared: Prepared, held: readonly StageTable[]): Promise<void> => {
     const { from, to, rows } = prepared
     const range = { topic, partition, from, to }
     const tables = stageTables.filter((table) => rows[table].length > 0)
-    await store.begin(range)
-    await eachBounded(tables, insertsAtOnceMax, async (table) => {
-      const beyond = rowsBeyond(rows[table], marks[table])
-      if (beyond.length === 0) return
-      await warehouse.insert(table, beyond, { dedupToken: `${logId}:${topic}:${partition}:${from}-${to}:${table}` })
+    await store.begin(held.length === 0 ? range : { ...range, held })
+    const missing = tables.filter((table) => !held.includes(table))
+    await eachBounded(missing, insertsAtOnceMax, async (table) => {
+      await warehouse.insert(table, rows[table], { dedupToken: `${logId}:${topic}:${partition}:${from}-${to}:${table}` })
     })
     await store.finish({
       range,
@@ -96,7 +97,7 @@ export const createDeviceStage = (deps: DeviceStageDeps) => {
     let index = records.findIndex(({ offset }) => offset >= own.next)
     while (index >= 0 && index < records.length) {
       own.prepared ??= prepareNext(own, records, index)
-      await commit(partition, own.prepared, own.marks)
+      await commit(partition, own.prepared, heldTables(own, own.prepared))
       for (const table of stageTables) if (own.prepared.rows[table].length > 0) deps.onRows?.(table, own.prepared.rows[table].length)
       index += own.prepared.records
       own.next = own.prepared.to + 1
@@ -111,6 +112,20 @@ export const createDeviceStage = (deps: DeviceStageDeps) => {
       return run.prepare(records, index, (offset) => offset === repeatTo, Number.POSITIVE_INFINITY)
     const cuts = new Set(Object.values(marks))
     return run.prepare(records, index, (offset) => cuts.has(offset), rowsMax)
+  }
+
+  /**
+   * Tables of which the warehouse has this range's rows already. A range is cut at each mark, so it lies before or behind one as
+   * a whole. In a range that is repeated, a mark inside it is the first try's own: the engine writes a table's views one after
+   * the other, the mark not last, so the range is written again as it was and the tokens sort out what is there.
+   */
+  const heldTables = ({ marks, repeatTo, repeatFrom, repeatHeld }: Partition, { from, to, rows }: Prepared): StageTable[] => {
+    const isRepeat = to === repeatTo && from === repeatFrom
+    return stageTables.filter((table) => {
+      const mark = marks[table] ?? -1
+      if (rows[table].length === 0) return false
+      return isRepeat ? mark > to || repeatHeld.includes(table) : mark >= from
+    })
   }
 
   return {

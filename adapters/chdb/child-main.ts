@@ -13,6 +13,7 @@ import { type DoorServer, startDoor } from './door-server.ts'
 import { type Engine, openEngine } from './engine.ts'
 import { createPrivateDoor } from './private-door.ts'
 import { createPublicDoor } from './public-door.ts'
+import { mendTokenLogs } from './token-log.ts'
 
 /** Sixteen statements at once over both doors, each on a thread of libuv; the supervisor sets UV_THREADPOOL_SIZE to fit. */
 const publicLimits = { runningMax: 8, waitingMax: 64 }
@@ -27,6 +28,7 @@ const say = (message: FromChild): void => {
 const start = async (config: ChildConfig): Promise<() => Promise<void>> => {
   await mkdir(config.path, { recursive: true, mode: 0o700 })
   const engine = await openWhenFree(config)
+  await mendTokenLogs(engine, config.database)
   const doors: DoorServer[] = []
   const privateDoor = await startDoor(
     { host: '127.0.0.1', port: config.privatePort },

@@ -12,7 +12,7 @@
 import type { Clock, LogTopic, StageRange, StageResult, StageStore, Warehouse } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
 import type { Environment } from '../lmdb/environment.ts'
-import { checkRange, type Progress } from '../lmdb/stage-progress.ts'
+import { begun, checkRange, positionOf, type Progress } from '../lmdb/stage-progress.ts'
 import { createStageStore as createLocalStore } from '../lmdb/stage-store.ts'
 import type { CommitNote } from './commit-note.ts'
 import type { KafkaLog } from './event-log.ts'
@@ -48,7 +48,7 @@ type Owned = {
   /** Up to here everything was finished by someone when the partition came to us: no output is repeated below. */
   finishedBefore: number
   /** A range ahead of the state that someone was writing. */
-  pending: { from: number; to: number } | null
+  pending: Pick<StageRange, 'from' | 'to' | 'held'> | null
   /** What the group's note says now. */
   note: CommitNote
   changed: Changed
@@ -83,9 +83,14 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
       owned.set(`${topic}:${partition}`, own)
     }
     const { progress, pending } = own
-    const lastRowOffsets = { ...progress.lastRowOffsets }
-    if (pending === null) return { next: progress.next, repeatTo: progress.pendingTo, lastRowOffsets }
-    return { next: progress.next, repeatTo: pending.to, repeatFrom: pending.from, lastRowOffsets }
+    const position = positionOf(progress)
+    if (pending === null) return position
+    return {
+      ...position,
+      repeatTo: pending.to,
+      repeatFrom: pending.from,
+      ...(pending.held === undefined ? {} : { repeatHeld: pending.held }),
+    }
   }
 
   const takeOver = async (assignment: Assignment, topic: LogTopic, partition: number): Promise<Owned> => {
@@ -101,11 +106,12 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
     } else if (isInside) await states.forget(topic, partition) // No state of ours goes with the range that someone else has begun.
     held = await local.resume(topic, partition)
     const { next, lastRowOffsets } = held
-    const pending = note.pendingTo !== null && note.next >= next ? { from: note.next, to: note.pendingTo } : null
+    const pending = pendingOf(note, next)
     const isAtPending = pending?.from === next
+    const here: Progress = { next, pendingTo: null, lastRowOffsets }
     return {
       assignment,
-      progress: { next, pendingTo: isAtPending ? pending.to : null, lastRowOffsets },
+      progress: isAtPending ? begun(here, pending) : here,
       finishedBefore: note.next,
       pending: isAtPending ? null : pending,
       note,
@@ -132,7 +138,7 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
   }
 
   const begin = async (range: StageRange): Promise<void> => {
-    const { topic, partition, from, to } = range
+    const { topic, partition, from, to, held = [] } = range
     const own = ownedNow(topic, partition)
     checkRange(own.progress, range, group)
     checkPending(own, range, group)
@@ -140,12 +146,12 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
     if (to >= own.note.next && !(own.note.next === from && own.note.pendingTo === to)) {
       own.isBeginning = true
       try {
-        await commit(own, topic, partition, { next: from, pendingTo: to })
+        await commit(own, topic, partition, { next: from, pendingTo: to, ...(held.length === 0 ? {} : { held }) })
       } finally {
         own.isBeginning = false
       }
     }
-    own.progress = { ...own.progress, pendingTo: to }
+    own.progress = begun(own.progress, range)
   }
 
   const finish = async (result: StageResult<S>): Promise<void> => {
@@ -161,7 +167,7 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
     const rowOffsets = { ...own.progress.lastRowOffsets, ...Object.fromEntries(result.tables.map((table) => [table, to])) }
     own.progress = { next: to + 1, pendingTo: null, lastRowOffsets: rowOffsets }
     if (own.pending?.from === to + 1) {
-      own.progress.pendingTo = own.pending.to
+      own.progress = begun(own.progress, own.pending)
       own.pending = null
     }
     remember(own.changed, result)
@@ -228,6 +234,10 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
     },
   }
 }
+
+/** The range that someone had begun, when the state has not come beyond it. */
+const pendingOf = ({ next: from, pendingTo: to, held }: CommitNote, next: number): Owned['pending'] =>
+  to === null || from < next ? null : { from, to, ...(held === undefined ? {} : { held }) }
 
 /** A range that reached into one that someone else has begun would have other tokens than theirs. */
 const checkPending = ({ pending }: Owned, { topic, partition, from, to }: StageRange, group: string): void => {

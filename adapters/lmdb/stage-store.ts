@@ -8,7 +8,7 @@ import type { Clock, LogTopic, StageRange, StageResult, StageStore } from '../..
 import type { Environment } from './environment.ts'
 import { openLogFacts, type PartitionChunks, putChunks, toPartitionChunks } from './log-storage.ts'
 import { createLowWater } from './low-water.ts'
-import { checkRange, noProgress, type Progress } from './stage-progress.ts'
+import { begun, checkRange, noProgress, positionOf, type Progress } from './stage-progress.ts'
 import { shortKey } from './short-key.ts'
 import { written } from './written.ts'
 
@@ -40,7 +40,7 @@ export const createStageStore = <S>(options: StageStoreOptions): StageStore<S> =
     lowWater.check('progress')
     const committed = environment.root.childTransaction(() => {
       const progress = checkRange(progressOf(range.topic, range.partition), range, group)
-      environment.progress.putSync([group, range.topic, range.partition], { ...progress, pendingTo: range.to })
+      environment.progress.putSync([group, range.topic, range.partition], begun(progress, range))
     })
     await written(environment.root, committed)
   }
@@ -81,8 +81,7 @@ export const createStageStore = <S>(options: StageStoreOptions): StageStore<S> =
   return {
     resume: async (topic, partition) => {
       environment.refresh()
-      const { next, pendingTo, lastRowOffsets } = progressOf(topic, partition)
-      return { next, repeatTo: pendingTo, lastRowOffsets }
+      return positionOf(progressOf(topic, partition))
     },
     get: (topic, partition, key) => {
       const bytes = environment.states.get([group, topic, partition, shortKey(key)])

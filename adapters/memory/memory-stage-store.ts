@@ -1,6 +1,6 @@
 /** The stage store in memory, for tests of stages; outputs go to a log in memory. Same suite (`../stage-store.contract.ts`). */
 import type { LogTopic, StageRange, StageStore } from '../../model/ports.ts'
-import { checkRange, noProgress, type Progress } from '../lmdb/stage-progress.ts'
+import { begun, checkRange, noProgress, positionOf, type Progress } from '../lmdb/stage-progress.ts'
 import type { MemoryLog } from './memory-log.ts'
 
 export const createMemoryStageStore = <S>({ group, log }: { group: string; log: MemoryLog }): StageStore<S> => {
@@ -13,14 +13,11 @@ export const createMemoryStageStore = <S>({ group, log }: { group: string; log: 
   const checked = (range: StageRange): Progress => checkRange(progressOf(range.topic, range.partition), range, group)
 
   return {
-    resume: async (topic, partition) => {
-      const { next, pendingTo, lastRowOffsets } = progressOf(topic, partition)
-      return { next, repeatTo: pendingTo, lastRowOffsets: { ...lastRowOffsets } }
-    },
+    resume: async (topic, partition) => positionOf(progressOf(topic, partition)),
     get: (topic, partition, key) => structuredClone(states.get(`${at(topic, partition)}:${key}`)),
     segments: (topic, partition, name) => [...(segments.get(`${at(topic, partition)}:${name}`) ?? [])],
     begin: async (range) => {
-      progress.set(at(range.topic, range.partition), { ...checked(range), pendingTo: range.to })
+      progress.set(at(range.topic, range.partition), begun(checked(range), range))
     },
     finish: async (result) => {
       const { range, tables } = result
