@@ -20,6 +20,8 @@ export const observe = (draft: Draft, command: Observe): Answer => {
   if (verdict === 'active' && !type.severities.includes(severity)) {
     return refuse('SEVERITY_NOT_OF_TYPE', `Expected one of ${type.severities.join(', ')} for ${type.type}, got ${severity}`)
   }
+  // Nothing observes the end of what only reports that it happened.
+  if (type.eventOnly && verdict !== 'active') return done
   const seen = observedOf(command)
   if (isLateOrApplied(draft.state, command, seen.observedAtMs)) return done
   passDeadlines(draft, seen.observedAtMs, verdict)
@@ -137,17 +139,16 @@ const stand = (draft: Draft, command: Observe, seen: Observed): void => {
 }
 
 const observeQuiet = (draft: Draft, verdict: 'between' | 'inactive', seen: Observed): void => {
-  const { condition } = draft.state
   const { type, offDelayMs } = draft.policy
-  if (condition.is === 'normal' || type.eventOnly) return
-  if (condition.is === 'unknown') happen(draft, { kind: 'ConditionKnown', ...seen, is: condition.was })
-  const known = draft.state.condition
-  if (verdict === 'inactive' && known.is === 'raising') {
-    happen(draft, { kind: 'RaiseDelayAbandoned', ...seen, cause: 'inactive', sinceMs: known.sinceMs })
-  } else if (verdict === 'inactive' && known.is === 'active' && type.willClear) {
+  const before = draft.state.condition
+  if (before.is === 'unknown') happen(draft, { kind: 'ConditionKnown', ...seen, is: before.was })
+  const { condition } = draft.state
+  if (verdict === 'inactive' && condition.is === 'raising') {
+    happen(draft, { kind: 'RaiseDelayAbandoned', ...seen, cause: 'inactive', sinceMs: condition.sinceMs })
+  } else if (verdict === 'inactive' && condition.is === 'active' && type.willClear) {
     if (offDelayMs <= 0) clear(draft, 'condition', seen.observedAtMs, seen)
     else happen(draft, { kind: 'ClearDelayStarted', ...seen, deadline: deadlineOf(draft, seen, offDelayMs) })
-  } else if (known.is !== 'normal' && condition.is !== 'unknown') {
+  } else if (before.is !== 'unknown' && (condition.is !== 'normal' || draft.events.length > 0)) {
     happen(draft, { kind: 'ObservationCounted', ...seen, verdict, severity: null, evidence: null, staleAt: null })
   }
 }

@@ -20,6 +20,12 @@ export const perceivedSeverityOf = (state: AlarmState): PerceivedSeverity => {
   return last !== null && isLive(state) ? (last.severity.toUpperCase() as Uppercase<Severity>) : 'CLEARED'
 }
 
+/** Of what the alarm is about, for metrics of availability: unknown counts as neither. */
+export const availabilityOf = (state: AlarmState): 'up' | 'down' | 'unknown' => {
+  if (state.condition.is === 'unknown') return 'unknown'
+  return isLive(state) ? 'down' : 'up'
+}
+
 /** TS 28.532 AlarmRecord, the fields that we know. Null before the first raise. */
 export const alarmRecordOf = ({ stream, key, type, state }: ViewedAlarm) => {
   const { last, operator, situation } = state
