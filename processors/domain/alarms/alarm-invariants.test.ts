@@ -34,7 +34,7 @@ const ofKind = <K extends AlarmEventKind>(events: readonly AlarmEvent[], kind: K
 
 const eventsAt = ({ answer }: Moment): readonly AlarmEvent[] => (answer.ok ? answer.value : [])
 
-const holds = (claim: (life: GeneratedLife) => void, lives = lifeArbitrary(), numRuns = 400): void =>
+const holds = (claim: (life: GeneratedLife) => void, lives = lifeArbitrary(), numRuns = 200): void =>
   fc.assert(fc.property(lives, claim), { numRuns })
 
 const commandsOf = ({ moments }: GeneratedLife): AlarmCommand[] => moments.map(({ command }) => command)
