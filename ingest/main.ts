@@ -27,14 +27,13 @@ export type IngestDeps = RedriveDeps & {
 /** The link is stopped by its owner before `stop`; then the last tick is waited for. */
 export const startIngest = async (deps: IngestDeps): Promise<{ stop: () => Promise<void> }> => {
   const accept = createAccept(deps)
-  deps.link.onMessage(async (message) => {
-    try {
-      await accept(message)
-    } catch (error) {
-      deps.onAppendFailed(error)
-      throw error // The link closes the connection without an acknowledgement.
-    }
-    deps.onAccepted(deps.clock.nowMs() - message.receivedAtMs)
+  const failed = (error: unknown): never => {
+    deps.onAppendFailed(error)
+    throw error // The link closes the connection without an acknowledgement.
+  }
+  deps.link.onMessage((message) => {
+    const { receivedAtMs } = message // All that is kept of it while it waits for the log.
+    return accept(message).then(() => deps.onAccepted(deps.clock.nowMs() - receivedAtMs), failed)
   })
   const stopKeyExpiry = startKeyExpiry(deps.keys, deps.clock.nowMs, deps.onKeyExpiryFailed)
   const stopTicks = await startTicks({ ...deps, health: deps.link.health }, deps.onAppendFailed)

@@ -3,9 +3,15 @@
  * never left to a client, since the two Kafka clients' defaults differ (delivery: section 3.1).
  */
 const encoder = new TextEncoder()
+/** Runs for each message: usual keys are written over each other here. */
+const scratch = new Uint8Array(256)
+const utf8BytesPerUnitMax = 3
 
 export const partitionOf = (key: string, partitionCount: number): number =>
-  partitionCount === 1 ? 0 : (murmur2(encoder.encode(key)) & 0x7fffffff) % partitionCount
+  partitionCount === 1 ? 0 : (murmur2(bytesOf(key)) & 0x7fffffff) % partitionCount
+
+const bytesOf = (key: string): Uint8Array =>
+  key.length * utf8BytesPerUnitMax > scratch.length ? encoder.encode(key) : scratch.subarray(0, encoder.encodeInto(key, scratch).written)
 
 /** MurmurHash2, 32 bit, seed 0x9747b28c, as in Kafka's `Utils.murmur2`. */
 export const murmur2 = (data: Uint8Array): number => {

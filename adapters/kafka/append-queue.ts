@@ -67,9 +67,8 @@ type Waiting = {
   reject: (error: unknown) => void
 }
 
-/** A part of one append in one batch. */
-type Part = { append: Waiting; indexes: number[] }
-type Batch = { topic: LogTopic; partition: number; records: LogRecord[]; bytes: number; parts: Part[] }
+/** `appends` and `indexes` tell of each record whose it is and where in that append. Flat, since it runs for each message. */
+type Batch = { topic: LogTopic; partition: number; records: LogRecord[]; bytes: number; appends: Waiting[]; indexes: number[] }
 
 export type AppendQueue = {
   append: (topic: LogTopic, records: readonly LogRecord[]) => Promise<number[]>
@@ -171,38 +170,36 @@ export const createAppendQueue = (options: AppendQueueOptions): AppendQueue => {
 
   /** In the order of the calls, up to the limits; stops at the first record that does not fit, so that nothing overtakes. */
   const take = (): Batch[] => {
-    const batches = new Map<string, Batch>()
+    const batches: Batch[] = []
+    const byTopic = new Map<LogTopic, (Batch | undefined)[]>()
     let bytes = 0
     let done = 0
     taking: for (const append of waiting) {
       for (; append.taken < append.records.length; append.taken++) {
         const record = append.records[append.taken] as LogRecord
         const size = record.key.length + record.value.length + recordOverheadBytes
-        const batch = batchFor(batches, append.topic, record.partition)
-        if (batch.bytes > 0 && (batch.bytes + size > batchBytesMax || bytes + size > sendBytesMax)) break taking
-        if (batch.bytes === 0 && bytes > 0 && bytes + size > sendBytesMax) break taking
+        if (bytes > 0 && bytes + size > sendBytesMax) break taking
+        const batch = batchFor(batches, byTopic, append.topic, record.partition)
+        if (batch.bytes > 0 && batch.bytes + size > batchBytesMax) break taking
         bytes += size
         batch.bytes += size
         batch.records.push(record)
-        const part = batch.parts.at(-1)
-        if (part?.append === append) part.indexes.push(append.taken)
-        else batch.parts.push({ append, indexes: [append.taken] })
+        batch.appends.push(append)
+        batch.indexes.push(append.taken)
       }
       done++
     }
     for (const append of waiting.slice(0, done)) waitingBytes -= append.bytes
     waiting = waiting.slice(done)
-    const taken = [...batches.values()].filter(({ records }) => records.length > 0)
-    for (const { records } of taken) waitingRecords -= records.length
-    return taken
+    for (const { records } of batches) waitingRecords -= records.length
+    return batches
   }
 
-  const settle = ({ topic, partition, records, parts }: Batch, first: number): void => {
-    let offset = first
-    for (const { append, indexes } of parts) {
-      for (const index of indexes) append.offsets[index] = offset++
-      append.settled += indexes.length
-      if (append.settled === append.records.length && !append.rejected) append.resolve(append.offsets)
+  const settle = ({ topic, partition, records, appends, indexes }: Batch, first: number): void => {
+    for (let n = 0; n < appends.length; n++) {
+      const append = appends[n] as Waiting
+      append.offsets[indexes[n] as number] = first + n
+      if (++append.settled === append.records.length && !append.rejected) append.resolve(append.offsets)
     }
     onAppended(topic, partition, first + records.length)
   }
@@ -236,12 +233,18 @@ export const createAppendQueue = (options: AppendQueueOptions): AppendQueue => {
   }
 }
 
-const appendsOf = (batches: readonly Batch[]): Set<Waiting> => new Set(batches.flatMap(({ parts }) => parts.map(({ append }) => append)))
+const appendsOf = (batches: readonly Batch[]): Set<Waiting> => new Set(batches.flatMap(({ appends }) => appends))
 
-const batchFor = (batches: Map<string, Batch>, topic: LogTopic, partition: number): Batch => {
-  const key = `${topic}:${partition}`
-  let batch = batches.get(key)
-  if (!batch) batches.set(key, (batch = { topic, partition, records: [], bytes: 0, parts: [] }))
+/** Only for a record that is taken then: a batch always has one. */
+const batchFor = (batches: Batch[], byTopic: Map<LogTopic, (Batch | undefined)[]>, topic: LogTopic, partition: number): Batch => {
+  let partitions = byTopic.get(topic)
+  if (partitions === undefined) byTopic.set(topic, (partitions = []))
+  let batch = partitions[partition]
+  if (batch === undefined) {
+    batch = { topic, partition, records: [], bytes: 0, appends: [], indexes: [] }
+    partitions[partition] = batch
+    batches.push(batch)
+  }
   return batch
 }
 

@@ -60,8 +60,12 @@ export const openKafkaLog = async (options: KafkaLogOptions): Promise<KafkaLog> 
   return {
     logId,
     partitionCount,
-    append: async (topic, records) => {
-      checkRecords(topic, records, partitionCount(topic), messageBytesMax.get(topic) ?? 0)
+    append: (topic, records) => {
+      try {
+        checkRecords(topic, records, partitionCount(topic), messageBytesMax.get(topic) ?? 0)
+      } catch (error) {
+        return Promise.reject(error)
+      }
       return queue.append(topic, records)
     },
     consume: async (consumeOptions) => {

@@ -13,7 +13,6 @@
  * with a new subscription, and `$share` filters bring none.
  */
 import { randomUUID } from 'node:crypto'
-import type { IPublishPacket } from 'mqtt'
 import type { DeviceLink, DeviceMessage } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
 import { isLogTopic } from '../mqtt/limits.ts'
@@ -89,21 +88,18 @@ export const startBridge = (options: BridgeOptions): Bridge => {
 
   const settled = (): Promise<void> => (inHand === 0 ? Promise.resolve() : new Promise((resolve) => settledListeners.push(resolve)))
 
-  const handOver = (hand: NonNullable<typeof handler>, packet: IPublishPacket): Promise<void> => {
-    inHand++
-    const settle = (): void => {
-      inHand--
-      if (inHand === 0) for (const tell of settledListeners.splice(0)) tell()
-    }
-    const handed = hand(messageOf(packet))
-    handed.then(settle, settle)
-    return handed
+  const settle = (): void => {
+    inHand--
+    if (inHand === 0) for (const tell of settledListeners.splice(0)) tell()
   }
 
-  const messageOf = ({ topic, payload, qos, dup, retain, messageId }: IPublishPacket): DeviceMessage => {
-    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-    const { payloadBytesMax, logPayloadBytesMax, cutPayloadBytesKept } = options.limits
-    const isCut = bytes.length > (isLogTopic(topic) ? logPayloadBytesMax : payloadBytesMax)
+  const handOver = (hand: NonNullable<typeof handler>, message: IncomingMessage): Promise<void> => {
+    inHand++
+    return hand(messageOf(message))
+  }
+
+  const messageOf = ({ topic, payload, qos, dup, retain, messageId }: IncomingMessage): DeviceMessage => {
+    const isCut = payload.length > payloadBytesMaxOf(topic, payload.length)
     if (isCut) received.cut++
     if (retain) received.storedCopies++
     if (dup) received.redelivered++
@@ -111,18 +107,25 @@ export const startBridge = (options: BridgeOptions): Bridge => {
     lastMessageAtMs = nowMs()
     return {
       topic,
-      payload: isCut ? Buffer.from(bytes.subarray(0, cutPayloadBytesKept)) : bytes,
-      cutFromBytes: isCut ? bytes.length : null,
+      payload: isCut ? Buffer.from(payload.subarray(0, options.limits.cutPayloadBytesKept)) : payload,
+      cutFromBytes: isCut ? payload.length : null,
       qos,
       dup,
       retain: false,
       storedCopy: retain,
-      packetId: qos === 0 ? null : (messageId ?? null),
+      packetId: messageId,
       clientId: address.clientId,
       sessionId: address.persistent ? (session?.id ?? null) : null,
       connection: address.persistent ? (session?.connection ?? 0) : 0,
       receivedAtMs: lastMessageAtMs,
     }
+  }
+
+  /** The topic is looked at for large ones only. */
+  const payloadBytesMaxOf = (topic: string, bytes: number): number => {
+    const { payloadBytesMax, logPayloadBytesMax } = options.limits
+    if (bytes <= payloadBytesMax && bytes <= logPayloadBytesMax) return bytes
+    return isLogTopic(topic) ? logPayloadBytesMax : payloadBytesMax
   }
 
   /** One connection, from CONNECT to close. Rejects when it could not be made. */
@@ -133,24 +136,36 @@ export const startBridge = (options: BridgeOptions): Bridge => {
       window.end()
       connection?.drop()
     }
-    const window = createHandOver({ messagesMax, bytesMax, nowMs, write: (bytes) => connection?.write(bytes), failed: drop })
+    const window = createHandOver({
+      messagesMax,
+      bytesMax,
+      nowMs,
+      write: (bytes) => connection?.write(bytes),
+      goOn: () => connection?.readOn(),
+      failed: drop,
+      settled: settle,
+    })
     const opened = await openConnection(address.url, clientOptions(address, messagesMax), {
       connected: (sessionPresent, itself) => {
         connection = itself
         session = nextSession(file.read(), sessionPresent, randomUUID)
         file.write(session)
       },
-      message: (packet, proceed) => {
-        const messageId = packet.qos === 1 ? (packet.messageId ?? null) : null
-        if (isOwnTopic(packet.topic)) {
+      message: (message) => {
+        if (isOwnTopic(message.topic)) {
           received.own++
-          window.take({ messageId, bytes: 0 }, Promise.resolve(), proceed)
-          return
+          inHand++
+          return window.take(message.messageId, 0, Promise.resolve())
         }
-        const gate = handOver(hand, packet)
-        if (packet.qos === 2) gate.then(proceed, drop)
-        else window.take({ messageId, bytes: packet.payload.length }, gate, proceed)
+        return window.take(message.messageId, message.payload.length, handOver(hand, message))
       },
+      messageOfQos2: ({ topic, payload, dup, retain, messageId }, proceed) => {
+        const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
+        const gate = handOver(hand, { topic, payload: bytes, qos: 2, dup, retain, messageId: messageId ?? null })
+        gate.then(settle, settle)
+        gate.then(proceed, drop)
+      },
+      malformed: (reason) => onProblem(new AppError('MQTT_UNAVAILABLE', `${shownUrl(address.url)} sent what is no MQTT: ${reason}`)),
     })
     connections++
     current = { connection: opened, window }
@@ -273,6 +288,9 @@ export const startBridge = (options: BridgeOptions): Bridge => {
     stop: () => (stopping ??= stop()),
   }
 }
+
+/** What `publish-reader.ts` gives, and QoS 2 from MQTT.js. */
+type IncomingMessage = Pick<DeviceMessage, 'topic' | 'qos' | 'dup' | 'retain'> & { payload: Buffer; messageId: number | null }
 
 const qosNames = ['qos0', 'qos1', 'qos2'] as const
 

@@ -21,7 +21,9 @@ export const keepAliveSeconds = 60
 /** A broker drops the session after this, and with it what it had kept for us; MQTT 5 only, 3.1.1 brokers have their own limit. */
 const sessionExpirySeconds = 7 * 86_400
 /** Larger packets are not sent to us by an MQTT 5 broker; the same limit as at the embedded one. */
-const packetBytesMax = 16 * 1024 * 1024
+export const packetBytesMax = 16 * 1024 * 1024
+/** It cannot be told, so what the protocol allows is taken, and cut [MQTT 3.1.1: 2.2.3]. */
+export const packetBytesMaxOfMqtt311 = 256 * 1024 * 1024 + 4
 
 /** Files are read at each connection, so that a renewed certificate or password needs no restart. */
 export const clientOptions = (address: BrokerAddress, receiveMaximum: number): IClientOptions => {

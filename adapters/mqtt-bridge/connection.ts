@@ -1,11 +1,13 @@
 /**
- * One connection to an outside broker, with its own MQTT.js client, from CONNECT to close. A private seam of the pinned
- * MQTT.js is used: `handleMessage` with an error as the answer means "no PUBACK, go on reading"; the PUBACKs are written to
- * the stream by `hand-over.ts`. `connection.test.ts` holds the seam.
+ * One connection to an outside broker, with its own MQTT.js client, from CONNECT to close. MQTT.js does all but messages of
+ * QoS 0 and 1: they are read out of the stream before it (`publish-reader.ts`), and their PUBACKs are written to the stream
+ * by `hand-over.ts`. Two seams of the pinned MQTT.js are used for that: it asks its `streamBuilder` for the stream, and calls
+ * `pipe` of it once. `bridge.test.ts` holds them.
  */
-import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
+import { connect, type IClientOptions, type IPublishPacket, type MqttClient, type StreamBuilder } from 'mqtt'
 import { AppError } from '../../runtime/errors.ts'
-import { shownUrl } from './client-options.ts'
+import { packetBytesMax, packetBytesMaxOfMqtt311, shownUrl } from './client-options.ts'
+import { createPublishReader, type PublishedMessage } from './publish-reader.ts'
 import { createSendWindow, type SendWindow } from './send-window.ts'
 
 export type BrokerConnection = {
@@ -20,6 +22,8 @@ export type BrokerConnection = {
   end: () => Promise<void>
   /** Resolves when the socket is closed, however that came. */
   closed: Promise<void>
+  /** After `message` answered false: there is room again. */
+  readOn: () => void
 }
 
 export type Granted = { filter: string; qos: 0 | 1 | 2 | null }
@@ -27,18 +31,20 @@ export type Granted = { filter: string; qos: 0 | 1 | 2 | null }
 export type ConnectionEvents = {
   /** Before the first message of the connection is seen. */
   connected: (sessionPresent: boolean, connection: BrokerConnection) => void
-  /** `proceed` lets the next packet be read. QoS 2: only after it the PUBCOMP goes out. */
-  message: (packet: IPublishPacket, proceed: () => void) => void
+  /** QoS 0 or 1. Answers whether to read on; the PUBACK is the caller's. */
+  message: (message: PublishedMessage) => boolean
+  /** QoS 2, which a broker sends that grants more than asked. `proceed` lets the PUBCOMP go out and the next one be read. */
+  messageOfQos2: (packet: IPublishPacket, proceed: () => void) => void
+  /** The broker sent what is no MQTT; the connection ends. */
+  malformed: (reason: string) => void
 }
-
-/** The answer that keeps MQTT.js from writing a PUBACK and lets it read on. */
-const deferred = new Error('acknowledged later')
 
 /** Resolves when the broker has accepted the connection. Rejects with `MQTT_UNAVAILABLE` or `MQTT_LOGIN_REFUSED`. */
 export const openConnection = async (url: string, options: IClientOptions, events: ConnectionEvents): Promise<BrokerConnection> => {
   const client = connect(url, { ...options, manualConnect: true })
   const sends = createSendWindow()
-  const connection = connectionOf(client, url, sends)
+  const reading = readMessages(client, options, events)
+  const connection = connectionOf(client, url, sends, reading)
   client.on('packetreceive', (packet) => {
     // MQTT.js tells of the connection a few turns later, when redelivered messages have already come.
     if (packet.cmd === 'connack' && (packet.returnCode ?? 0) === 0 && (packet.reasonCode ?? 0) === 0) {
@@ -46,18 +52,50 @@ export const openConnection = async (url: string, options: IClientOptions, event
       events.connected(packet.sessionPresent, connection)
     }
   })
-  client.handleMessage = (packet, callback) => {
-    events.message(packet, () => {
-      if (packet.qos === 1) callback(deferred)
-      else callback()
-    })
-  }
+  client.handleMessage = (packet, callback) => events.messageOfQos2(packet, () => callback())
   await connected(client, url)
   client.on('error', () => undefined) // The close that follows tells.
   return connection
 }
 
-const connectionOf = (client: MqttClient, url: string, sends: SendWindow): BrokerConnection => {
+type Reading = { readOn: () => void }
+
+/** Puts the reader between the stream and MQTT.js, which gets all other packets, as fast as it takes them. */
+const readMessages = (client: MqttClient, options: IClientOptions, events: ConnectionEvents): Reading => {
+  const reading: Reading = { readOn: () => undefined }
+  const seam = client as unknown as { streamBuilder: StreamBuilder }
+  const { streamBuilder } = seam
+  seam.streamBuilder = (own) => {
+    const stream = streamBuilder(own)
+    stream.pipe = <T extends NodeJS.WritableStream>(mqttJs: T): T => {
+      const reader = createPublishReader({
+        isMqtt5: options.protocolVersion === 5,
+        packetBytesMax: options.protocolVersion === 5 ? packetBytesMax : packetBytesMaxOfMqtt311,
+        publish: events.message,
+        other: (packet) => mqttJs.write(packet),
+        malformed: (reason) => {
+          events.malformed(reason)
+          stream.destroy()
+        },
+      })
+      reading.readOn = () => {
+        reader.goOn()
+        if (!reader.isWaiting()) stream.resume()
+      }
+      mqttJs.on('drain', reading.readOn)
+      stream.on('data', (chunk: Buffer) => {
+        reader.push(chunk)
+        if (reader.isWaiting()) stream.pause()
+      })
+      stream.on('end', () => mqttJs.end())
+      return mqttJs
+    }
+    return stream
+  }
+  return reading
+}
+
+const connectionOf = (client: MqttClient, url: string, sends: SendWindow, reading: Reading): BrokerConnection => {
   const closed = new Promise<void>((resolve) => client.once('close', resolve))
   const outgoing = new Set<(error: Error) => void>()
   let isClosed = false
@@ -110,6 +148,7 @@ const connectionOf = (client: MqttClient, url: string, sends: SendWindow): Broke
       await closed
     },
     closed,
+    readOn: () => reading.readOn(),
   }
 }
 

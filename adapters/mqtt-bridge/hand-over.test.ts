@@ -7,23 +7,36 @@ const setUp = (own: { messagesMax?: number; bytesMax?: number } = {}) => {
   const writes: string[] = []
   const failures: unknown[] = []
   let nowMs = 1_000
+  let proceeded = 0
+  let settled = 0
   const window = createHandOver({
     messagesMax: own.messagesMax ?? 3,
     bytesMax: own.bytesMax ?? 1_000,
     nowMs: () => nowMs,
     write: (acks) => writes.push(acks.toString('hex')),
+    goOn: () => proceeded++,
     failed: (error) => failures.push(error),
+    settled: () => settled++,
   })
   const gates: { resolve: () => void; reject: (error: unknown) => void }[] = []
-  let proceeded = 0
   const take = (messageId: number | null, bytes = 1): void => {
     const { promise, resolve, reject } = Promise.withResolvers<undefined>()
     gates.push({ resolve: () => resolve(undefined), reject })
-    window.take({ messageId, bytes }, promise, () => proceeded++)
+    if (window.take(messageId, bytes, promise)) proceeded++
   }
   /** Promises and the tick queue have run after it. */
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-  return { window, writes, failures, gates, take, turn, proceeded: () => proceeded, setNow: (ms: number) => (nowMs = ms) }
+  return {
+    window,
+    writes,
+    failures,
+    gates,
+    take,
+    turn,
+    proceeded: () => proceeded,
+    settled: () => settled,
+    setNow: (ms: number) => (nowMs = ms),
+  }
 }
 
 describe('hand-over window', () => {
@@ -87,15 +100,19 @@ describe('hand-over window', () => {
     expect([writes, failures]).toEqual([[], ['down']])
   })
 
-  it('acknowledges nothing after its end', async () => {
-    const { window, writes, failures, gates, take, turn } = setUp()
+  it('acknowledges nothing after its end and lets nobody read on, but tells of what has settled', async () => {
+    const { window, writes, failures, gates, take, turn, proceeded, settled } = setUp()
     take(1)
     take(2)
     window.end()
+    take(3)
     gates[0]?.resolve()
     gates[1]?.reject('late')
     await turn()
-    expect([writes, failures]).toEqual([[], []])
+    expect([writes, failures, proceeded(), settled()]).toEqual([[], [], 2, 2])
+    gates[2]?.resolve()
+    await turn()
+    expect(settled()).toBe(3)
   })
 
   it('paused, acknowledges what is in hand and lets nobody read on', async () => {

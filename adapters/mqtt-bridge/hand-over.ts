@@ -8,11 +8,8 @@
  * the broker sends all of it again on the next connection.
  */
 export type HandOver = {
-  /**
-   * `gate`: resolves when the message is in the log. `proceed` lets the reader go on: at once, or when there is room again;
-   * never after `end`.
-   */
-  take: (message: { messageId: number | null; bytes: number }, gate: Promise<unknown>, proceed: () => void) => void
+  /** `gate`: resolves when the message is in the log. Answers whether the reader goes on; after false, `goOn` says when. */
+  take: (messageId: number | null, bytes: number, gate: Promise<unknown>) => boolean
   /** Nothing is acknowledged and no reader goes on from here: the connection is gone, or shall go. */
   end: () => void
   /** Reads no more, acknowledges what is still in hand. */
@@ -28,21 +25,25 @@ export type HandOverDeps = {
   nowMs: () => number
   /** Gets the PUBACKs that are due, as one buffer. */
   write: (acks: Buffer) => void
+  /** There is room again; never after `end`. */
+  goOn: () => void
   /** Called once, with the reason of the first gate that rejected. */
   failed: (error: unknown) => void
+  /** Called for each gate that has resolved or rejected, also after `end`. */
+  settled: () => void
 }
 
 type Entry = { messageId: number | null; bytes: number; done: boolean }
 
 const ackBytes = 4
 
-export const createHandOver = ({ messagesMax, bytesMax, nowMs, write, failed }: HandOverDeps): HandOver => {
+export const createHandOver = ({ messagesMax, bytesMax, nowMs, write, goOn, failed, settled }: HandOverDeps): HandOver => {
   let entries: Entry[] = []
   let head = 0
   let bytes = 0
   let due: number[] = []
   let flushing = false
-  let kept: { proceed: () => void; sinceMs: number } | null = null
+  let waitingSinceMs: number | null = null
   let state: 'reading' | 'paused' | 'ended' = 'reading'
 
   const hasRoom = (): boolean => entries.length - head < messagesMax && bytes < bytesMax
@@ -71,40 +72,42 @@ export const createHandOver = ({ messagesMax, bytesMax, nowMs, write, failed }: 
     if (state === 'ended') return
     if (due.length > 0) write(acknowledgements(due))
     due = []
-    if (kept === null || state !== 'reading' || !hasRoom()) return
-    const { proceed } = kept
-    kept = null
-    proceed()
+    if (waitingSinceMs === null || state !== 'reading' || !hasRoom()) return
+    waitingSinceMs = null
+    goOn()
   }
 
   return {
-    take: (message, gate, proceed) => {
-      if (state === 'ended') return
-      const entry = { ...message, done: false }
-      entries.push(entry)
-      bytes += message.bytes
+    take: (messageId, ownBytes, gate) => {
+      const entry = { messageId, bytes: ownBytes, done: false }
       gate.then(
         () => {
+          settled()
           entry.done = true
           if (state !== 'ended' && entries[head] === entry) release()
         },
         (error: unknown) => {
+          settled()
           if (state === 'ended') return
           state = 'ended'
           failed(error)
         },
       )
-      if (state === 'reading' && hasRoom()) proceed()
-      else kept = { proceed, sinceMs: nowMs() }
+      if (state === 'ended') return false
+      entries.push(entry)
+      bytes += ownBytes
+      if (state === 'reading' && hasRoom()) return true
+      waitingSinceMs = nowMs()
+      return false
     },
     end: () => {
       state = 'ended'
-      kept = null
+      waitingSinceMs = null
     },
     pause: () => {
       if (state === 'reading') state = 'paused'
     },
-    fullSinceMs: () => (state === 'reading' ? (kept?.sinceMs ?? null) : null),
+    fullSinceMs: () => (state === 'reading' ? waitingSinceMs : null),
     waiting: () => ({ messages: entries.length - head, bytes }),
   }
 }
