@@ -10,6 +10,7 @@ import { blankRecords, type Blanking } from '../adapters/lmdb/blank-records.ts'
 import { openBrokerStore } from '../adapters/lmdb/broker-traces.ts'
 import { type Environment, openEnvironment } from '../adapters/lmdb/environment.ts'
 import { whenQuiet } from '../adapters/lmdb/quiet-copy.ts'
+import { scrubFreePages } from '../adapters/lmdb/free-pages.ts'
 import { openSubjectKeys } from '../adapters/lmdb/subject-keys.ts'
 import { backlogOf, endsOf, removeSubjectStates } from '../adapters/lmdb/subject-states.ts'
 import { clearRetained } from '../adapters/mqtt/clear-retained.ts'
@@ -59,7 +60,10 @@ export const eraseSubject = async ({ config, name, actor }: EraseOptions): Promi
     const erasedAtMs = Date.now()
     const mark = { tenant: config.TENANT, pseudonym, erasedAtMs, actor }
     const through = await eraseRows(warehouse, environment, { subject, mark }, touched, remains)
-    if (through !== null) touched.push(await eraseFromLog(environment, subject, through))
+    if (through !== null) {
+      touched.push(await eraseFromLog(environment, subject, through))
+      await scrubLog(environment, subject, remains)
+    }
     remains.push(...whatRemains(config, subject))
     return { subject, erasedAt: new Date(erasedAtMs).toISOString(), running, touched, remains }
   } finally {
@@ -220,6 +224,18 @@ const eraseFromLog = async (environment: Environment, subject: string, through: 
     }),
   )
   return { store: 'log', what: 'records (emptied in place)', count: await blankRecords(environment, blankings) }
+}
+
+/** Old copies of states and of their keys. Another device's message that names this one holds the id, too, and stays. */
+const scrubLog = async (environment: Environment, subject: string, remains: string[]): Promise<void> => {
+  const { path, root, chunks, bounds, facts, progress, states, segments } = environment
+  const fill = {
+    put: (number: number, zeros: Buffer) => facts.putSync(`~fill:${number}`, zeros.toString('latin1')),
+    remove: (number: number) => facts.removeSync(`~fill:${number}`),
+  }
+  const databases = [chunks, bounds, facts, progress, states, segments]
+  const left = await scrubFreePages({ path, root, databases, fill }, [Buffer.from(subject)])
+  if (left > 0) remains.push(`the id ${subject} in log/data.mdb: in free pages until these are used again, or in what others sent`)
 }
 
 const whatRemains = (config: Config, subject: string): string[] => [

@@ -1,12 +1,11 @@
 /**
  * What the broker's store holds of one subject, seen from outside the broker (`broker-persistence.ts` keeps the same folder),
- * and how it goes: LMDB keeps a deleted value's page as a free page until it is used again, so free pages are overwritten by
- * using them up with zeros.
+ * and how it goes, from free pages too (`free-pages.ts`).
  */
-import { closeSync, existsSync, openSync, readSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { type Database, open, type RootDatabase } from 'lmdb'
+import { type Database, open } from 'lmdb'
+import { scrubFreePages } from './free-pages.ts'
 
 type Packet = { topic: string; payload: Uint8Array }
 
@@ -50,13 +49,11 @@ export const openBrokerStore = (dataDir: string, isOurs: (level: string) => bool
       const needles = payloads
         .filter(({ length }) => length >= needleBytesMin)
         .map((payload) => Buffer.from(payload.slice(0, needleBytesMax)))
-      const fills = Math.min(fillsMax, 2 * Math.max(0, freePagesOf(root, named)) + 16)
-      for (let round = 0; ; round++) {
-        const found = needles.filter((needle) => fileHolds(join(path, 'data.mdb'), needle)).length
-        if (found === 0 || round === scrubRoundsMax) return found
-        await fillFreePages(root, queue, fills)
-        await delay(100) // A page is free for use only when the readers of before have ended.
+      const fill = {
+        put: (number: number, zeros: Buffer) => queue.putSync([fillSession, number], zeros as never),
+        remove: (number: number) => queue.removeSync([fillSession, number]),
       }
+      return scrubFreePages({ path, root, databases: named, fill }, needles)
     },
     close: () => root.close(),
   }
@@ -65,48 +62,5 @@ export const openBrokerStore = (dataDir: string, isOurs: (level: string) => bool
 /** Shorter ones (`online`) say nothing of a person and stand in other devices' messages. */
 const needleBytesMin = 12
 const needleBytesMax = 256
-const scrubRoundsMax = 10
-/** Two fill a page of 4 KiB. */
-const fillBytes = 1_900
-/** 40 MB a round. */
-const fillsMax = 20_000
-
-/** Of no session: the broker passes over what is queued for it, should this end half way. The next erasure takes it away. */
+/** Of no session: the broker passes over what is queued for it, should a fill end half way. */
 const fillSession = '~fill'
-
-/** Oldest free pages are taken first: rounds of the same size come to all of them, and the file grows a few times at most. */
-const fillFreePages = async (root: RootDatabase, queue: Database<unknown, [string, number]>, fills: number): Promise<void> => {
-  const zeros = Buffer.alloc(fillBytes)
-  await root.transaction(() => {
-    for (let key = 0; key < fills; key++) queue.putSync([fillSession, key], zeros)
-  })
-  await root.transaction(() => {
-    for (const key of Array.from(queue.getKeys({ start: [fillSession, 0], end: [fillSession, fillsMax] }))) queue.removeSync(key)
-  })
-}
-
-const freePagesOf = (root: RootDatabase, databases: readonly { getStats: () => object }[]): number => {
-  const whole = root.getStats() as Pages & { root: Pages; free: Pages; lastPageNumber: number }
-  const used = [whole.root, whole.free, ...databases.map((database) => database.getStats() as Pages)]
-  return whole.lastPageNumber + 1 - used.reduce((sum, pages) => sum + pagesOf(pages), 0)
-}
-
-type Pages = { treeBranchPageCount: number; treeLeafPageCount: number; overflowPages: number }
-const pagesOf = ({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Pages): number =>
-  treeBranchPageCount + treeLeafPageCount + overflowPages
-
-const windowBytes = 1024 * 1024
-
-const fileHolds = (path: string, needle: Buffer): boolean => {
-  const file = openSync(path, 'r')
-  try {
-    const window = Buffer.alloc(windowBytes + needle.length - 1) // Overlapping, so that none lies across two.
-    for (let start = 0; ; start += windowBytes) {
-      const read = readSync(file, window, 0, window.length, start)
-      if (window.subarray(0, read).includes(needle)) return true
-      if (read < window.length) return false
-    }
-  } finally {
-    closeSync(file)
-  }
-}
