@@ -104,8 +104,8 @@ export const fits = (rule: Pick<KeepingRule, 'class' | 'model' | 'customer'>, fa
 const fitsAny = (patterns: readonly string[] | null, textFor: (pattern: string) => string): boolean =>
   patterns === null || patterns.some((pattern) => isLike(pattern.toLowerCase(), textFor(pattern).toLowerCase()))
 
-/** Pieces between stars are looked for from left to right, each once: no pattern is slow on any text. */
-const isLike = (pattern: string, text: string): boolean => {
+/** Both in lower case. Pieces between stars are looked for from left to right, each once: no pattern is slow on any text. */
+export const isLike = (pattern: string, text: string): boolean => {
   const [first = '', ...rest] = pattern.split('*')
   const last = rest.pop()
   if (last === undefined) return text === first

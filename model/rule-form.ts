@@ -25,6 +25,8 @@ import {
   listOf,
   made,
   mapOf,
+  type Mistake,
+  mistake,
   number,
   object,
   oneOf,
@@ -70,7 +72,7 @@ const levelOf = (read: Read<typeof levelFields>): Level | null => {
   }
   return null
 }
-const level: Shape<Level> = made(object(levelFields, levelOps), (read) => levelOf(read) ?? undefined)
+const level: Shape<Level> = made(object(levelFields, levelOps), (read) => levelOf(read) ?? mistake)
 
 const select: Shape<Selector> = object({
   class: optional(patterns, null, 'Device class of the inventory: critical, business, home.'),
@@ -106,7 +108,7 @@ const guard: Shape<Guard> = made(
     },
     ['fact', 'metric'],
   ),
-  (read, at, tell): Guard | undefined => {
+  (read, at, tell): Guard | Mistake => {
     const own = levelOf(read)
     if (read.fact !== null && own === null && (read.is !== null || read.isNot !== null))
       return { fact: read.fact, is: read.is, isNot: read.isNot }
@@ -118,10 +120,10 @@ const when = optional(listOf(guard), [], 'What must hold besides, as far as it w
 
 const windowShape: Shape<Window> = made(
   text(20, /^(rop|event|\d{1,9} (ms|s|min|h|d))$/, 'rop, event, or a time such as 72 h for a sliding window'),
-  (written, at, tell): Window | undefined => {
+  (written, at, tell): Window | Mistake => {
     if (written === 'rop' || written === 'event') return { kind: written }
     const lengthMs = duration.read(written, at, tell)
-    return lengthMs === undefined ? undefined : { kind: 'sliding', lengthMs }
+    return lengthMs === mistake ? mistake : { kind: 'sliding', lengthMs }
   },
 )
 
@@ -152,9 +154,9 @@ const levelCondition: Shape<LevelCondition> = made(
     fitMin: optional(number(0, 1), 0, 'Of slope: how well the line must fit (R²).'),
     when,
   }),
-  (read, at, tell): LevelCondition | undefined => {
+  (read, at, tell): LevelCondition | Mistake => {
     const signal = signalOf(read, at, tell)
-    if (signal === undefined) return undefined
+    if (signal === mistake) return mistake
     const { horizon, minSamples, metric: _m, counter: _c, radio: _r, clock: _k, attributes: _a, except: _e, ...rest } = read
     return {
       form: 'level',
@@ -175,7 +177,7 @@ type SignalWords = {
   attributes: Readonly<Record<string, readonly string[]>>
   except: Readonly<Record<string, readonly string[]>>
 }
-const signalOf = ({ metric, counter, radio, clock, ...filter }: SignalWords, at: Path, tell: Tell): NumberSignal | undefined => {
+const signalOf = ({ metric, counter, radio, clock, ...filter }: SignalWords, at: Path, tell: Tell): NumberSignal | Mistake => {
   if (radio !== null && counter === null && clock === null) return { of: 'radio', name: radio, metric }
   const named = [metric, counter, clock].filter((name) => name !== null)
   if (named.length !== 1 || radio !== null)
@@ -185,8 +187,9 @@ const signalOf = ({ metric, counter, radio, clock, ...filter }: SignalWords, at:
   return { of: 'counter', name: counter ?? '', ...filter }
 }
 
-const refuse = (at: Path, tell: Tell, reason: string): undefined => {
+const refuse = (at: Path, tell: Tell, reason: string): Mistake => {
   tell(at, reason)
+  return mistake
 }
 
 /** RE2 has neither lookaround nor backreferences: the same text must work in SQL. */
@@ -254,7 +257,7 @@ const matcher: Shape<Matcher> = made(
     },
     ['log', 'logPattern', 'fact', 'metric', 'edge', 'radio', 'boot', 'session'],
   ),
-  (read, at, tell): Matcher | undefined => {
+  (read, at, tell): Matcher | Mistake => {
     const common = { weight: read.weight, onDelayMs: read.onDelay, severity: read.severity, notAfterBootMs: read.notAfterBoot }
     const own = levelOf(read)
     if (read.log !== null) return { of: 'log', classes: read.log, ...common }
@@ -332,7 +335,7 @@ const step: Shape<SeverityStep> = made(
     },
     ['above', 'atLeast', 'below', 'atMost', 'count', 'after'],
   ),
-  (read, at, tell): SeverityStep | undefined => {
+  (read, at, tell): SeverityStep | Mistake => {
     const { severity, after, within } = read
     const own = levelOf(read)
     if ((read.count === null) !== (within === null)) return refuse(at, tell, 'expected count and within together')
@@ -482,7 +485,7 @@ const file = object({
 export const parseRuleFile = (value: unknown): { ok: true; value: RuleFile } | { ok: false; problems: RuleProblem[] } => {
   const problems: RuleProblem[] = []
   const read = file.read(value ?? {}, [], (path, reason) => void problems.push({ path, reason }))
-  return read === undefined || problems.length > 0 ? { ok: false, problems } : { ok: true, value: read }
+  return read === mistake || problems.length > 0 ? { ok: false, problems } : { ok: true, value: read }
 }
 
 /** What editors check a rule file with; `schemas/rules.schema.json` is this text. */

@@ -5,9 +5,11 @@
 
 export type Path = readonly (string | number)[]
 export type Tell = (path: Path, reason: string) => void
+/** In place of a value; what was wrong has been told. */
+export const mistake = Symbol('mistake')
+export type Mistake = typeof mistake
 export type Shape<T> = {
-  /** Undefined after a mistake, which was told. */
-  read: (value: unknown, at: Path, tell: Tell) => T | undefined
+  read: (value: unknown, at: Path, tell: Tell) => T | Mistake
   schema: Readonly<Record<string, unknown>>
 }
 export type Field<T> = { shape: Shape<T>; required: boolean; otherwise: T | undefined; note: string }
@@ -57,7 +59,7 @@ export const listOf = <T>(item: Shape<T>, least = 1, greatest = listItemsMax): S
     if (!Array.isArray(value) || value.length < least || value.length > greatest)
       return refuse(at, tell, `a list of ${least} to ${greatest}`, value)
     const items = value.map((entry: unknown, index) => item.read(entry, [...at, index], tell))
-    return items.includes(undefined) ? undefined : (items as T[])
+    return items.includes(mistake) ? mistake : (items as T[])
   },
   schema: { type: 'array', items: item.schema, minItems: least, maxItems: greatest },
 })
@@ -69,7 +71,7 @@ export const oneOrMore = <T>(item: Shape<T>): Shape<readonly T[]> => {
     read: (value, at, tell) => {
       if (Array.isArray(value)) return list.read(value, at, tell)
       const one = item.read(value, at, tell)
-      return one === undefined ? undefined : [one]
+      return one === mistake ? mistake : [one]
     },
     schema: { anyOf: [item.schema, list.schema] },
   }
@@ -79,7 +81,7 @@ export const mapOf = <T>(item: Shape<T>): Shape<Readonly<Record<string, T>>> => 
   read: (value, at, tell) => {
     if (!isMapping(value)) return refuse(at, tell, 'a mapping', value)
     const made = Object.entries(value).map(([key, entry]) => [key, item.read(entry, [...at, key], tell)] as const)
-    return made.some(([, entry]) => entry === undefined) ? undefined : (Object.fromEntries(made) as Record<string, T>)
+    return made.some(([, entry]) => entry === mistake) ? mistake : (Object.fromEntries(made) as Record<string, T>)
   },
   schema: { type: 'object', additionalProperties: item.schema },
 })
@@ -100,9 +102,9 @@ export const object = <F extends Fields>(fields: F, exactlyOne: readonly (keyof 
   read: (value, at, tell) => {
     const names = Object.keys(fields)
     if (!isMapping(value)) return refuse(at, tell, `a mapping of ${names.join(', ')}`, value)
-    let whole = true
+    const seen = { mistakes: 0 }
     const say: Tell = (path, reason) => {
-      whole = false
+      seen.mistakes++
       tell(path, reason)
     }
     for (const key of Object.keys(value)) if (!names.includes(key)) say([...at, key], `expected one of ${names.join(', ')}, got "${key}"`)
@@ -115,7 +117,7 @@ export const object = <F extends Fields>(fields: F, exactlyOne: readonly (keyof 
       if (own === undefined && field.required) say([...at, name], 'expected it, got nothing')
       made[name] = own === undefined ? field.otherwise : field.shape.read(own, [...at, name], say)
     }
-    return whole ? (made as Read<F>) : undefined
+    return seen.mistakes === 0 ? (made as Read<F>) : mistake
   },
   schema: {
     type: 'object',
@@ -136,18 +138,19 @@ export const object = <F extends Fields>(fields: F, exactlyOne: readonly (keyof 
 })
 
 /** The same, made into something else. `make` may tell mistakes too. */
-export const made = <A, B>(shape: Shape<A>, make: (value: A, at: Path, tell: Tell) => B | undefined): Shape<B> => ({
+export const made = <A, B>(shape: Shape<A>, make: (value: A, at: Path, tell: Tell) => B | Mistake): Shape<B> => ({
   read: (value, at, tell) => {
     const read = shape.read(value, at, tell)
-    return read === undefined ? undefined : make(read, at, tell)
+    return read === mistake ? mistake : make(read, at, tell)
   },
   schema: shape.schema,
 })
 
 const isMapping = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const refuse = (at: Path, tell: Tell, expected: string, value: unknown, hint = ''): undefined => {
+const refuse = (at: Path, tell: Tell, expected: string, value: unknown, hint = ''): Mistake => {
   tell(at, `expected ${expected}, got ${shown(value)}${hint}`)
+  return mistake
 }
 
 const shown = (value: unknown): string => {

@@ -1,0 +1,362 @@
+/**
+ * The rules of one device: what a message says goes in, commands for its alarms come out. Pure: state, input and context
+ * decide, never a clock; the state given is changed in place and returned. Called by the device stage for each new event of a
+ * device (in offset order, after the de-duplication) and for each device that is due at a tick.
+ * Before: `inputs.ts`.  After: `processors/domain/alarms`.
+ *
+ * Live or late: what is older than the device's own time (its window is closed, its newer reading is known, or for events more
+ * than a minute older) never changes a live condition. It is told as `late`, event-only alarms as `FindEpisodeLate`.
+ */
+import type { LogClass } from '../log-classes.ts'
+import { believedAheadMs } from '../placed-time.ts'
+import { hash32 } from '../hash.ts'
+import { absenceDueMs, hear, leave, passAbsence } from './absence.ts'
+import { type Trigger, wordFits } from './compile.ts'
+import { eventSlackMs, happen } from './events.ts'
+import { readLevel, restartSlopes } from './levels.ts'
+import { beyond, type RuleContext, type RuleOutcome, type Run } from './outcome.ts'
+import { noteJump, noteSignal, passStage, passTime } from './passing.ts'
+import { processOf, qualifierOf } from './qualifiers.ts'
+import { type RadioReading, readRadio } from './radio-readings.ts'
+import { bootsRememberedMax, type DeviceRuleState, isNewest, never, partsOfKey } from './state.ts'
+import { isMostUsual, newUsual, noteUsual } from './usual.ts'
+
+export type RuleInput =
+  /** Any message of the device but a will, a stored copy or a re-driven letter; first of the inputs of its event. */
+  | { kind: 'heard' }
+  | { kind: 'measurement'; metric: string; attributes: string; value: number; atMs: number }
+  /** A step of a counter that counts (`ok`, `reset`, `wrap`). */
+  | { kind: 'counter'; metric: string; attributes: string; delta: number; seconds: number; atMs: number }
+  | { kind: 'radio'; reading: RadioReading; atMs: number }
+  /** All facts of one message. */
+  | { kind: 'facts'; items: readonly { name: string; value: string | null }[]; atMs: number }
+  | { kind: 'log'; class: LogClass | 'burst' | ''; message: string; program: string | null; line: number; atMs: number }
+  | { kind: 'boot'; bootId: string; told: boolean; reason: string | null; taskId: string | null; atMs: number }
+  /** A change that the presence projection accepted, in the order of arrival. */
+  | { kind: 'presence'; state: 'online' | 'offline' | 'unknown'; sessionId: string | null }
+  /** An estimate of the clock's skew. */
+  | { kind: 'clock'; skewMs: number; atMs: number }
+  /** The inventory has the device. */
+  | { kind: 'registered' }
+  | { kind: 'tick' }
+
+/** A boot shows itself by a new id before it tells its reason: so long it is waited for. */
+export const bootReasonWaitMs = 60_000
+/** Silent for so long by arrival, the stage's time stands for the device's own: its open windows end. */
+export const silentMs = 5 * 60_000
+
+export const evaluate = (state: DeviceRuleState, input: RuleInput, context: RuleContext): RuleOutcome => {
+  const run: Run = { state, context, commands: [], late: [] }
+  if (state.rules !== context.rules.id) adopt(run)
+  // Placed while the recorder's clock was ahead: what arrives now is newer.
+  if (state.watermarkMs > context.nowMs + believedAheadMs) forgetTimes(state)
+  read(run, input)
+  if ('atMs' in input) {
+    if (input.atMs > state.watermarkMs) {
+      if (state.watermarkMs > 0) noteJump(state, context.rules, state.watermarkMs, input.atMs)
+      state.watermarkMs = input.atMs
+    }
+    if (state.watermarkMs >= state.dueMs) passTime(run, state.watermarkMs)
+  }
+  return run
+}
+
+/** When a tick has something to say to this device; it needs to be called no earlier, and not while `healthySinceMs` is null. */
+export const nextTickMs = (state: DeviceRuleState, context: Pick<RuleContext, 'rules' | 'profile'>, healthySinceMs: number): number =>
+  Math.min(
+    state.stageDueMs,
+    state.pendingBoot?.dueMs ?? never,
+    absenceDueMs(state, context, healthySinceMs),
+    state.dueMs === never ? never : Math.max(state.lastArrivalMs + silentMs, state.dueMs),
+  )
+
+const read = (run: Run, input: RuleInput): void => {
+  switch (input.kind) {
+    case 'heard':
+      hear(run)
+      return
+    case 'measurement':
+      readMeasurement(run, input)
+      return
+    case 'counter': {
+      const signal = run.context.rules.counters.get(input.metric)
+      if (signal === undefined) return
+      const { levels, attributes } = signal.of(input.attributes)
+      if (levels.length > 0 && input.seconds > 0)
+        readLevel(run, levels, { ...input, name: input.metric, value: input.delta / input.seconds }, (rule) =>
+          qualifierOf(rule, attributes),
+        )
+      noteSignal(run, signal.gaps, input.metric, input.atMs)
+      return
+    }
+    case 'radio':
+      noteSignal(run, run.context.rules.radioGaps, 'radio', input.atMs)
+      readRadio(run, input.reading, input.atMs)
+      return
+    case 'facts':
+      readFacts(run, input)
+      return
+    case 'log':
+      readLog(run, input)
+      return
+    case 'boot':
+      readBoot(run, input)
+      return
+    case 'presence':
+      readPresence(run, input)
+      return
+    case 'clock':
+      if (run.context.rules.clock.length > 0)
+        readLevel(
+          run,
+          run.context.rules.clock,
+          { name: 'clock.skew', attributes: '', value: Math.abs(input.skewMs), atMs: input.atMs },
+          () => '',
+        )
+      return
+    case 'registered':
+      if (run.state.registeredMs === 0 && run.state.firstSeenMs === 0) run.state.registeredMs = run.context.nowMs
+      return
+    case 'tick':
+      tick(run)
+  }
+}
+
+const readMeasurement = (run: Run, { metric, attributes: text, value, atMs }: RuleInput & { kind: 'measurement' }): void => {
+  const signal = run.context.rules.metrics.get(metric)
+  if (signal === undefined) return
+  const { levels, radio, readings, edges, kept, attributes } = signal.of(text)
+  const { state } = run
+  if (kept && atMs >= state.watermarkMs - eventSlackMs) state.readings[metric] = value
+  if (levels.length > 0) readLevel(run, levels, { name: metric, attributes: text, value, atMs }, (rule) => qualifierOf(rule, attributes))
+  if (radio.length > 0) readLevel(run, radio, { name: metric, attributes: '', value, atMs }, noQualifier)
+  const newest = readings.length + edges.length === 0 || isNewest(state, `${metric}\n${text}`, atMs)
+  for (const { rule, matcher, role } of readings)
+    if (newest && beyond(matcher.level, value))
+      happen(run, rule, matcher, role, qualifierOf(rule, attributes), { atMs, item: 0, tag: 0, name: metric, value, byArrival: false })
+  if (edges.length > 0 && newest) readEdge(run, edges, metric, text, value, atMs)
+  noteSignal(run, signal.gaps, metric, atMs)
+}
+
+const readEdge = (run: Run, edges: readonly Trigger[], metric: string, attributes: string, value: number, atMs: number): void => {
+  const key = `${metric}\n${attributes}`
+  const before = run.state.readings[key]
+  if (before === value) return
+  run.state.readings[key] = value
+  if (before === undefined) return
+  for (const { rule, matcher, role } of edges)
+    happen(run, rule, matcher, role, '', { atMs, item: 0, tag: 0, name: `${metric} edge`, value, byArrival: false })
+}
+
+const readFacts = (run: Run, { items, atMs }: RuleInput & { kind: 'facts' }): void => {
+  const { facts, keptFacts } = run.context.rules
+  for (const { name, value } of items) {
+    if (keptFacts.has(name) && atMs >= run.state.watermarkMs - eventSlackMs) {
+      if (value === null) Reflect.deleteProperty(run.state.words, name)
+      else run.state.words[name] = value
+    }
+  }
+  for (const { name, value } of items) {
+    const triggers = facts.get(name)
+    if (triggers !== undefined) readFact(run, triggers, name, value, items, atMs)
+  }
+}
+
+type FactTriggers = readonly Trigger<Extract<Trigger['matcher'], { of: 'fact' }>>[]
+
+const readFact = (
+  run: Run,
+  triggers: FactTriggers,
+  name: string,
+  value: string | null,
+  items: readonly { name: string; value: string | null }[],
+  atMs: number,
+): void => {
+  if (!isNewest(run.state, name, atMs)) return
+  const changed = noteChange(run, triggers, name, value)
+  const usual = noteUsualWord(run, triggers, name, value, atMs)
+  for (const { rule, matcher, role } of triggers) {
+    const own = matcher.name === name
+    const fits = own
+      ? factFits(run, matcher, value, changed, usual)
+      : !items.some((item) => item.name === matcher.name && item.value !== null && item.value !== '')
+    // Facts of one message are one event: a new session has a new address too.
+    if (fits)
+      happen(run, rule, matcher, role, '', { atMs, item: 0, tag: 0, name: matcher.name, value: own ? value : null, byArrival: false })
+  }
+}
+
+const factFits = (
+  run: Run,
+  matcher: FactTriggers[number]['matcher'],
+  value: string | null,
+  changed: boolean,
+  usual: boolean | null,
+): boolean => {
+  const there = value !== null && value !== ''
+  if (matcher.present !== null && matcher.present !== there) return false
+  if ((matcher.is !== null || matcher.isNot !== null) && !wordFits(value, matcher.is, matcher.isNot)) return false
+  if (matcher.changed && !changed) return false
+  if (matcher.usual !== null && matcher.usual !== usual) return false
+  if (matcher.differsFrom !== null) {
+    const assigned = run.context.profile.assignedFirmware
+    if (assigned === '' || !there || (value !== assigned) !== matcher.differs) return false
+  }
+  return true
+}
+
+/** Words are compared by hash: identifiers are no longer than their masked form anyway. */
+const noteChange = (run: Run, triggers: FactTriggers, name: string, value: string | null): boolean => {
+  if (value === null || value === '' || !triggers.some(({ matcher }) => matcher.name === name && matcher.changed)) return false
+  const { readings } = run.state
+  const key = `fact\n${name}`
+  const hash = hash32(value)
+  const before = readings[key]
+  readings[key] = hash
+  return before !== undefined && before !== hash
+}
+
+const noteUsualWord = (run: Run, triggers: FactTriggers, name: string, value: string | null, atMs: number): boolean | null => {
+  if (value === null || value === '' || !triggers.some(({ matcher }) => matcher.name === name && matcher.usual !== null)) return null
+  const usual = (run.state.usual[name] ??= newUsual())
+  noteUsual(usual, value, atMs)
+  return isMostUsual(usual, value)
+}
+
+const readLog = (run: Run, { class: lineClass, message, program, line, atMs }: RuleInput & { kind: 'log' }): void => {
+  const { logs, logPatterns } = run.context.rules
+  const happening = {
+    atMs,
+    item: line,
+    tag: 0,
+    name: lineClass === '' ? 'log' : `log ${lineClass}`,
+    value: message.slice(0, 200),
+    byArrival: false,
+  }
+  const qualifier = (trigger: Trigger): string => (trigger.rule.qualifier === 'process' ? processOf(message, program) : '')
+  for (const trigger of logs.get(lineClass) ?? []) happen(run, trigger.rule, trigger.matcher, trigger.role, qualifier(trigger), happening)
+  for (const { trigger, pattern } of logPatterns)
+    if (pattern.test(message.length > 4_096 ? message.slice(0, 4_096) : message))
+      happen(run, trigger.rule, trigger.matcher, trigger.role, qualifier(trigger), happening)
+}
+
+const noQualifier = (): string => ''
+
+// ---------------------------------------------------------------------------------------------------------------- boots
+
+const readBoot = (run: Run, { bootId, told, reason, taskId, atMs }: RuleInput & { kind: 'boot' }): void => {
+  const { state, context } = run
+  const id = bootId === '' ? 0 : hash32(bootId)
+  const waits = state.pendingBoot !== null && (state.pendingBoot.id === id || id === 0)
+  if (!told) {
+    if (id !== 0 && state.boots.includes(id)) return
+    if (state.pendingBoot === null)
+      state.pendingBoot = { id, atMs, dueMs: context.nowMs + bootReasonWaitMs, partition: context.partition, offset: context.offset }
+    remember(state, id)
+    return
+  }
+  if (waits) state.pendingBoot = null
+  else if (id !== 0 && state.boots.includes(id)) return
+  remember(state, id)
+  boot(run, reason, taskId, atMs)
+}
+
+const remember = ({ boots }: DeviceRuleState, id: number): void => {
+  if (id === 0) return
+  boots.push(id)
+  if (boots.length > bootsRememberedMax) boots.shift()
+}
+
+const boot = (run: Run, reason: string | null, taskId: string | null, atMs: number): void => {
+  const { state, context } = run
+  if (atMs > state.lastBootMs) state.lastBootMs = atMs
+  restartSlopes(run, atMs)
+  for (const { rule, matcher, role } of context.rules.boots) {
+    const word = reason ?? 'unknown'
+    if (matcher.reasons !== null && !wordFits(word, matcher.reasons, null)) continue
+    if (matcher.exceptReasons.length > 0 && !wordFits(word, null, matcher.exceptReasons)) continue
+    if (matcher.planned !== null && matcher.planned !== (taskId !== null && taskId !== '')) continue
+    happen(run, rule, matcher, role, '', { atMs, item: 0, tag: 0, name: 'boot', value: word, byArrival: false })
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------------- presence
+
+const readPresence = (run: Run, { state: presence, sessionId }: RuleInput & { kind: 'presence' }): void => {
+  const { state, context } = run
+  if (presence === 'unknown') return
+  if (presence === 'offline') {
+    leave(run)
+    return
+  }
+  const session = sessionId === null ? 0 : hash32(sessionId)
+  const started = state.goneMs > 0 || session === 0 || session !== state.session
+  state.session = session
+  hear(run)
+  if (!started) return
+  for (const { rule, matcher, role } of context.rules.sessions)
+    happen(run, rule, matcher, role, '', { atMs: context.nowMs, item: 0, tag: 0, name: 'session', value: null, byArrival: true })
+}
+
+// ---------------------------------------------------------------------------------------------------------------- times
+
+const tick = (run: Run): void => {
+  const { state, context } = run
+  const { nowMs } = context
+  const { pendingBoot } = state
+  if (pendingBoot !== null && nowMs >= pendingBoot.dueMs) {
+    state.pendingBoot = null
+    boot(run, null, null, pendingBoot.atMs)
+  }
+  if (nowMs >= state.stageDueMs) passStage(run)
+  if (nowMs >= state.dueMs && nowMs >= state.lastArrivalMs + silentMs) passWindows(run)
+  passAbsence(run)
+}
+
+/** A silent device's windows end by the stage's time; nothing is missing of it but itself. */
+const passWindows = (run: Run): void => {
+  const { state, context } = run
+  const held = state.cadences
+  state.cadences = {}
+  passTime(run, context.nowMs)
+  state.cadences = held
+}
+
+const forgetTimes = (state: DeviceRuleState): void => {
+  state.watermarkMs = 0
+  state.dueMs = never
+  for (const series of Object.values(state.series))
+    Object.assign(series, { lastMs: 0, windowMs: -1, closedMs: -1, times: [], values: [], late: null })
+  for (const stream of Object.values(state.streams)) stream.toldMs = 0
+}
+
+/** Other rules hold from now on: streams of those that are gone are retired, series that nobody reads are dropped. */
+const adopt = (run: Run): void => {
+  const { state, context } = run
+  const { rules } = context.rules
+  for (const [key, stream] of Object.entries(state.streams)) {
+    const [id, qualifier] = partsOfKey(key)
+    if (rules.has(id)) continue
+    if (stream.told !== 'none')
+      run.commands.push({
+        key: { resource: context.resource, type: id, qualifier },
+        rule: null,
+        delays: { onDelayMs: 0, offDelayMs: 0 },
+        command: { kind: 'RetireRule', atMs: context.nowMs },
+      })
+    Reflect.deleteProperty(state.streams, key)
+  }
+  if (state.rules !== '') dropUnread(run)
+  state.rules = context.rules.id
+}
+
+const dropUnread = ({ state, context }: Run): void => {
+  const { rules } = context
+  const read = new Set([
+    ...rules.metrics.keys(),
+    ...rules.counters.keys(),
+    ...(rules.clock.length > 0 ? ['clock.skew'] : []),
+    ...rules.radioLevels.map(({ series }) => series),
+  ])
+  for (const key of Object.keys(state.series)) if (!read.has(partsOfKey(key)[0])) Reflect.deleteProperty(state.series, key)
+}
