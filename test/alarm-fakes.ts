@@ -142,7 +142,7 @@ const observationPlan: fc.Arbitrary<Plan['make']> = fc
       : {
           kind: 'Observe',
           ...common,
-          verdict: verdict as Observe['verdict'],
+          verdict: verdict,
           severity,
           evidence: verdict === 'active' ? evidenceOf(count) : null,
         }
@@ -178,7 +178,7 @@ const operatorPlan: fc.Arbitrary<Plan['make']> = fc
       Shelve: { kind: 'Shelve', reason, untilMs: shelfMs === null ? null : atMs + shelfMs, oneShot: shelfMs === null, ...who },
       Unshelve: { kind: 'Unshelve', ...who },
     }
-    return byKind[kind as OperatorCommand['kind']]
+    return byKind[kind]
   })
 
 const systemPlan: fc.Arbitrary<Plan['make']> = fc
