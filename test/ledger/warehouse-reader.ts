@@ -85,7 +85,7 @@ export const createWarehouseReader = (port: number, adminToken: string, macs = '
     countedMessages: async (): Promise<CountedMessages[]> =>
       (
         await select(
-          `SELECT subject, count(), countIf(${kept}), countIf(outcome = 'duplicate'), countIf(outcome = 'quarantined'), countIf(outcome = 'ambiguous'),
+          `SELECT subject, count(), countIf(${kept}), countIf(outcome IN ('duplicate', 'stored_copy')), countIf(outcome = 'quarantined'), countIf(outcome = 'ambiguous'),
            uniqExactIf((boot_id, seq), ${kept} AND seq IS NOT NULL) FROM messages WHERE ${ours} AND outcome NOT IN ('tick', 'inventory') GROUP BY subject`,
         )
       ).map(([subject = '', ...counts]) => {
