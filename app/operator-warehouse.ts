@@ -2,6 +2,7 @@
  * The warehouse for a tool that keeps or erases: of the running program through its private door, or, when none runs on the
  * data folder, an engine started for the tool, which then holds the folder like a program would.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { readDoorFile } from '../adapters/chdb/door-file.ts'
 import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
 import { migrate } from '../adapters/clickhouse/migrations.ts'
@@ -15,18 +16,45 @@ export type OperatorWarehouse = { warehouse: Warehouse; running: boolean; close:
 
 type Options = Pick<Config, 'DATA_DIR' | 'HTTP_LISTEN' | 'WAREHOUSE_MEMORY_BYTES_MAX'>
 
-/** DATA_DIR_IN_USE: a program holds the folder, but its warehouse does not answer. */
+/** A busy program may miss one question, or begin its warehouse anew just now. */
+const patienceMs = 30_000
+const askEveryMs = 250
+
+/**
+ * DATA_DIR_IN_USE: a program holds the folder, but its warehouse does not answer. WAREHOUSE_UNAVAILABLE: the program is not
+ * ready. Both only after half a minute of asking.
+ */
 export const openOperatorWarehouse = async (config: Options): Promise<OperatorWarehouse> => {
-  const access = readDoorFile(config.DATA_DIR)
-  if (access !== null) {
-    const warehouse = openWarehouse({ ...access, database: 'fleet' })
-    if (await warehouse.ping()) {
-      await refuseUnready(config.HTTP_LISTEN)
-      return { warehouse, running: true, close: () => warehouse.close() }
+  for (const until = performance.now() + patienceMs; ; ) {
+    const running = await openOfRunning(config.DATA_DIR)
+    if (running !== null) {
+      const status = await readyStatus(config.HTTP_LISTEN)
+      if (status === 200) return running
+      await running.close()
+      if (performance.now() > until) throw unready(config.HTTP_LISTEN, status)
+    } else {
+      try {
+        return await openOwn(config, lockDataDir(config.DATA_DIR, Date.now()))
+      } catch (error) {
+        const isHeld = error instanceof AppError && error.code === 'DATA_DIR_IN_USE'
+        if (!isHeld || readDoorFile(config.DATA_DIR) === null || performance.now() > until) throw error
+      }
     }
-    await warehouse.close()
+    await delay(askEveryMs)
   }
-  const unlock = lockDataDir(config.DATA_DIR, Date.now())
+}
+
+/** Null: no program left a door file, or nobody answers behind it. */
+const openOfRunning = async (dataDir: string): Promise<OperatorWarehouse | null> => {
+  const access = readDoorFile(dataDir)
+  if (access === null) return null
+  const warehouse = openWarehouse({ ...access, database: 'fleet' })
+  if (await warehouse.ping()) return { warehouse, running: true, close: () => warehouse.close() }
+  await warehouse.close()
+  return null
+}
+
+const openOwn = async (config: Options, unlock: () => void): Promise<OperatorWarehouse> => {
   try {
     const own = await startOwnWarehouse(config)
     await migrate(own.warehouse, { alone: true })
@@ -66,14 +94,14 @@ export const startOwnWarehouse = async ({
 }
 
 /** While it starts, the program may refill tables without a range under way. */
-const refuseUnready = async (httpListen: string): Promise<void> => {
-  const status = await fetch(`http://${httpListen}/readyz`, { signal: AbortSignal.timeout(5_000) }).then(
+const readyStatus = (httpListen: string): Promise<number | null> =>
+  fetch(`http://${httpListen}/readyz`, { signal: AbortSignal.timeout(5_000) }).then(
     (answer) => answer.status,
     () => null,
   )
-  if (status === 200) return
-  throw new AppError(
+
+const unready = (httpListen: string, status: number | null): AppError =>
+  new AppError(
     'WAREHOUSE_UNAVAILABLE',
     `Expected the running recorder at http://${httpListen} to be ready (HTTP_LISTEN), got ${status ?? 'no answer'}: try again when GET /readyz answers 200`,
   )
-}
