@@ -6,6 +6,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { reportLines, runLedger } from './ledger/ledger-run.ts'
 import { createRealSystem } from './ledger/real-system.ts'
 
+const seconds = 40
+
 describe('the ledger on Mosquitto, Kafka and separate programs', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ledger-real-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -16,7 +18,7 @@ describe('the ledger on Mosquitto, Kafka and separate programs', () => {
       folder,
       devices: 50,
       ratePerSecond: 200,
-      seconds: 50,
+      seconds,
       killEverySeconds: 4,
       seed: 1,
       say: () => undefined,
@@ -25,8 +27,8 @@ describe('the ledger on Mosquitto, Kafka and separate programs', () => {
     process.stdout.write(`${reportLines(report).join('\n')}\n`)
     expect(report.findings).toEqual([])
     expect(report.kills.length).toBeGreaterThanOrEqual(2)
-    expect(report.acknowledged).toBe(50 * 200)
-    expect(report.kept).toBe(50 * 200)
+    expect(report.acknowledged).toBe(seconds * 200)
+    expect(report.kept).toBe(seconds * 200)
     expect(report.brokerLost).toBe(0)
   })
 })

@@ -10,7 +10,7 @@
  * answers again.
  *
  * Retained copies that the broker sends on subscribe are `storedCopy`: they are asked for by MQTT 5's Retain Handling 1 only
- * with a new subscription, and `$share` filters bring none.
+ * with a new subscription. `$share` filters should bring none [MQTT-5: 4.8.2]; Mosquitto 2.0.11 sends them all the same.
  */
 import { randomUUID } from 'node:crypto'
 import type { DeviceLink, DeviceMessage } from '../../model/ports.ts'
@@ -195,8 +195,8 @@ export const startBridge = (options: BridgeOptions): Bridge => {
   /**
    * A session that the broker kept holds its filters; asked again, it would send all retained copies once more (3.1.1). Those
    * of a group are asked for at each connection: Mosquitto 2.0.11 keeps the session over its own restart and forgets its
-   * `$share` filters, which bring no retained copies. What is refused is asked again later, while the others work: the link is
-   * not ready before all are granted.
+   * `$share` filters. Copies that come with them do no harm, a group that gets nothing does. What is refused is asked again
+   * later, while the others work: the link is not ready before all are granted.
    */
   const renewSubscriptions = async (connection: BrokerConnection): Promise<void> => {
     const known = session?.filters ?? []

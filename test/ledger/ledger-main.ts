@@ -11,15 +11,21 @@ import { createRealSystem, realVictims } from './real-system.ts'
 const realSystem = (folder: string, spared: readonly string[]) =>
   createRealSystem({ folder: join(folder, 'system'), victims: realVictims.filter((name) => !spared.includes(name)) })
 
+/** Whether a kill meets a message in the few milliseconds that matter is chance. */
+const triesMax = 3
+
 /** The product as it is must come out clean, and each planted bug must be found. */
 const planted = async (say: (line: string) => void): Promise<number> => {
   let wrong = 0
   for (const bug of [undefined, ...bugs]) {
-    const report = await runPlanted(bug, () => undefined)
-    const right = isAsPlanted(report, bug)
+    let right = false
+    for (let tries = 1; !right && tries <= (bug === undefined ? 1 : triesMax); tries++) {
+      const report = await runPlanted(bug, () => undefined)
+      right = isAsPlanted(report, bug)
+      say(`${bug?.name ?? 'nothing planted'}: ${right ? 'as it must be' : 'NOT as it must be'}, try ${tries}`)
+      for (const line of reportLines(report)) say(`  ${line}`)
+    }
     if (!right) wrong++
-    say(`${right ? 'as it must be' : 'WRONG'}: ${bug?.name ?? 'nothing planted'}`)
-    for (const line of reportLines(report)) say(`  ${line}`)
   }
   return wrong === 0 ? 0 : 1
 }

@@ -6,7 +6,7 @@ import { embeddedSystem, type LedgerRunReport, runLedger } from './ledger-run.ts
 import type { Bug } from './planted-bugs.ts'
 
 /** Fast enough that a kill meets messages that are on their way to the disk: that takes a few milliseconds. */
-const load = { devices: 100, ratePerSecond: 2_000, seconds: 10, killEverySeconds: 2.5, seed: 1 }
+const load = { devices: 100, ratePerSecond: 2_000, seconds: 8, killEverySeconds: 2.5, seed: 1 }
 
 export const runPlanted = async (bug: Bug | undefined, say: (line: string) => void): Promise<LedgerRunReport> => {
   const folder = mkdtempSync(join(tmpdir(), 'ledger-planted-'))

@@ -60,7 +60,9 @@ export const serviceProgram = ({ name, kind, statusPort, environment, onOutput }
       started.stderr.on('data', onOutput)
       child = started
     },
-    kill: async () => void (await end('SIGKILL')),
+    kill: async () => {
+      await end('SIGKILL')
+    },
     stop: () => end('SIGTERM'),
     waitingFor: async () => {
       const text = await ask('/readyz')
