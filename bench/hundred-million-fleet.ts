@@ -22,6 +22,7 @@ const series = [
 const perDay = 288
 const everyMs = 300_000
 const dayMs = 86_400_000
+const tickEveryMs = 5000
 
 /** Device n of the fleet. */
 export const deviceOf = (n: number): string =>
@@ -124,6 +125,12 @@ SELECT 'default', ${deviceSql('d')}, observed_at, received_at, 12, 12, 0, 0, 0, 
       label: 'messages of the rest of the fleet',
       sql: `INSERT INTO messages (tenant, subject_kind, subject, observed_at, claimed_at, received_at, clock_verdict, outcome, topic, boot_id, seq, log_id, partition, offset, frame)
 SELECT 'default', 'device', ${deviceSql('d')}, observed_at, observed_at, received_at, 'trusted', 'stored', 't', '', NULL, '3f1c9a52', 0, offset, 'x' FROM (SELECT ${at(20)} FROM numbers(${fleet * 20})) AS made`,
+    },
+    {
+      label: 'ticks of the recorder, one in five seconds',
+      sql: `INSERT INTO messages (tenant, subject_kind, subject, observed_at, claimed_at, received_at, clock_verdict, outcome, topic, boot_id, seq, log_id, partition, offset, frame)
+SELECT 'default', 'fleet', 'all', at, NULL, at, 'trusted', 'tick', '', '', NULL, '3f1c9a52', 0, number, ''
+FROM (SELECT number, fromUnixTimestamp64Milli(toInt64(${start} + number * ${tickEveryMs}), 'UTC') AS at FROM numbers(${(days * dayMs) / tickEveryMs})) AS made`,
     },
   ]
 }

@@ -2,6 +2,8 @@
 import type { CursorPart } from '../domain/cursor.ts'
 import type { TimeRange } from '../domain/time.ts'
 import { knownBy, knownParams, msOf, observedRange, type Scope, timeParam } from './scope.ts'
+import { momentParams, ofSubject } from './state.ts'
+import { askTogether, msOfText, type Part } from './together.ts'
 
 export type PresenceState = 'online' | 'offline' | 'unknown'
 export type PresenceNowRow = { subject: string; state: PresenceState; since_ms: number; reason: string | null; session_id: string | null }
@@ -31,33 +33,107 @@ FROM (
   )
 }
 
+type PresenceChange = {
+  observed_at_ms: number
+  received_at_ms: number
+  offset: number
+  state: PresenceState
+  reason: string | null
+  session_id: string | null
+}
+
+/** Repeats of a state are rare (a recorder that comes back says it again), so that few rows nearly always show where it began. */
+const changesRead = 200
+
+/** The newest changes of one subject; `presenceOf` makes a state of them. */
+export const presenceChanges = (params: Record<string, unknown>, knownMs: number | null): Part<PresenceChange> => ({
+  cells: ['observed_at', 'received_at', 'offset', 'state', 'reason', 'session_id'],
+  read: ([observedAt, receivedAt, offset, state, reason, session_id]: [
+    string,
+    string,
+    number | string,
+    PresenceState,
+    string | null,
+    string | null,
+  ]) => ({ observed_at_ms: msOfText(observedAt), received_at_ms: msOfText(receivedAt), offset: Number(offset), state, reason, session_id }),
+  from: `presence WHERE ${ofSubject} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)} ORDER BY observed_at DESC, received_at DESC, offset DESC LIMIT ${String(changesRead)}`,
+  params,
+})
+
+/** Asks `presenceAt` where the rows read do not reach back to the beginning of the state. */
+export const presenceOf = async (
+  scope: Scope,
+  changes: readonly PresenceChange[],
+  { subject, atMs, knownMs }: { subject: string; atMs: number; knownMs: number | null },
+): Promise<Omit<PresenceNowRow, 'subject'> | undefined> => {
+  const newestFirst = [...changes].sort(
+    (a, b) => b.observed_at_ms - a.observed_at_ms || b.received_at_ms - a.received_at_ms || b.offset - a.offset,
+  )
+  const newest = newestFirst[0]
+  if (newest === undefined) return undefined
+  const others = newestFirst.findIndex(({ state }) => state !== newest.state)
+  if (others === -1 && newestFirst.length === changesRead) return (await presenceAt(scope, [subject], atMs, knownMs))[0]
+  const began = newestFirst[(others === -1 ? newestFirst.length : others) - 1] ?? newest
+  return { state: newest.state, since_ms: began.observed_at_ms, reason: newest.reason, session_id: newest.session_id }
+}
+
 /** The recorder writes a tick every 5 s: a longer silence is no late tick, it did not run. */
 const tickSilenceMs = 15_000
 /** So long after a start it judges who has been silent; until then presence is what was last said before. */
 const judgedAfterMs = 90_000
 
+/** So far back the ticks are read at first: when it ran, one is there. */
+const tickWindowMs = judgedAfterMs + 60_000
+
 type RecorderGap = { fromMs: number | null; toMs: number | null }
+type TickRow = { at_ms: number }
+
+const ticks = (knownMs: number | null): string =>
+  `messages WHERE tenant = {tenant:String} AND subject = 'all' AND outcome = 'tick'${knownBy(knownMs)}`
+const tickPart = (from: string, params: Record<string, unknown>): Part<TickRow> => ({
+  cells: ['received_at'],
+  read: ([at]: [string]) => ({ at_ms: msOfText(at) }),
+  from,
+  params,
+})
+
+/** Ticks around the moment: those shortly before, and the first after it. */
+export const ticksAround = ({ tenant }: Scope, atMs: number, knownMs: number | null): [Part<TickRow>, Part<TickRow>] => {
+  const params = { tenant, tick_at_ms: atMs, tick_from_ms: Math.max(0, atMs - tickWindowMs), ...knownParams(knownMs) }
+  return [
+    tickPart(`${ticks(knownMs)} AND received_at > ${timeParam('tick_from_ms')} AND received_at <= ${timeParam('tick_at_ms')}`, params),
+    tickPart(`${ticks(knownMs)} AND received_at > ${timeParam('tick_at_ms')} ORDER BY received_at LIMIT 1`, params),
+  ]
+}
 
 /**
  * The time around `atMs` in which the recorder was not running, so that presence is only what was last said; null when it ran.
  * `fromMs` null: it had not run before; `toMs` null: it has not since. A recorder without ticks says nothing.
  */
-export const recorderGapAt = async ({ warehouse, tenant }: Scope, atMs: number, knownMs: number | null): Promise<RecorderGap | null> => {
-  const ticks = `FROM messages WHERE tenant = {tenant:String} AND subject = 'all' AND outcome = 'tick'${knownBy(knownMs)}`
-  const ms = `${msOf('received_at')} AS at_ms`
-  const rows = await warehouse.query<{ at_ms: number }>(
-    `SELECT at_ms FROM (SELECT ${ms} ${ticks} AND received_at <= ${timeParam('settled_ms')} ORDER BY received_at DESC LIMIT 1)
-UNION ALL SELECT DISTINCT ${ms} ${ticks} AND received_at > ${timeParam('settled_ms')} AND received_at <= ${timeParam('at_ms')}
-UNION ALL SELECT at_ms FROM (SELECT ${ms} ${ticks} AND received_at > ${timeParam('at_ms')} ORDER BY received_at LIMIT 1)`,
-    { tenant, at_ms: atMs, settled_ms: Math.max(0, atMs - judgedAfterMs), ...knownParams(knownMs) },
-  )
-  if (rows.length === 0) return null
-  const times = rows.map((row) => row.at_ms).sort((a, b) => a - b)
-  const before = times.filter((ms) => ms <= atMs)
-  const edges = [...before, times.find((ms) => ms > atMs) ?? null]
-  let gap: RecorderGap | null = before.length === 0 ? { fromMs: null, toMs: edges[0] ?? null } : null
-  for (const [index, fromMs] of before.entries()) {
-    const toMs = edges[index + 1] ?? null
+export const recorderGap = async (
+  { warehouse, tenant }: Scope,
+  [shortlyBefore, after]: readonly [readonly TickRow[], readonly TickRow[]],
+  atMs: number,
+  knownMs: number | null,
+): Promise<RecorderGap | null> => {
+  const settledMs = Math.max(0, atMs - judgedAfterMs)
+  const before = [...new Set(shortlyBefore.map((row) => row.at_ms))].sort((a, b) => a - b)
+  if (!before.some((ms) => ms <= settledMs)) {
+    const older = tickPart(`${ticks(knownMs)} AND received_at <= ${timeParam('settled_ms')} ORDER BY received_at DESC LIMIT 1`, {
+      tenant,
+      settled_ms: settledMs,
+      ...knownParams(knownMs),
+    })
+    const [last] = await askTogether(warehouse, [older])
+    before.unshift(...last.map((row) => row.at_ms))
+  }
+  const next = after[0]?.at_ms ?? null
+  if (before.length === 0 && next === null) return null
+  const settled = before.findLastIndex((ms) => ms <= settledMs)
+  const counted = settled === -1 ? before : before.slice(settled)
+  let gap: RecorderGap | null = counted.length === 0 ? { fromMs: null, toMs: next } : null
+  for (const [index, fromMs] of counted.entries()) {
+    const toMs = counted[index + 1] ?? next
     if ((toMs ?? atMs) - fromMs > tickSilenceMs) gap = { fromMs, toMs }
   }
   return gap
@@ -126,20 +202,53 @@ WHERE ${historyConditions(query)} ${historyOrder(query)}`,
     historyParams(tenant, query),
   )
 
-/** The newest boot at that time; none when the device never told of one. */
+/**
+ * The newest boot at that time, as `oneBootEach` tells boots, in one step. What a device says of a boot it says after it: the
+ * boot counts from its beginning, with all that is known of it.
+ */
+export const bootPart = (
+  params: Record<string, unknown>,
+  knownMs: number | null,
+  isCounted = false,
+): Part<BootRow & { boots: number }> => ({
+  cells: [
+    'min(observed_at) AS began_at',
+    'boot_id',
+    'min((received_at, partition, offset)) AS came',
+    "argMin(tuple(reason, uptime_before_seconds, task_id, evidence), (evidence != 'told', observed_at, received_at, offset))",
+    isCounted ? 'count() OVER ()' : '0',
+  ],
+  read: ([beganAt, boot_id, [cameAt, partition, offset], [reason, uptime_before_seconds, task_id, evidence], boots]: [
+    string,
+    string,
+    [string, number, number | string],
+    [string | null, number | null, string | null, BootRow['evidence']],
+    number | string,
+  ]) => ({
+    observed_at_ms: msOfText(beganAt),
+    received_at_ms: msOfText(cameAt),
+    partition,
+    offset: Number(offset),
+    boot_id,
+    reason,
+    uptime_before_seconds,
+    task_id,
+    evidence,
+    boots: Number(boots),
+  }),
+  from: `boots WHERE ${ofSubject}${knownBy(knownMs)} GROUP BY boot_id, if(boot_id = '', (partition, offset), (0, 0)) HAVING began_at <= ${timeParam('at_ms')}
+ORDER BY began_at DESC, (came.1, came.3) DESC LIMIT 1`,
+  params,
+})
+
+/** None when the device never told of one. */
 export const bootAt = async (
-  { warehouse, tenant }: Scope,
+  scope: Scope,
   subject: string,
   atMs: number,
   knownMs: number | null = null,
 ): Promise<(BootRow & { boots: number }) | undefined> => {
-  // What a device says of a boot it says after it: the boot counts from its beginning, with all that is known of it.
-  const signs = `tenant = {tenant:String} AND subject = {subject:String}${knownBy(knownMs)}`
-  const rows = await warehouse.query<BootRow & { boots: number }>(
-    `SELECT ${bootColumns}, toFloat64(count() OVER ()) AS boots FROM (${oneBootEach(signs)}) AS t WHERE t.observed_at <= ${timeParam('at_ms')}
-ORDER BY t.observed_at DESC, t.received_at DESC, t.offset DESC LIMIT 1`,
-    { tenant, subject, at_ms: atMs, ...knownParams(knownMs) },
-  )
+  const [rows] = await askTogether(scope.warehouse, [bootPart(momentParams(scope, { subject, atMs, knownMs }), knownMs, true)])
   return rows[0]
 }
 

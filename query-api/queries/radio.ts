@@ -2,6 +2,8 @@
 import type { Step } from '../domain/step.ts'
 import type { TimeRange } from '../domain/time.ts'
 import { historyConditions, historyOrder, historyParams, type HistoryQuery } from './presence.ts'
+import { ofSubject } from './state.ts'
+import { msOfText, type Part } from './together.ts'
 import { bucketOf, knownBy, knownParams, msOf, observedRange, type Scope, timeParam } from './scope.ts'
 
 export type CarrierRow = {
@@ -47,6 +49,63 @@ export const radioHistory = ({ warehouse, tenant }: Scope, query: HistoryQuery):
     `SELECT ${columns} FROM radio AS t WHERE ${historyConditions(query)} ${historyOrder(query)}`,
     historyParams(tenant, query),
   )
+
+const snapshotColumns = [
+  'rat',
+  'mode',
+  'plmn',
+  'tac',
+  'cell_id',
+  'enb_id',
+  'pci',
+  'band',
+  'earfcn',
+  'rsrp_dbm',
+  'rsrq_db',
+  'sinr_db',
+  'rssi_dbm',
+  'cqi',
+] as const satisfies readonly (keyof RadioRow)[]
+/** As the table's type has them. */
+const carrierColumns = [
+  'role',
+  'rat',
+  'band',
+  'bandwidth_mhz',
+  'earfcn',
+  'pci',
+  'rsrp_dbm',
+  'rsrq_db',
+  'sinr_db',
+  'active',
+] as const satisfies readonly (keyof CarrierRow)[]
+
+/** Devices with a modem tell of it every few minutes. */
+const radioWindowMs = 20 * 60_000
+
+/** The newest snapshot of the last twenty minutes; before that `radioAt` finds it. */
+export const recentRadio = (params: Record<string, unknown>, atMs: number, knownMs: number | null): Part<RadioRow> => ({
+  cells: [
+    `argMax(tuple(observed_at, received_at, partition, offset, ${snapshotColumns.join(', ')}, carriers), (observed_at, received_at, offset))`,
+  ],
+  read: ([[observedAt, receivedAt, partition, offset, ...values]]: [[string, string, number, number | string, ...unknown[]]]) => {
+    const snapshot = Object.fromEntries(snapshotColumns.map((name, index) => [name, values[index]]))
+    const carriers = (values.at(-1) as unknown[][]).map((carrier) =>
+      Object.fromEntries(carrierColumns.map((name, index) => [name, carrier[index]])),
+    )
+    return {
+      ...snapshot,
+      observed_at_ms: msOfText(observedAt),
+      received_at_ms: msOfText(receivedAt),
+      partition,
+      offset: Number(offset),
+      cell_id: snapshot['cell_id'] === null ? null : Number(snapshot['cell_id']),
+      carriers,
+    } as RadioRow
+  },
+  from: `radio WHERE ${ofSubject} AND observed_at > ${timeParam('radio_from_ms')} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)} GROUP BY subject`,
+  params: { ...params, radio_from_ms: Math.max(0, atMs - radioWindowMs) },
+})
 
 export const radioAt = async (
   { warehouse, tenant }: Scope,

@@ -1,10 +1,25 @@
 /**
- * What was last known of a subject at a time, by placed time: measurements, counters, facts, radio. A series that spoke in
- * the two hours before is found in a few granules; only the silent ones are looked for in all of history.
+ * What was last known of a subject at a time, by placed time: measurements, counters, facts. A series that spoke in the two
+ * hours before is found in a few granules; only the silent ones are looked for in all of history. Each read is a part of
+ * `askTogether`, with what is to be done with its rows beside it.
  */
-import { knownBy, knownParams, msOf, type Scope, timeParam } from './scope.ts'
+import { knownBy, knownParams, type Scope, timeParam } from './scope.ts'
+import { askTogether, msOfText, type Part } from './together.ts'
 
 const recentMs = 2 * 3_600_000
+
+/** A moment in the life of a subject. `knownMs`: of the rows only those that had arrived by then; null: all. */
+export type SubjectMoment = { subject: string; atMs: number; knownMs: number | null }
+
+/** Conditions that every part of a moment begins with; they go with `momentParams`. */
+export const ofSubject = 'tenant = {tenant:String} AND subject = {subject:String}'
+export const momentParams = ({ tenant }: Scope, { subject, atMs, knownMs }: SubjectMoment): Record<string, unknown> => ({
+  tenant,
+  subject,
+  at_ms: atMs,
+  recent_ms: Math.max(0, atMs - recentMs),
+  ...knownParams(knownMs),
+})
 
 export type LastMeasurementRow = {
   metric: string
@@ -18,61 +33,83 @@ export type LastMeasurementRow = {
 }
 
 const newest = '(observed_at, received_at, partition, offset)'
-
-const measurementsSql = (conditions: string): string => `
-SELECT metric, attributes, ${msOf('max(observed_at)')} AS newest_at_ms, tupleElement(argMax(tuple(t.value), ${newest}), 1) AS value,
-  toString(argMax(t.quality, ${newest})) AS quality,
-  if(count(t.value) = 0, NULL, ${msOf('maxIf(observed_at, isNotNull(t.value))')}) AS known_at_ms, argMaxIf(t.value, ${newest}, isNotNull(t.value)) AS known_value
-FROM measurements AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${conditions}
-GROUP BY metric, attributes ORDER BY metric, attributes`
-
 const within = `observed_at > ${timeParam('recent_ms')} AND observed_at <= ${timeParam('at_ms')}`
 
+const measurementsWhere = (conditions: string, params: Record<string, unknown>): Part<LastMeasurementRow> => ({
+  cells: [
+    'metric',
+    'attributes',
+    'max(observed_at)',
+    `argMax(tuple(value, quality), ${newest})`,
+    `argMaxIf(tuple(value, observed_at), ${newest}, isNotNull(value))`,
+  ],
+  read: ([metric, attributes, newestAt, [value, quality], [knownValue, knownAt]]: [
+    string,
+    string,
+    string,
+    [number | null, LastMeasurementRow['quality']],
+    [number | null, string],
+  ]) => ({
+    metric,
+    attributes,
+    newest_at_ms: msOfText(newestAt),
+    value,
+    quality,
+    known_at_ms: knownValue === null ? null : msOfText(knownAt),
+    known_value: knownValue,
+  }),
+  from: `measurements WHERE ${ofSubject} AND ${conditions} GROUP BY metric, attributes`,
+  params,
+})
+
 /**
+ * Rows of the two hours before; then where else to look for series that they do not know a value of.
+ *
  * A series whose newest row says "missing" keeps that as its state, with the value before it beside. Silent series are
  * looked for only on the days that the daily rollup names: its last with any row and its last with a value. The day of
  * `recent_ms` itself is always read, since the rollup cannot tell the rows before that moment from those after it. Nor can it
  * tell when its rows arrived: the state as it was known then reads the rows of all days.
  */
-export const lastMeasurements = async (
-  scope: Scope,
-  subject: string,
-  atMs: number,
-  knownMs: number | null = null,
-): Promise<LastMeasurementRow[]> => {
-  const params = { tenant: scope.tenant, subject, at_ms: atMs, recent_ms: Math.max(0, atMs - recentMs), ...knownParams(knownMs) }
+export const recentMeasurements = (params: Record<string, unknown>, knownMs: number | null): Part<LastMeasurementRow> =>
+  measurementsWhere(within + knownBy(knownMs), params)
+
+export const measurementDays = (params: Record<string, unknown>): Part<LastDaysRow> => ({
+  cells: ['metric', 'attributes', `maxIf(bucket, bucket < ${recentDay})`, `maxIf(bucket, bucket < ${recentDay} AND samples > 0)`],
+  read: ([metric, attributes, ...days]: [string, string, string, string]) => ({
+    metric,
+    attributes,
+    days: days.map((day) => day.slice(0, 10)).filter((day) => day !== noDay),
+  }),
+  from: `measurements_1d WHERE ${ofSubject} AND bucket <= ${timeParam('recent_ms')} GROUP BY metric, attributes`,
+  params,
+})
+const recentDay = `toStartOfDay(${timeParam('recent_ms')})`
+/** The greatest of no buckets. */
+const noDay = '1970-01-01'
+
+/** Of series without a value that was known by then in the two hours: their newest rows before. */
+export const olderMeasurementsKnown = (params: Record<string, unknown>, knownMs: number): Part<LastMeasurementRow> => {
   const arrived = knownBy(knownMs)
-  const readRecent = scope.warehouse.query<LastMeasurementRow>(measurementsSql(within + arrived), params)
-  if (knownMs !== null) {
-    const known = `SELECT metric, attributes FROM measurements WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${within}${arrived} AND isNotNull(value) GROUP BY metric, attributes`
-    const silent = `observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${known})${arrived}`
-    const [recent, older] = await Promise.all([readRecent, scope.warehouse.query<LastMeasurementRow>(measurementsSql(silent), params)])
-    return joined(recent, older)
-  }
-  const [recent, series] = await Promise.all([
-    readRecent,
-    scope.warehouse.query<LastDaysRow>(
-      `SELECT metric, attributes, arrayMap(day -> toString(toDate(day)), arrayFilter(day -> day > 0, [maxIf(bucket, before), maxIf(bucket, before AND samples > 0)])) AS days
-FROM (SELECT metric, attributes, bucket, samples, bucket < toStartOfDay(${timeParam('recent_ms')}) AS before FROM measurements_1d
-  WHERE tenant = {tenant:String} AND subject = {subject:String} AND bucket <= ${timeParam('recent_ms')})
-GROUP BY metric, attributes`,
-      params,
-    ),
-  ])
-  const spoke = new Set(recent.filter((row) => row.known_at_ms !== null).map(seriesKey))
-  const silent = series.filter((row) => !spoke.has(seriesKey(row)))
-  return silent.length === 0
-    ? joined(recent, [])
-    : joined(
-        recent,
-        await scope.warehouse.query<LastMeasurementRow>(
-          measurementsSql(`observed_at <= ${timeParam('recent_ms')} AND ${onLastDays}`),
-          lastDaysParams(params, [...silent, { metric: '', attributes: '', days: [dayOf(params.recent_ms)] }]),
-        ),
-      )
+  const spoke = `SELECT metric, attributes FROM measurements WHERE ${ofSubject} AND ${within}${arrived} AND isNotNull(value) GROUP BY metric, attributes`
+  return measurementsWhere(`observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${spoke})${arrived}`, params)
 }
 
-type LastDaysRow = { metric: string; attributes: string; days: string[] }
+/** With the silent ones, which are asked for only if there are any. */
+export const withSilentMeasurements = async (
+  { warehouse }: Scope,
+  params: Record<string, unknown>,
+  recent: readonly LastMeasurementRow[],
+  series: readonly LastDaysRow[],
+): Promise<LastMeasurementRow[]> => {
+  const spoke = new Set(recent.filter((row) => row.known_at_ms !== null).map(seriesKey))
+  const silent = series.filter((row) => !spoke.has(seriesKey(row)))
+  if (silent.length === 0) return joinedMeasurements(recent, [])
+  const days = lastDaysParams(params, [...silent, { metric: '', attributes: '', days: [dayOf(Number(params['recent_ms']))] }])
+  const [older] = await askTogether(warehouse, [measurementsWhere(`observed_at <= ${timeParam('recent_ms')} AND ${onLastDays}`, days)])
+  return joinedMeasurements(recent, older)
+}
+
+export type LastDaysRow = { metric: string; attributes: string; days: string[] }
 
 /** A day that only another of them needs holds nothing newer of a series than its own last day. */
 const onLastDays =
@@ -88,7 +125,7 @@ const lastDaysParams = (params: Record<string, unknown>, silent: readonly LastDa
 const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 
 /** Rows of the last two hours, where they know no value with the older one beside; and the series that were silent. */
-const joined = (recent: readonly LastMeasurementRow[], older: readonly LastMeasurementRow[]): LastMeasurementRow[] => {
+export const joinedMeasurements = (recent: readonly LastMeasurementRow[], older: readonly LastMeasurementRow[]): LastMeasurementRow[] => {
   const olderBySeries = new Map(older.map((row) => [seriesKey(row), row]))
   const rows = recent.map((row) => {
     const before = olderBySeries.get(seriesKey(row))
@@ -112,53 +149,66 @@ export type LastCounterRow = {
 export type CounterFlag = 'ok' | 'first' | 'reset' | 'wrap' | 'gap' | 'suspect' | 'amendment'
 
 /** A late reading is an amendment, and so is the row that corrects the one after it: of equal times the reading itself counts. */
-const newestReading = `(observed_at, t.flag != 'amendment', received_at, partition, offset)`
+const newestReading = `(observed_at, flag != 'amendment', received_at, partition, offset)`
 
-const countersSql = (conditions: string): string => `
-SELECT metric, attributes, ${msOf('max(observed_at)')} AS newest_at_ms, argMax(t.value, ${newestReading}) AS value,
-  tupleElement(argMax(tuple(t.delta), ${newestReading}), 1) AS delta, tupleElement(argMax(tuple(t.seconds), ${newestReading}), 1) AS seconds,
-  toString(argMax(t.flag, ${newestReading})) AS flag
-FROM counters AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${conditions}
-GROUP BY metric, attributes ORDER BY metric, attributes`
+const countersWhere = (conditions: string, params: Record<string, unknown>): Part<LastCounterRow> => ({
+  cells: ['metric', 'attributes', 'max(observed_at)', `argMax(tuple(value, delta, seconds, flag), ${newestReading})`],
+  read: ([metric, attributes, newestAt, [value, delta, seconds, flag]]: [
+    string,
+    string,
+    string,
+    [number, number | null, number | null, CounterFlag],
+  ]) => ({ metric, attributes, newest_at_ms: msOfText(newestAt), value, delta, seconds, flag }),
+  from: `counters WHERE ${ofSubject} AND ${conditions} GROUP BY metric, attributes`,
+  params,
+})
 
-export const lastCounters = async (
-  scope: Scope,
-  subject: string,
-  atMs: number,
-  knownMs: number | null = null,
+export const recentCounters = (params: Record<string, unknown>, knownMs: number | null): Part<LastCounterRow> =>
+  countersWhere(within + knownBy(knownMs), params)
+
+/** Of all history only the columns that name a series are read. */
+export const counterDays = (params: Record<string, unknown>, knownMs: number | null): Part<LastDaysRow> => ({
+  cells: ['metric', 'attributes', 'max(observed_at)'],
+  read: ([metric, attributes, newestAt]: [string, string, string]) => ({ metric, attributes, days: [newestAt.slice(0, 10)] }),
+  from: `counters WHERE ${ofSubject} AND ${before(knownMs)} GROUP BY metric, attributes`,
+  params,
+})
+const before = (knownMs: number | null): string => `observed_at <= ${timeParam('recent_ms')}${knownBy(knownMs)}`
+
+export const withSilentCounters = async (
+  { warehouse }: Scope,
+  params: Record<string, unknown>,
+  knownMs: number | null,
+  recent: readonly LastCounterRow[],
+  series: readonly LastDaysRow[],
 ): Promise<LastCounterRow[]> => {
-  const params = { tenant: scope.tenant, subject, at_ms: atMs, recent_ms: Math.max(0, atMs - recentMs), ...knownParams(knownMs) }
-  const arrived = knownBy(knownMs)
-  const older = `observed_at <= ${timeParam('recent_ms')}${arrived}`
-  const [recent, series] = await Promise.all([
-    scope.warehouse.query<LastCounterRow>(countersSql(within + arrived), params),
-    // Of all history only the columns that name a series are read.
-    scope.warehouse.query<LastDaysRow>(
-      `SELECT metric, attributes, [toString(toDate(max(observed_at)))] AS days FROM counters
-WHERE tenant = {tenant:String} AND subject = {subject:String} AND ${older} GROUP BY metric, attributes`,
-      params,
-    ),
-  ])
   const spoke = new Set(recent.map(seriesKey))
   const silent = series.filter((row) => !spoke.has(seriesKey(row)))
-  if (silent.length === 0) return bySeries(recent)
-  const found = await scope.warehouse.query<LastCounterRow>(countersSql(`${older} AND ${onLastDays}`), lastDaysParams(params, silent))
+  if (silent.length === 0) return bySeries([...recent])
+  const [found] = await askTogether(warehouse, [countersWhere(`${before(knownMs)} AND ${onLastDays}`, lastDaysParams(params, silent))])
   return bySeries([...recent, ...found])
 }
 
 export type LastFactRow = { name: string; observed_at_ms: number; value: string | null; sealed: 0 | 1 }
 
-export const lastFacts = (
-  { warehouse, tenant }: Scope,
-  subject: string,
-  atMs: number,
-  knownMs: number | null = null,
-): Promise<LastFactRow[]> =>
-  warehouse.query<LastFactRow>(
-    `SELECT name, ${msOf('max(observed_at)')} AS observed_at_ms, tupleElement(argMax(tuple(t.value), ${newest}), 1) AS value, toUInt8(argMax(t.sealed, ${newest}) != '') AS sealed
-FROM facts AS t WHERE tenant = {tenant:String} AND subject = {subject:String} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)} GROUP BY name ORDER BY name`,
-    { tenant, subject, at_ms: atMs, ...knownParams(knownMs) },
-  )
+export const factsPart = (params: Record<string, unknown>, knownMs: number | null): Part<LastFactRow> => ({
+  cells: ['name', 'max(observed_at)', `argMax(tuple(value, sealed != ''), ${newest})`],
+  read: ([name, observedAt, [value, sealed]]: [string, string, [string | null, 0 | 1]]) => ({
+    name,
+    observed_at_ms: msOfText(observedAt),
+    value,
+    sealed,
+  }),
+  from: `facts WHERE ${ofSubject} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)} GROUP BY name`,
+  params,
+})
+
+export const factsByName = (rows: readonly LastFactRow[]): LastFactRow[] => [...rows].sort((a, b) => (a.name < b.name ? -1 : 1))
+
+export const lastFacts = async (scope: Scope, subject: string, atMs: number, knownMs: number | null = null): Promise<LastFactRow[]> => {
+  const [rows] = await askTogether(scope.warehouse, [factsPart(momentParams(scope, { subject, atMs, knownMs }), knownMs)])
+  return factsByName(rows)
+}
 
 export type CounterIncreaseRow = { metric: string; attributes: string; increase: number | null; seconds: number; flags: CounterFlag[] }
 

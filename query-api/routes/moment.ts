@@ -6,10 +6,9 @@ import { type Static, Type } from 'typebox'
 import { attributesObject } from '../domain/attributes.ts'
 import { clockAheadMaxMs, parseKnownAt, parseTime, toTime, toTimeOrNull } from '../domain/time.ts'
 import { unitOf } from '../domain/units.ts'
-import { bootAt, presenceAt, recorderGapAt } from '../queries/presence.ts'
-import { radioAt } from '../queries/radio.ts'
-import { type LastCounterRow, type LastMeasurementRow, lastCounters, lastFacts, lastMeasurements } from '../queries/state.ts'
-import { completeThrough, type RouteContext } from './context.ts'
+import { deviceAt, subjectAt, type SubjectState } from '../queries/moment.ts'
+import type { LastCounterRow, LastMeasurementRow } from '../queries/state.ts'
+import { completeThrough, knownDevice, type RouteContext } from './context.ts'
 import { Boot, toBoot } from './devices.ts'
 import { nameCells, Radio, toRadio } from './radio.ts'
 import { choice, CompleteThrough, nullable, TextOrNull, Time, TimeOrNull } from './schemas.ts'
@@ -87,37 +86,31 @@ export const momentOf = ({ deps }: RouteContext, name: string, at: string | unde
   return { atMs: nowMs, throughMs: nowMs + clockAheadMaxMs, knownMs }
 }
 
-export const commonStateAt = async ({ scope }: RouteContext, subject: string, { atMs, throughMs, knownMs }: Moment) => {
-  const [measurements, counters, facts] = await Promise.all([
-    lastMeasurements(scope, subject, throughMs, knownMs),
-    lastCounters(scope, subject, throughMs, knownMs),
-    lastFacts(scope, subject, throughMs, knownMs),
-  ])
-  return {
-    measurements: measurements.map((row) => toMeasurement(row, atMs)),
-    counters: counters.map((row) => toCounter(row, atMs)),
-    facts: facts.map(({ name, value, observed_at_ms, sealed }) => ({
-      name,
-      value,
-      ...placed(observed_at_ms, atMs),
-      masked: sealed === 1,
-    })),
-  }
-}
+export const commonStateAt = async ({ scope }: RouteContext, subject: string, { atMs, throughMs, knownMs }: Moment) =>
+  commonOf(await subjectAt(scope, { subject, atMs: throughMs, knownMs }), atMs)
 
+const commonOf = ({ measurements, counters, facts }: SubjectState, atMs: number) => ({
+  measurements: measurements.map((row) => toMeasurement(row, atMs)),
+  counters: counters.map((row) => toCounter(row, atMs)),
+  facts: facts.map(({ name, value, observed_at_ms, sealed }) => ({
+    name,
+    value,
+    ...placed(observed_at_ms, atMs),
+    masked: sealed === 1,
+  })),
+})
+
+/** DEVICE_UNKNOWN when it is: a device of which anything is known here was heard, so only an empty state needs a look. */
 export const deviceStateAt = async (context: RouteContext, deviceId: string, moment: Moment): Promise<Static<typeof DeviceState>> => {
   const { scope } = context
   const { atMs, throughMs, knownMs } = moment
-  const [common, radio, presence, boot, gap] = await Promise.all([
-    commonStateAt(context, deviceId, moment),
-    radioAt(scope, deviceId, throughMs, knownMs),
-    presenceAt(scope, [deviceId], throughMs, knownMs),
-    bootAt(scope, deviceId, throughMs, knownMs),
-    recorderGapAt(scope, atMs, knownMs),
-  ])
+  const then = await deviceAt(scope, { subject: deviceId, atMs: throughMs, knownMs }, atMs)
+  const { radio, boot, gap, presence: now } = then
+  const common = commonOf(then, atMs)
+  const isEmpty = [radio, boot, now, ...common.measurements, ...common.counters, ...common.facts].every((found) => found === undefined)
+  if (isEmpty) await knownDevice(context, deviceId)
   const names = await nameCells(scope, radio === undefined ? [] : [radio])
   const firmware = common.facts.find((fact) => fact.name === 'firmware.version')
-  const now = presence[0]
   return {
     deviceId,
     at: toTime(atMs),
