@@ -1,6 +1,6 @@
 /**
  * Bugs that the ledger test must catch, as edits of the product's source text. They are made while the module is loaded
- * (`plant-hook.ts`); the product itself has no switch for them.
+ * (`plant-hook.fixture.ts`); the product itself has no switch for them.
  */
 
 export type Bug = {
@@ -19,7 +19,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'acknowledged before it is appended',
     module: 'ingest/main.ts',
-    edits: [['      await accept(message)\n', '      accept(message).catch(deps.onAppendFailed)\n']],
+    edits: [['return accept(message).then(', 'return Promise.resolve(void accept(message).catch(() => undefined)).then(']],
     victim: 'program',
     finding: /acknowledged messages are missing/,
   },

@@ -36,7 +36,7 @@ export const createRecorder = async (dataFolder: string, plantedBug?: string): P
   let lines: string[] = []
 
   const launch = (): void => {
-    const hook = plantedBug === undefined ? [] : ['--import', join(project, 'test/ledger/plant-hook.ts')]
+    const hook = plantedBug === undefined ? [] : ['--import', join(project, 'test/ledger/plant-hook.fixture.ts')]
     const started = spawn(process.execPath, ['--max-semi-space-size=16', ...hook, 'app/main.ts'], {
       // As `npm start` does.
       cwd: project,
