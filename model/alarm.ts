@@ -109,8 +109,9 @@ export type Observe = {
   /** The stage's time (ticks): when we knew. */
   atMs: number
   /**
-   * The device's own watermark before this: an observation older than it is late and history only. Streams that stand in
-   * normal keep no state, so it comes with the command; null: only what the stream itself has seen counts.
+   * Newest time that the rule had read of this device before this: an observation older than it is late and history only.
+   * Of the rule's own inputs, since two topics of one device overtake each other by milliseconds. Streams that stand in normal
+   * keep no state, so it comes with the command; null: only what the stream itself has seen counts.
    */
   watermarkMs: number | null
   ruleVersion: number

@@ -7,10 +7,12 @@ import { withdrawAck } from './operator-state.ts'
 import { endOneShot } from './shelving.ts'
 import { judgeStability } from './stability.ts'
 
-type Raise = { severity: Severity; raisedAtMs: number; evidence: Evidence | null; occurrences: number; seen: Observed }
+type Raise = { severity: Severity; atEventMs: number; evidence: Evidence | null; occurrences: number; seen: Observed }
 
-export const raise = (draft: Draft, { seen, severity, raisedAtMs, evidence, occurrences }: Raise): void => {
-  const staleAt = staleAtOf(draft, raisedAtMs)
+export const raise = (draft: Draft, { seen, severity, atEventMs, evidence, occurrences }: Raise): void => {
+  const staleAt = staleAtOf(draft, atEventMs)
+  // A clear by a tick or a person may lie ahead of the device's time: episodes of a stream never overlap.
+  const raisedAtMs = Math.max(atEventMs, draft.state.last?.clearedAtMs ?? atEventMs)
   happen(draft, { kind: 'AlarmRaised', ...seen, severity, raisedAtMs, evidence, occurrences, staleAt }, draft.state.episode + 1)
   withdrawAck(draft, 'reraise')
   judgeStability(draft, raisedAtMs)
@@ -22,7 +24,7 @@ export const clear = (draft: Draft, cause: ClearCause, atEventMs: number, seen: 
   const { last } = draft.state
   if (last === null) return
   const { severity, occurrences, raisedAtMs } = last
-  // A person's clear has our time, all else the device's: an episode never ends before it began.
+  // An episode never ends before it began.
   const clearedAtMs = Math.max(atEventMs, raisedAtMs)
   const { actor = null, commandId = null, reason = null } = by ?? {}
   happen(draft, { kind: 'AlarmCleared', ...seen, cause, clearedAtMs, severity, occurrences, actor, commandId, reason })

@@ -1,6 +1,6 @@
 /**
  * The state of one stream of alarms: a product of independent regions. Plain JSON, small: 20,000 devices have some of them,
- * and a stream that was never raised has none (`isUntouched`).
+ * and a stream that was never raised has none (`packed-state.ts`).
  */
 import type { Deadline } from '../../../model/alarm-event.ts'
 import type { Evidence, Severity, Suppressor } from '../../../model/alarm.ts'
@@ -107,6 +107,3 @@ export const isLive = ({ condition }: Pick<AlarmState, 'condition'>): boolean =>
   condition.is === 'active' || condition.is === 'clearing' || (condition.is === 'unknown' && condition.was === 'active')
 
 export const isCleared = (state: AlarmState): boolean => state.episode > 0 && !isLive(state)
-
-/** Nothing worth keeping: the stage drops such a state. */
-export const isUntouched = ({ version, lastObservedAtMs }: AlarmState): boolean => version === 0 && lastObservedAtMs === null

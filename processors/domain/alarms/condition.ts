@@ -115,7 +115,7 @@ const observeActive = (draft: Draft, command: Observe, seen: Observed): void => 
   } else if (draft.state.condition.is === 'raising') {
     happen(draft, { kind: 'ObservationCounted', ...seen, verdict: 'active', severity, evidence, staleAt: null })
   } else if (draft.policy.onDelayMs <= 0) {
-    raise(draft, { severity, raisedAtMs: seen.observedAtMs, evidence, occurrences: 1, seen })
+    raise(draft, { severity, atEventMs: seen.observedAtMs, evidence, occurrences: 1, seen })
   } else {
     happen(draft, { kind: 'RaiseDelayStarted', ...seen, severity, evidence, deadline: deadlineOf(draft, seen, draft.policy.onDelayMs) })
   }
@@ -170,8 +170,8 @@ const fire = (draft: Draft): void => {
   const { condition, evidence, suspected } = draft.state
   if (condition.is === 'raising') {
     const { severity } = condition
-    const raisedAtMs = condition.deadline.eventMs
-    raise(draft, { severity, raisedAtMs, evidence, occurrences: suspected, seen: dueSeen(draft, raisedAtMs) })
+    const atEventMs = condition.deadline.eventMs
+    raise(draft, { severity, atEventMs, evidence, occurrences: suspected, seen: dueSeen(draft, atEventMs) })
   } else if (condition.is === 'clearing') {
     clear(draft, 'condition', condition.deadline.eventMs, dueSeen(draft, condition.deadline.eventMs))
   } else if (condition.is === 'active' && condition.staleAt !== null) {

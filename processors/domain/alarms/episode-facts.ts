@@ -51,7 +51,7 @@ const raised = (event: AlarmEvent & { kind: 'AlarmRaised' }): EpisodeFacts => ({
   detectedAtMs: event.atMs,
   clearedAtMs: null,
   occurrences: event.occurrences,
-  evidenceRop: Math.floor(event.raisedAtMs / ropMs),
+  evidenceRop: Math.floor(event.observedAtMs / ropMs),
 })
 
 type Told = { occurrences: number; observedAtMs: number }
