@@ -25,6 +25,7 @@ export const errorCodes = {
   MIGRATION_FAILED: { runbook: true, retryable: false },
   KEEPING_INVALID: { runbook: true, retryable: false },
   KEEPING_HELD: { runbook: true, retryable: false },
+  RULES_INVALID: { runbook: true, retryable: false },
   TOPICS_INVALID: { runbook: true, retryable: false },
   USERS_FILE_INVALID: { runbook: true, retryable: false },
   MQTT_UNAVAILABLE: { runbook: true, retryable: true },

@@ -1,5 +1,5 @@
 /** Folders: whether one can be used, asked without making it; one that goes. */
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { AppError } from '../../runtime/errors.ts'
@@ -17,3 +17,9 @@ export const assertWritableFolder = (path: string): void => {
 
 /** With all in it; one that is not there is as good. A process that is just ending may still write: tried for two seconds. */
 export const removeFolder = (path: string): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+
+/** Names of the files in it that end so, sorted. Throws when it cannot be read. */
+export const fileNamesIn = (path: string, ending: string): string[] =>
+  readdirSync(path)
+    .filter((name) => name.endsWith(ending))
+    .sort()

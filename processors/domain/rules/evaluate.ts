@@ -324,9 +324,14 @@ const passWindows = (run: Run): void => {
 
 const forgetTimes = (state: DeviceRuleState): void => {
   state.watermarkMs = 0
+  state.resumedMs = 0
   state.dueMs = never
   for (const series of Object.values(state.series))
     Object.assign(series, { lastMs: 0, windowMs: -1, closedMs: -1, times: [], values: [], late: null })
+  for (const { cadence } of Object.values(state.series)) cadence.lastMs = 0
+  for (const cadence of Object.values(state.cadences)) cadence.lastMs = 0
+  for (const usual of Object.values(state.usual)) usual.lastMs = 0
+  for (const key of Object.keys(state.readings)) if (key.startsWith('at\n')) Reflect.deleteProperty(state.readings, key)
   for (const stream of Object.values(state.streams)) stream.toldMs = 0
 }
 

@@ -16,6 +16,7 @@ export const lateMsMax = 7 * 86_400_000
 /** Of a baseline: windows seen at an hour before it counts (three days), and how fast it follows. */
 const baselineWindowsMin = 12
 const baselineStep = 0.2
+const baselineStepOdd = 0.02
 
 /** `name`: as evidence names it. `attributes`: canonical text, part of the series. */
 export type Reading = { name: string; attributes: string; value: number; atMs: number }
@@ -29,7 +30,7 @@ export const readLevel = (run: Run, readers: readonly LevelReader[], reading: Re
     return
   }
   const inOrder = reading.atMs >= series.lastMs
-  noteGap(series, reading.atMs)
+  if (inOrder) series.lastMs = reading.atMs
   let gathers = false
   for (const reader of readers) {
     const { window } = reader.condition
@@ -67,10 +68,15 @@ export const closeAndJudge = (
   name: string,
   qualifierOf: (rule: Rule) => string,
 ): void => {
-  learnInterval(series)
+  // From what the window holds, by time: the order of arrival teaches nothing.
+  for (const atMs of series.times) noteGap(series.cadence, atMs)
+  learnInterval(series.cadence)
   for (const reader of readers) {
     const { condition } = reader
-    if (condition.window.kind !== 'rop' || !isComplete(series.times, series.intervalMs, condition.completeness, condition.samplesMin))
+    if (
+      condition.window.kind !== 'rop' ||
+      !isComplete(series.times, series.cadence.intervalMs, condition.completeness, condition.samplesMin)
+    )
       continue
     const number = numberOf(run, condition, series.values)
     const value = number === null ? null : throughBaseline(condition, series, number)
@@ -107,14 +113,15 @@ const numberOf = ({ state }: Run, { aggregate, shareOf, dividedBy }: LevelCondit
   return divisor === undefined || !(divisor > 0) ? null : value / divisor
 }
 
-/** Null while unlearned. A long drop must not become the usual at once: the step is bounded by thirds and threes. */
+/** Null while unlearned. A long drop must not become the usual: of what is a third or three times as much little is learned. */
 const throughBaseline = ({ baseline }: LevelCondition, series: Series, value: number): number | null => {
   if (baseline === null) return value
   const hours = (series.hours ??= new Array<number>(48).fill(0))
   const hour = Math.floor(series.windowMs / 3_600_000) % 24
   const usual = hours[hour] ?? 0
   const windows = hours[24 + hour] ?? 0
-  hours[hour] = windows === 0 ? value : usual + baselineStep * (Math.min(Math.max(value, usual / 3), usual * 3) - usual)
+  const bounded = Math.min(Math.max(value, usual / 3), usual * 3)
+  hours[hour] = windows === 0 ? value : usual + (bounded === value ? baselineStep : baselineStepOdd) * (bounded - usual)
   hours[24 + hour] = windows + 1
   return windows < baselineWindowsMin || usual <= 0 ? null : value / usual
 }
@@ -172,7 +179,7 @@ const settle = (
     run.context.onLimit('rule-streams-per-device')
     return
   }
-  const inRow = condition.window.kind === 'event' || runMs - stream.runMs <= Math.max(rowGapMsMax, 3 * series.intervalMs)
+  const inRow = condition.window.kind === 'event' || runMs - stream.runMs <= Math.max(rowGapMsMax, 3 * series.cadence.intervalMs)
   const before = inRow ? stream.run : 0
   stream.runMs = runMs
   if (verdict === 'raise') {
@@ -219,7 +226,7 @@ export const judgeLate = (
   for (const reader of readers) {
     const { condition, rule } = reader
     if (condition.window.kind !== 'rop' || condition.baseline !== null) continue
-    if (!isComplete(late.times, series.intervalMs, condition.completeness, condition.samplesMin)) continue
+    if (!isComplete(late.times, series.cadence.intervalMs, condition.completeness, condition.samplesMin)) continue
     const value = numberOf(run, condition, late.values)
     if (value === null) continue
     const endMs = late.windowMs + ropMs
@@ -307,7 +314,7 @@ const judgeSlope = (
     clear: condition.clear,
   }
   const verdict = raises ? 'raise' : !fits || beyond(condition.clear, value) ? 'clear' : 'between'
-  const series = { intervalMs: 0 } as Series
+  const series = { cadence: { intervalMs: 0 } } as Series
   settle(run, { rule, condition }, series, qualifier, verdict, seen, nowMs, severityAt(rule, value))
 }
 

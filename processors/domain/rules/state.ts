@@ -13,9 +13,7 @@ export const bootsRememberedMax = 8
 export type Series = {
   /** Newest reading. */
   lastMs: number
-  /** Learned distance of two readings and the newest distances it was learned from; 0 until then. */
-  intervalMs: number
-  gaps: number[]
+  cadence: Cadence
   /** The open window; -1: none. Its readings ascending by time. */
   windowMs: number
   times: number[]
@@ -56,6 +54,7 @@ export type Stream = {
 /** How much each word or cell held, newest weights halved when they reach 28 days. */
 export type Usual = { words: string[]; dwellMs: number[]; lastWord: string; lastMs: number }
 
+/** Learned distance of two readings (0 until then), and the newest distances it was learned from. */
 export type Cadence = { lastMs: number; intervalMs: number; gaps: number[] }
 
 export type PendingBoot = { id: number; atMs: number; dueMs: number; partition: number; offset: number }
@@ -141,8 +140,7 @@ export const seriesOf = (state: DeviceRuleState, key: string): Series | undefine
   if (Object.keys(state.series).length >= seriesMax) return undefined
   return (state.series[key] = {
     lastMs: 0,
-    intervalMs: 0,
-    gaps: [],
+    cadence: { lastMs: 0, intervalMs: 0, gaps: [] },
     windowMs: -1,
     times: [],
     values: [],

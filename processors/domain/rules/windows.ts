@@ -40,7 +40,7 @@ export const putReading = (times: number[], values: number[], atMs: number, valu
   }
 }
 
-export const noteGap = (cadence: Pick<Cadence, 'lastMs' | 'gaps' | 'intervalMs'>, atMs: number): void => {
+export const noteGap = (cadence: Cadence, atMs: number): void => {
   if (cadence.lastMs > 0 && atMs > cadence.lastMs) {
     cadence.gaps.push(atMs - cadence.lastMs)
     if (cadence.gaps.length > gapsKept) cadence.gaps.shift()
@@ -52,7 +52,7 @@ export const noteGap = (cadence: Pick<Cadence, 'lastMs' | 'gaps' | 'intervalMs'>
  * The learned distance: shorter at once, longer only step by step, since a device that loses every second message would else
  * look complete after a quarter of an hour.
  */
-export const learnInterval = (cadence: Pick<Cadence, 'gaps' | 'intervalMs'>): void => {
+export const learnInterval = (cadence: Cadence): void => {
   if (cadence.gaps.length < gapsToLearn) return
   const seen = median([...cadence.gaps].sort(ascending))
   if (cadence.intervalMs === 0 || seen < cadence.intervalMs) cadence.intervalMs = seen
@@ -75,7 +75,7 @@ export const aggregateOf = (aggregate: Aggregate, values: readonly number[], sha
       return values.at(-1) ?? null
     case 'mean':
     case 'rate':
-      return sum(values) / values.length
+      return rounded(sum(values) / values.length)
     case 'min':
       return Math.min(...values)
     case 'max':
@@ -121,6 +121,8 @@ export const closeWindow = (series: Series): void => {
   series.values = []
 }
 
+/** Fifteen times 0.9 has a mean of 0.9, not of 0.9000000000000001: levels are meant exactly. */
+const rounded = (value: number): number => Number(value.toPrecision(12))
 const ascending = (a: number, b: number): number => a - b
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 export const median = (sorted: readonly number[]): number => {
