@@ -1,6 +1,6 @@
 /** `npm run test:ledger`: the long form of the ledger test, by hand. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArguments, runProgram } from '../../agent/arguments.ts'
 import { reportLines, runLedger } from './ledger-run.ts'
@@ -53,6 +53,9 @@ await runProgram(intro, flags, async (argv) => {
   const say = (line: string): void => {
     process.stdout.write(`${line}\n`)
   }
+  say(
+    `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.version}, load ${loadavg()[0]?.toFixed(1) ?? ''}`,
+  )
   if (given.planted) return planted(say)
   const folder = mkdtempSync(join(tmpdir(), 'ledger-'))
   try {

@@ -5,7 +5,15 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { compareLedger, compareMessages, compareProjections, compareRollup, compareTables, type MessageRow } from './compare.ts'
+import {
+  compareLedger,
+  compareMessages,
+  compareProjections,
+  compareRollup,
+  compareTables,
+  type LedgerAccount,
+  type MessageRow,
+} from './compare.ts'
 import type { Bug } from './planted-bugs.ts'
 import { createRecorder, type Recorder, waitFor } from './recorder-process.ts'
 import { createWarehouseReader, type WarehouseReader } from './warehouse-reader.ts'
@@ -59,6 +67,8 @@ export type LedgerRunReport = {
   kills: Kill[]
   drainSeconds: number
   drainRowsPerSecond: number
+  /** The recorder's own, over all devices. */
+  account: Omit<LedgerAccount, 'subject'>
   findings: string[]
 }
 
@@ -233,23 +243,32 @@ const compare = async (reader: WarehouseReader, acknowledged: string[], brokerMa
   for (const table of rollups) findings.push(...compareRollup(table, base, await reader.rollupTotals(table)))
   const { seen, messages } = await reader.seenTotals()
   if (seen !== messages) findings.push(`subjects_seen counts ${seen} messages, the table messages holds ${messages}`)
-  findings.push(...compareLedger(await reader.accounts(), await reader.countedMessages(), { missingAllowed }))
+  const accounts = await reader.accounts()
+  findings.push(...compareLedger(accounts, await reader.countedMessages(), { missingAllowed }))
   findings.push(...compareTables(await reader.tableCounts()))
   findings.push(...compareProjections(await reader.projectionCounts()))
-  return { ...counts, findings }
+  return { ...counts, account: sumOf(accounts), findings }
+}
+
+const sumOf = (accounts: readonly LedgerAccount[]): LedgerRunReport['account'] => {
+  const sum = { received: 0, stored: 0, duplicate: 0, quarantined: 0, ambiguous: 0, withSeq: 0, seqExpected: 0, seqMissing: 0 }
+  for (const account of accounts) for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += account[name]
+  return sum
 }
 
 /** The lines that a person reads at the end. */
 export const reportLines = (report: LedgerRunReport): string[] => {
   const by = (what: string): string => {
     const times = report.kills.filter((kill) => kill.what === what).map(({ recoverySeconds }) => recoverySeconds)
-    return times.length === 0
-      ? `0 of ${what}`
-      : `${times.length} of ${what} (back in ${Math.min(...times).toFixed(1)} to ${Math.max(...times).toFixed(1)} s)`
+    times.sort((a, b) => a - b)
+    const [least = 0, median = 0, most = 0] = [times[0], times[Math.floor(times.length / 2)], times.at(-1)]
+    return `${times.length} of ${what} (back in ${least.toFixed(1)} to ${most.toFixed(1)} s, median ${median.toFixed(1)})`
   }
+  const { received, stored, duplicate, quarantined, ambiguous, withSeq, seqExpected, seqMissing } = report.account
   return [
     `kills: ${[...new Set(report.kills.map(({ what }) => what))].map(by).join(', ')}`,
-    `acknowledged ${report.acknowledged}, kept ${report.kept}, redelivered and recognised ${report.duplicates}`,
+    `acknowledged ${report.acknowledged}, kept ${report.kept}, redelivered and recognised ${report.duplicates}, ambiguous ${ambiguous}`,
+    `its own account: received ${received} = stored ${stored} + duplicate ${duplicate} + quarantined ${quarantined}; expected ${seqExpected} = with sequence ${withSeq} + missing ${seqMissing}`,
     ...(report.brokerLost === 0 ? [] : [`the broker acknowledged and lost in its own crashes: ${report.brokerLost}`]),
     report.drainRowsPerSecond === 0
       ? 'no backlog at the end'
