@@ -24,17 +24,20 @@ import { endWindows, evolveSuppression, suppress, unsuppress } from './suppressi
 export type Step = { state: AlarmState; events: readonly AlarmEvent[] }
 
 export type AlarmDecider = Decider<AlarmCommand, AlarmState, AlarmEvent, Refusal> & {
-  /** `decide` and `evolve` in one, for the hot path: the state that the events make comes with them. */
+  /** `decide` with the state that the events make. */
   step: (state: AlarmState, command: AlarmCommand) => Result<Step, Refusal>
 }
 
+/** `decide` and `evolve` in one, for the hot path: nothing need be made for a rule and its delays before. */
+export const stepAlarm = (policy: AlarmPolicy, state: AlarmState, command: AlarmCommand): Result<Step, Refusal> => {
+  if (changesNothing(state, command)) return { ok: true, value: { state, events: [] } }
+  const draft: Draft = { policy, evolve: evolveAlarm, state, events: [], atMs: command.atMs }
+  const answer = dispatch(draft, command)
+  return answer.ok ? { ok: true, value: { state: draft.state, events: draft.events } } : answer
+}
+
 export const createAlarmDecider = (policy: AlarmPolicy): AlarmDecider => {
-  const step = (state: AlarmState, command: AlarmCommand): Result<Step, Refusal> => {
-    if (changesNothing(state, command)) return { ok: true, value: { state, events: [] } }
-    const draft: Draft = { policy, evolve: evolveAlarm, state, events: [], atMs: command.atMs }
-    const answer = dispatch(draft, command)
-    return answer.ok ? { ok: true, value: { state: draft.state, events: draft.events } } : answer
-  }
+  const step = (state: AlarmState, command: AlarmCommand) => stepAlarm(policy, state, command)
   const decide: AlarmDecider['decide'] = (state, command) => {
     const stepped = step(state, command)
     return stepped.ok ? { ok: true, value: stepped.value.events } : stepped

@@ -4,9 +4,6 @@ const minuteMs = 60_000
 const hourMs = 60 * minuteMs
 const dayMs = 24 * hourMs
 
-/** Result output period: evidence of a standing alarm is written at most once in it. */
-export const ropMs = 15 * minuteMs
-
 /** A device's time further ahead than this is cut back to the stage's, like in `placed-time.ts`. */
 export const aheadMsMax = 5 * minuteMs
 

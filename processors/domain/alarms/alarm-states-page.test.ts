@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, it } from 'vitest'
 import { dayMs, hourMs, minuteMs } from '../../../test/alarm-fakes.ts'
+import { ropMs } from '../../../model/rule.ts'
 import * as limits from './alarm-limits.ts'
 import { situationSettleMsDefault } from './notification-view.ts'
 
@@ -35,7 +36,6 @@ it('names every refusal', () => {
 
 it('gives the bounds that the code has', () => {
   expect(limits).toMatchObject({
-    ropMs: 15 * minuteMs,
     aheadMsMax: 5 * minuteMs,
     staleEventAfterMsDefault: 24 * hourMs,
     reAlarmAfterMs: 8 * hourMs,
@@ -49,5 +49,6 @@ it('gives the bounds that the code has', () => {
     commentCharsMax: 2_000,
     commentsPerEpisodeMax: 200,
   })
+  expect(ropMs).toBe(15 * minuteMs)
   expect(situationSettleMsDefault).toBe(6 * minuteMs)
 })

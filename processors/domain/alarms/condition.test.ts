@@ -213,6 +213,9 @@ describe('evidence', () => {
 
   it('is bounded: eight values, words cut', () => {
     const values = Array.from({ length: 9 }, (_, at) => ({ name: `v${at}`, value: 'x'.repeat(301), unit: '', observedAtMs: startMs }))
+    const nine = values.map((one) => ({ ...one, value: 1 }))
+    const short = liveThrough(policyOf(), [observeOf('active', 0, { evidence: { ...evidenceOf(0), values: nine } })]).state
+    expect(short.evidence?.values).toEqual(nine.slice(0, 8))
     const { state } = liveThrough(policyOf(), [observeOf('active', 0, { evidence: { ...evidenceOf(0), values } })])
     expect(state.evidence?.values).toEqual(values.slice(0, 8).map((one) => ({ ...one, value: 'x'.repeat(300) })))
   })

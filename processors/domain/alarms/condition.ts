@@ -6,11 +6,12 @@
 import type { AlarmEvent, ClearCause, Observed } from '../../../model/alarm-event.ts'
 import type { Observe, ObserveUnknown, OperatorCommand } from '../../../model/alarm.ts'
 import { clear, raise, staleAtOf } from './alarm-edges.ts'
-import { aheadMsMax, ropMs } from './alarm-limits.ts'
+import { aheadMsMax } from './alarm-limits.ts'
 import { type Condition, isLive } from './alarm-state.ts'
 import { isLateOrApplied } from './applied-ids.ts'
 import { boundedEvidence } from './bounded-evidence.ts'
 import { type Answer, type Draft, done, happen, refuse } from './draft.ts'
+import { evidencePeriodOf } from './episode-facts.ts'
 import { withdrawAck } from './operator-state.ts'
 import { severityRank } from '../../../model/alarm.ts'
 
@@ -131,7 +132,7 @@ const stand = (draft: Draft, command: Observe, seen: Observed): void => {
   if (command.severity !== last.severity) {
     happen(draft, { kind: 'SeverityChanged', ...seen, from: last.severity, to: command.severity, evidence, occurrences, staleAt })
     if (severityRank[command.severity] > severityRank[last.severity]) withdrawAck(draft, 'escalation')
-  } else if (ropOf(seen.observedAtMs) > last.evidenceRop) {
+  } else if (evidencePeriodOf(seen.observedAtMs) > last.evidenceRop) {
     happen(draft, { kind: 'EvidenceUpdated', ...seen, evidence, occurrences, staleAt })
   } else {
     happen(draft, { kind: 'ObservationCounted', ...seen, verdict: 'active', severity: command.severity, evidence, staleAt })
@@ -178,8 +179,6 @@ const fire = (draft: Draft): void => {
     clear(draft, 'staleEvent', condition.staleAt.eventMs, dueSeen(draft, condition.staleAt.eventMs))
   }
 }
-
-export const ropOf = (observedAtMs: number): number => Math.floor(observedAtMs / ropMs)
 
 const deadlineOf = ({ atMs }: Draft, { observedAtMs }: Observed, delayMs: number) => ({
   eventMs: observedAtMs + delayMs,

@@ -1,6 +1,7 @@
 /** The present or last episode of a stream: its number, severity, times and counts; and its end in the list (purge). */
 import type { AlarmEvent } from '../../../model/alarm-event.ts'
-import { purgeAfterMs, ropMs } from './alarm-limits.ts'
+import { ropMs } from '../../../model/rule.ts'
+import { purgeAfterMs } from './alarm-limits.ts'
 import { type AlarmState, type EpisodeFacts, isCleared } from './alarm-state.ts'
 import { type Answer, type Draft, done, happen, refuse } from './draft.ts'
 
@@ -43,6 +44,9 @@ export const evolveEpisode = (state: AlarmState, event: AlarmEvent): AlarmState 
   }
 }
 
+/** Evidence of a standing alarm is written at most once in 15 minutes of the device's time. */
+export const evidencePeriodOf = (observedAtMs: number): number => Math.floor(observedAtMs / ropMs)
+
 const isAnnotation = ({ kind }: AlarmEvent): boolean => kind === 'EpisodeFoundLate' || kind === 'AlarmAmended' || kind === 'AlarmRetracted'
 
 const raised = (event: AlarmEvent & { kind: 'AlarmRaised' }): EpisodeFacts => ({
@@ -51,13 +55,13 @@ const raised = (event: AlarmEvent & { kind: 'AlarmRaised' }): EpisodeFacts => ({
   detectedAtMs: event.atMs,
   clearedAtMs: null,
   occurrences: event.occurrences,
-  evidenceRop: Math.floor(event.observedAtMs / ropMs),
+  evidenceRop: evidencePeriodOf(event.observedAtMs),
 })
 
 type Told = { occurrences: number; observedAtMs: number }
 
 const told = (last: EpisodeFacts | null, { occurrences, observedAtMs }: Told, severity = last?.severity): EpisodeFacts | null =>
-  last === null || severity === undefined ? last : { ...last, severity, occurrences, evidenceRop: Math.floor(observedAtMs / ropMs) }
+  last === null || severity === undefined ? last : { ...last, severity, occurrences, evidenceRop: evidencePeriodOf(observedAtMs) }
 
 const counted = (state: AlarmState, evidence: AlarmState['evidence']): AlarmState => {
   const newest = evidence ?? state.evidence

@@ -104,6 +104,12 @@ describe('a row per episode', () => {
     expect(row).toMatchObject({ amended: { clearedAtMs: startMs + minuteMs }, firstKnown: { clearedAtMs: startMs + 2 * dayMs } })
   })
 
+  it('the first acknowledgement is the one that counts', () => {
+    const ack = (atMs: number) => ({ ...by(atMs), kind: 'Acknowledge' }) as const
+    const [row] = rowsOf(policyOf(), [observeOf('active', 0), ack(1), { ...by(2), kind: 'Unacknowledge' }, ack(3)])
+    expect(row).toMatchObject({ firstAcknowledgedAtMs: startMs + 1, operator: 'ack' })
+  })
+
   it('one that late evidence takes back stays, and says so', () => {
     const retract: LateCommand = { kind: 'Retract', ...late, of: { episode: 1, foundLate: false } }
     expect(rowsOf(policyOf(), [observeOf('active', 0), observeOf('inactive', 1), retract])).toMatchObject([

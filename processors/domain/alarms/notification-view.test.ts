@@ -243,7 +243,7 @@ describe('over any life', () => {
       fc.property(lives, (events) => {
         const last = play(events, { class: 'group', notifies: true, situationSettleMs: 0 }).at(-1)?.after
         if (last?.live === null || last === undefined || isQuiet(last)) return
-        expect(last.told).toMatchObject({ episode: last.live.episode, over: false })
+        expect(last.told).toMatchObject({ episode: last.live.episode })
         expect(severityRank[last.told?.severity ?? 'indeterminate']).toBeGreaterThanOrEqual(severityRank[last.live.severity])
       }),
       { numRuns: 200 },

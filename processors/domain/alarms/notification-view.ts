@@ -41,8 +41,8 @@ export type NotificationState = {
   symptomOf: string | null
   /** A raise that was not told yet: not before this time. Null: none waits. */
   waitsUntilMs: number | null
-  /** What people know: the episode and its severity when it was told last; `over` once its end was told. */
-  told: { episode: number; severity: Severity; over: boolean } | null
+  /** What people know: the newest episode that was told, and its severity when it was told last. */
+  told: { episode: number; severity: Severity } | null
 }
 
 export const initialNotificationState: NotificationState = {
@@ -65,9 +65,9 @@ export const afterEvent = (policy: NotifyPolicy, before: NotificationState, even
   const notifications: Notification[] = []
   const { told } = before
   const { live } = state
-  if (event.kind === 'AlarmCleared' && told !== null && !told.over && told.episode === event.episode) {
+  if (event.kind === 'AlarmCleared' && told?.episode === event.episode) {
     notifications.push(notificationOf('clear', told, event, event.severity, true))
-    return { state: { ...state, told: { ...told, over: true } }, notifications }
+    return { state, notifications }
   }
   if (told !== null && isAmendmentOf(told.episode, event)) {
     notifications.push(notificationOf('amend', told, event, told.severity, false))
@@ -99,7 +99,7 @@ const tellRaise = (state: NotificationState, atMs: number): Told => {
   if (live === null || waitsUntilMs === null || atMs < waitsUntilMs || isQuiet(state)) return { state, notifications: [] }
   const { episode, severity, version } = live
   return {
-    state: { ...state, waitsUntilMs: null, told: { episode, severity, over: false } },
+    state: { ...state, waitsUntilMs: null, told: { episode, severity } },
     notifications: [{ kind: 'raise', episode, severity, atMs, pages: true, version }],
   }
 }
