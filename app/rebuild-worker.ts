@@ -5,16 +5,24 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
 import { peekArrivalMs } from '../adapters/avro/peek-arrival.ts'
+import { openRowGatherer } from '../adapters/clickhouse/row-gatherer.ts'
 import { openWarehouse, type WarehouseOptions } from '../adapters/clickhouse/warehouse.ts'
 import { openEnvironment } from '../adapters/lmdb/environment.ts'
 import { openEventLog } from '../adapters/lmdb/event-log.ts'
 import { openSubjectKeys } from '../adapters/lmdb/subject-keys.ts'
 import { md5, systemClock } from '../adapters/system/clock-ids-digest.ts'
-import type { EventCodec, SubjectKeys, Warehouse } from '../model/ports.ts'
+import type { EventCodec, SubjectKeys } from '../model/ports.ts'
 import { hash32 } from '../processors/domain/hash.ts'
 import { onlineShards } from '../processors/domain/projections/presence.ts'
 import { seenIdsMax } from '../processors/domain/seen-ids.ts'
-import { noFigures, type RebuildDeps, type RebuildFigures, rebuildDeadLetters, rebuildPartition } from '../processors/rebuild.ts'
+import {
+  noFigures,
+  type RebuildDeps,
+  type RebuildFigures,
+  type RowSink,
+  rebuildDeadLetters,
+  rebuildPartition,
+} from '../processors/rebuild.ts'
 import type { Span } from '../processors/rebuild-compare.ts'
 import type { Kept } from '../processors/stage-run.ts'
 import { AppError, type ErrorCode } from '../runtime/errors.ts'
@@ -60,6 +68,8 @@ const run = async (task: WorkerTask): Promise<void> => {
     closing.push(() => keys.close())
     const live = openWarehouse(task.live)
     closing.push(() => live.close())
+    const rows = openRowGatherer(task.into)
+    closing.push(() => rows.close())
     const into = openWarehouse(task.into)
     closing.push(() => into.close())
 
@@ -78,7 +88,7 @@ const run = async (task: WorkerTask): Promise<void> => {
       peekArrivalMs,
       seenIdsMax: Math.ceil(seenIdsMax / task.stage.length),
       counters: { outcome: () => undefined, limitReached: () => undefined },
-      scratch: task.only === null ? into : onlyThese(into, task.only),
+      rows: task.only === null ? rows : onlyThese(rows, task.only),
       share:
         task.workers === 1 && wanted === null
           ? null
@@ -102,7 +112,8 @@ const run = async (task: WorkerTask): Promise<void> => {
     }
     if (task.worker === 0) {
       const ofSample = (subject: string): boolean => wanted === null || wanted.has(subject)
-      for (const { partition, to } of task.sink) await rebuildDeadLetters({ ...deps, owns: ofSample }, partition, deadLetters(log, to))
+      for (const { partition, to } of task.sink)
+        await rebuildDeadLetters({ ...deps, scratch: into, owns: ofSample }, partition, deadLetters(log, to))
     }
     const marked = erased.subjects()
     say({ kind: 'done', figures, sources, skipped: await withoutKey(keys, sealed, marked), erased: marked })
@@ -111,14 +122,13 @@ const run = async (task: WorkerTask): Promise<void> => {
   }
 }
 
-const onlyThese = (into: Warehouse, { tables, fromMs }: NonNullable<WorkerTask['only']>): Warehouse => ({
-  ...into,
-  insert: async (table, rows, options) => {
+const onlyThese = (sink: RowSink, { tables, fromMs }: NonNullable<WorkerTask['only']>): RowSink => ({
+  ...sink,
+  add: (table, rows) => {
     if (!tables.includes(table)) return
-    await into.insert(
+    sink.add(
       table,
       rows.filter((row) => Number(row['received_at']) >= fromMs),
-      options,
     )
   },
 })

@@ -4,11 +4,11 @@ import { peekArrivalMs } from '../adapters/avro/peek-arrival.ts'
 import { md5 } from '../adapters/system/clock-ids-digest.ts'
 import type { DeviceEvent } from '../model/event.ts'
 import type { Row, StoredRecord } from '../model/ports.ts'
-import { arrivalMs, createFakeWarehouse, deadLetterCodec, eventCodec, eventOf, readingsOf, tickOf } from '../test/stage-fakes.ts'
+import { arrivalMs, deadLetterCodec, eventCodec, eventOf, readingsOf, tickOf } from '../test/stage-fakes.ts'
 import { silentForMs } from './domain/front-door-watch.ts'
 import { hash32 } from './domain/hash.ts'
 import { judgedPerTickMax, onlineShards } from './domain/projections/presence.ts'
-import { type RebuildDeps, rebuildPartition, type Share } from './rebuild.ts'
+import { type RebuildDeps, rebuildPartition, type RowSink, type Share } from './rebuild.ts'
 
 const idOf = (n: number): string => `02-00-00-00-${String(Math.floor(n / 100)).padStart(2, '0')}-${String(n % 100).padStart(2, '0')}`
 
@@ -20,8 +20,23 @@ const recordsOf = (events: readonly DeviceEvent[]): StoredRecord[] =>
     value: Uint8Array.from(eventCodec.encode(event)),
   }))
 
+/** Rows count once they are flushed; more than a few make an insert due. */
+const createFakeSink = (): { sink: RowSink; rows: Record<string, Row[]> } => {
+  const rows: Record<string, Row[]> = {}
+  let gathered: [string, Row[]][] = []
+  const sink: RowSink = {
+    add: (table, own) => gathered.push([table, [...own]]),
+    isFull: () => gathered.length > 50,
+    flush: async () => {
+      for (const [table, own] of gathered) (rows[table] ??= []).push(...own)
+      gathered = []
+    },
+  }
+  return { sink, rows }
+}
+
 const run = async (records: readonly StoredRecord[], changed: Partial<RebuildDeps> = {}): Promise<Record<string, Row[]>> => {
-  const warehouse = createFakeWarehouse(() => 'log')
+  const { sink, rows } = createFakeSink()
   const deps: RebuildDeps = {
     logId: 'log',
     tenant: 'main',
@@ -32,7 +47,7 @@ const run = async (records: readonly StoredRecord[], changed: Partial<RebuildDep
     peekArrivalMs,
     seenIdsMax: 100_000,
     counters: { outcome: () => undefined, limitReached: () => undefined },
-    scratch: warehouse,
+    rows: sink,
     share: null,
     tokens: 'test',
     erasedThrough: () => null,
@@ -44,7 +59,7 @@ const run = async (records: readonly StoredRecord[], changed: Partial<RebuildDep
     for (let at = 0; at < records.length; at += 700) yield records.slice(at, at + 700)
   }
   await rebuildPartition(deps, 0, chunks())
-  return warehouse.rows
+  return rows
 }
 
 const texts = (...all: Record<string, Row[]>[]): Record<string, string[]> => {

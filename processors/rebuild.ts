@@ -1,7 +1,7 @@
 /**
  * The past run anew: records of the log (or of `messages`, where the log no longer reaches) through the device stage with an
  * empty state, outputs off, into an empty warehouse. Same run, same rows as `device-stage.ts`; only where the state is kept
- * differs (memory), and inserts are larger. `rebuild-compare.ts` then holds the result against the live tables.
+ * differs (memory), and inserts are larger: rows are encoded as soon as they are made and gathered as bytes. `rebuild-compare.ts` then holds the result against the live tables.
  *
  * A run may own a share of the subjects: it passes over the others' records, taking only their arrival, which is all that
  * they do to ours. What a partition's subjects share beyond time is kept equal or refused: ticks belong to all (their own row
@@ -13,11 +13,11 @@ import type { Result } from '../model/result.ts'
 import { sinkTable, toDeadLetterRows } from './dead-letter-sink.ts'
 import { noteTick } from './domain/front-door-watch.ts'
 import { hash32 } from './domain/hash.ts'
-import { emptyRows, stageTables, type TableRows } from './domain/projection.ts'
+import type { StageTable } from './domain/projection.ts'
 import { onlineShards } from './domain/projections/presence.ts'
-import { initialPartition, type StageState } from './domain/state.ts'
-import type { RunDeps } from './run-record.ts'
-import { createPartitionRun, type Kept, rowsPerRangeMax } from './stage-run.ts'
+import { createOverlay, initialPartition, type Overlay } from './domain/state.ts'
+import type { Batch, RunDeps } from './run-record.ts'
+import { createPartitionRun, type Kept } from './stage-run.ts'
 
 /** Who runs what. `null` in `RebuildDeps`: everything is ours. */
 export type Share = {
@@ -29,8 +29,18 @@ export type Share = {
   exchange: (partition: number, offset: number, own: Int32Array) => Int32Array
 }
 
+/** Where the rows go. `adapters/clickhouse/row-gatherer.ts` */
+export type RowSink = {
+  /** Takes rows over as they now are; the array may be used again. */
+  add: (table: StageTable, rows: readonly Row[]) => void
+  /** An insert is due: more would take too much memory. */
+  isFull: () => boolean
+  /** Inserts what was gathered, once per token; rows that are added meanwhile belong to the next call. */
+  flush: (tokenOf: (table: string) => string) => Promise<void>
+}
+
 export type RebuildDeps = RunDeps & {
-  scratch: Warehouse
+  rows: RowSink
   decodeDeadLetter: (frame: Uint8Array) => Result<DeadLetter>
   /** A frame's arrival without decoding it; null: it has to be decoded. */
   peekArrivalMs: (frame: Uint8Array) => number | null
@@ -45,15 +55,13 @@ export type RebuildDeps = RunDeps & {
   onProgress: (partition: number, records: number, kept: Kept) => void
 }
 
-/** Where the time went, in milliseconds: `readMs` and `runMs` are this thread's, `waitMs` is spent waiting for the engine. */
+/** Where the time went, in milliseconds: `readMs`, `runMs` and `encodeMs` are this thread's, `waitMs` is spent waiting for the engine. */
 export type RebuildFigures = { records: number; rows: number; readMs: number; runMs: number; encodeMs: number; waitMs: number }
 
 export const noFigures = (): RebuildFigures => ({ records: 0, rows: 0, readMs: 0, runMs: 0, encodeMs: 0, waitMs: 0 })
 
-/** Records in one uninterrupted piece: between two, the insert under way gets its turn. Each makes the ledger's rows anew. */
-const sliceRecords = 5_000
-/** Rows of a table before an insert: more would outlive the young generation and cost more in collection than inserts save. */
-const insertRows = 60_000
+/** Records in one uninterrupted piece: their rows are still in the processor's cache when they are encoded. */
+const sliceRecords = 500
 /** The key of ticks, which every partition gets. */
 export const tickKey = 'all'
 
@@ -63,41 +71,38 @@ export const rebuildPartition = async (
   chunks: AsyncIterable<readonly StoredRecord[]>,
 ): Promise<RebuildFigures> => {
   const figures = noFigures()
-  const runner = createRunner(deps, partition)
+  const runner = createRunner(deps, partition, figures)
   const writer = createWriter(deps, 'device-events', partition, figures)
-  let gathered = emptyRows()
   let at = deps.elapsedMs()
   for await (const records of chunks) {
     const own = runner.take(records)
     figures.readMs += deps.elapsedMs() - at
-    for (let index = 0; index < own.length; ) {
-      const startedMs = deps.elapsedMs()
-      index += runner.run(own, index, gathered)
-      figures.runMs += deps.elapsedMs() - startedMs
-      if (stageTables.some((table) => gathered[table].length >= insertRows)) {
-        await writer.write(gathered)
-        gathered = emptyRows()
+    for (let index = 0; index < own.records.length; ) {
+      index += runner.run(own, index)
+      if (deps.rows.isFull()) {
+        runner.close()
+        await writer.write()
       }
       await writer.yieldToIt()
     }
-    figures.records += own.length
+    figures.records += own.records.length
     deps.onProgress(partition, figures.records, runner.kept())
     at = deps.elapsedMs()
   }
-  await writer.write(gathered)
+  runner.close()
+  await writer.write()
   await writer.drain()
   return figures
 }
 
-/** A record of ours, and the stage's time that the records before it had brought. */
-type Own = { record: StoredRecord; timeMs: number }
+/** Records of ours, and for each the stage's time that the records before it had brought. */
+type Own = { records: StoredRecord[]; timesMs: number[] }
 
-const createRunner = (deps: RebuildDeps, partition: number) => {
-  const { share, codec } = deps
-  const states = new Map<string, StageState>()
-  // No batch is ever repeated here, so states are changed in place and never copied.
+const createRunner = (deps: RebuildDeps, partition: number, figures: RebuildFigures) => {
+  const { share, codec, elapsedMs } = deps
+  const overlay = createOverlay(() => undefined)
   const state = initialPartition()
-  let times: readonly Own[] = []
+  let timesMs: readonly number[] = []
   let next = 0
   const timed: RunDeps = {
     ...deps,
@@ -105,46 +110,70 @@ const createRunner = (deps: RebuildDeps, partition: number) => {
       ...codec,
       // Once for each record that is run, in their order.
       decode: (frame) => {
-        state.timeMs = Math.max(state.timeMs, times[next++]?.timeMs ?? 0)
+        state.timeMs = Math.max(state.timeMs, timesMs[next++] ?? 0)
         return codec.decode(frame)
       },
     },
   }
+  // No batch is ever repeated here, so states stay where they are and are changed in place.
   const run = createPartitionRun(timed, partition, {
-    read: (key) => (key === 'partition' ? state : states.get(key)),
+    read: (key) => (key === 'partition' ? state : undefined),
     segments: () => [],
+    overlay,
   })
   let othersMs = 0
   const erased = createErased(deps, 'device-events', partition)
+  let batch = run.openBatch()
 
-  const runTo = (own: readonly Own[], index: number, until: number, into: TableRows): number => {
-    times = own
-    next = index
-    const records = own.map(({ record }) => record)
-    const last = records[until - 1]?.offset
-    const prepared = run.prepare(records, index, (offset) => offset === last, rowsPerRangeMax)
-    for (const [key, value] of prepared.states) if (value !== null && key !== 'partition') states.set(key, value)
-    for (const table of stageTables) {
-      for (const row of prepared.rows[table]) {
-        if (table === 'messages' && row['outcome'] === 'tick' && share?.isFirst === false) continue
-        if (!erased.hides(row)) into[table].push(row)
-      }
+  const isOurs = (table: StageTable, row: Row): boolean =>
+    !(table === 'messages' && row['outcome'] === 'tick' && share?.isFirst === false) && !erased.hides(row)
+
+  /** What was made so far goes out. */
+  const drain = ({ unchecked }: Batch): void => {
+    const startedMs = elapsedMs()
+    for (const own of unchecked) {
+      const { table, rows } = own
+      if (rows.length === 0) continue
+      const ours = erased.isNone() && (table !== 'messages' || share?.isFirst !== false) ? rows : rows.filter((row) => isOurs(table, row))
+      deps.rows.add(table, ours)
+      figures.rows += ours.length
+      rows.length = 0
+      own.from = 0
     }
-    return prepared.records
+    figures.encodeMs += elapsedMs() - startedMs
+  }
+
+  const runTo = (own: Own, index: number, until: number): number => {
+    const startedMs = elapsedMs()
+    timesMs = own.timesMs
+    next = index
+    const last = own.records[until - 1]?.offset
+    const taken = run.runInto(batch, own.records, index, (offset) => offset === last, Number.POSITIVE_INFINITY)
+    figures.runMs += elapsedMs() - startedMs
+    drain(batch)
+    return taken
+  }
+
+  /** The accounts of what was run so far become rows; the next ones begin. */
+  const close = (): void => {
+    const own = run.closeBatch(batch).rows.ledger.filter((row) => !erased.hides(row))
+    deps.rows.add('ledger', own)
+    figures.rows += own.length
+    batch = run.openBatch()
   }
 
   /** The tick at `index` judges devices: their number in each shard decides how far, so it must be everybody's. */
-  const runJudging = (own: readonly Own[], index: number, into: TableRows): number => {
-    if (share === null) return runTo(own, index, index + 1, into)
-    const mine = Int32Array.from({ length: onlineShards }, (_, shard) => idsOf(states, shard).length)
-    const all = share.exchange(partition, own[index]?.record.offset ?? -1, mine)
-    for (let shard = 0; shard < onlineShards; shard++) setIds(states, shard, [...idsOf(states, shard), ...placeholders(all, mine, shard)])
-    const taken = runTo(own, index, index + 1, into)
+  const runJudging = (own: Own, index: number): number => {
+    if (share === null) return runTo(own, index, index + 1)
+    const mine = Int32Array.from({ length: onlineShards }, (_, shard) => idsOf(overlay, shard).length)
+    const all = share.exchange(partition, own.records[index]?.offset ?? -1, mine)
+    for (let shard = 0; shard < onlineShards; shard++) setIds(overlay, shard, [...idsOf(overlay, shard), ...placeholders(all, mine, shard)])
+    const taken = runTo(own, index, index + 1)
     for (let shard = 0; shard < onlineShards; shard++)
       setIds(
-        states,
+        overlay,
         shard,
-        idsOf(states, shard).filter((id) => id !== placeholder),
+        idsOf(overlay, shard).filter((id) => id !== placeholder),
       )
     return taken
   }
@@ -152,44 +181,42 @@ const createRunner = (deps: RebuildDeps, partition: number) => {
   return {
     kept: run.kept,
     /** Ours out of all, in their order. */
-    take: (records: readonly StoredRecord[]): Own[] => {
-      const own: Own[] = []
+    take: (records: readonly StoredRecord[]): Own => {
+      const own: Own = { records: [], timesMs: [] }
       for (const record of records) {
         if (record.value.byteLength > 0 && (record.key === tickKey || share === null || share.owns(record.key))) {
-          own.push({ record, timeMs: othersMs })
+          own.records.push(record)
+          own.timesMs.push(othersMs)
         } else othersMs = Math.max(othersMs, arrivalOf(deps, record))
       }
       return own
     },
     /** Runs a slice from `index` on; answers how many records. */
-    run: (own: readonly Own[], index: number, into: TableRows): number => {
-      const end = Math.min(index + sliceRecords, own.length)
+    run: (own: Own, index: number): number => {
+      const end = Math.min(index + sliceRecords, own.records.length)
       const ahead = structuredClone(state.watch)
       for (let until = index; until < end; until++) {
-        const record = own[until]?.record
+        const record = own.records[until]
         if (record === undefined) break
         if (erased.endsBefore(record)) {
-          if (until > index) return runTo(own, index, until, into)
-          for (const subject of erased.pass(record.offset)) forget(states, subject)
+          if (until > index) return runTo(own, index, until)
+          close() // No account reaches across a mark.
+          for (const subject of erased.pass(record.offset)) forget(overlay, subject)
         }
         erased.meet(record)
         const tick = record.key === tickKey ? tickOf(deps, record) : null
         if (tick === null || !noteTick(ahead, tick.body, tick.atMs)) continue
-        return until > index ? runTo(own, index, until, into) : runJudging(own, index, into)
+        return until > index ? runTo(own, index, until) : runJudging(own, index)
       }
-      return runTo(own, index, end, into)
+      return runTo(own, index, end)
     },
+    close,
   }
 }
 
-const idsOf = (states: ReadonlyMap<string, StageState>, shard: number): string[] => {
-  const state = states.get(`online:${shard}`)
-  return state?.kind === 'online' ? state.ids : []
-}
+const idsOf = (overlay: Overlay, shard: number): string[] => overlay.look('online', String(shard))?.ids ?? []
 
-const setIds = (states: Map<string, StageState>, shard: number, ids: string[]): void => {
-  if (ids.length > 0 || states.has(`online:${shard}`)) states.set(`online:${shard}`, { kind: 'online', ids })
-}
+const setIds = (overlay: Overlay, shard: number, ids: string[]): void => overlay.keep('online', String(shard), { kind: 'online', ids })
 
 /** No device's id: stands for one that a peer owns, is counted and never judged. */
 const placeholder = '\u0000'
@@ -211,13 +238,13 @@ const tickOf = ({ codec }: RebuildDeps, { value }: StoredRecord): { body: TickBo
   return decoded.ok && body?.kind === 'Tick' ? { body, atMs: decoded.event.receivedAtMs } : null
 }
 
-const forget = (states: Map<string, StageState>, subject: string): void => {
-  for (const key of states.keys()) if (key.endsWith(`:${subject}`)) states.delete(key)
+const forget = (overlay: Overlay, subject: string): void => {
+  overlay.forget(subject)
   const shard = hash32(subject) % onlineShards
   setIds(
-    states,
+    overlay,
     shard,
-    idsOf(states, shard).filter((id) => id !== subject),
+    idsOf(overlay, shard).filter((id) => id !== subject),
   )
 }
 
@@ -225,16 +252,19 @@ const forget = (states: Map<string, StageState>, subject: string): void => {
 const createErased = ({ erasedThrough }: RebuildDeps, topic: LogTopic, partition: number) => {
   const met = new Map<string, number | null>()
   let waiting: { subject: string; through: number }[] = []
+  let areSome = false
   /** Nothing is to be forgotten of one that is first met behind its mark. */
   const meet = ({ key, offset }: StoredRecord): void => {
     if (met.has(key)) return
     const through = erasedThrough(key, topic, partition)
     met.set(key, through)
+    if (through !== null) areSome = true
     if (through === null || through < offset) return
     waiting = [...waiting, { subject: key, through }].sort((one, other) => one.through - other.through)
   }
   return {
     meet,
+    isNone: (): boolean => !areSome,
     endsBefore: ({ offset }: StoredRecord): boolean => (waiting[0]?.through ?? Number.POSITIVE_INFINITY) < offset,
     /** Takes out those that end before this offset. */
     pass: (offset: number): string[] => {
@@ -252,7 +282,7 @@ const createErased = ({ erasedThrough }: RebuildDeps, topic: LogTopic, partition
 
 /** The dead letters' own table: one row each, no state. */
 export const rebuildDeadLetters = async (
-  deps: Pick<RebuildDeps, 'logId' | 'decodeDeadLetter' | 'scratch' | 'erasedThrough'> & { owns: (subject: string) => boolean },
+  deps: Pick<RebuildDeps, 'logId' | 'decodeDeadLetter' | 'erasedThrough'> & { scratch: Warehouse; owns: (subject: string) => boolean },
   partition: number,
   chunks: AsyncIterable<readonly StoredRecord[]>,
 ): Promise<void> => {
@@ -268,7 +298,7 @@ export const rebuildDeadLetters = async (
 }
 
 /** One round of inserts is under way while the next rows are made; a second waits for it. */
-const createWriter = ({ scratch, elapsedMs, tokens }: RebuildDeps, topic: LogTopic, partition: number, figures: RebuildFigures) => {
+const createWriter = ({ rows, elapsedMs, tokens }: RebuildDeps, topic: LogTopic, partition: number, figures: RebuildFigures) => {
   let rounds = 0
   let underWay: Promise<unknown> = Promise.resolve()
   let failure: Error | undefined
@@ -278,23 +308,17 @@ const createWriter = ({ scratch, elapsedMs, tokens }: RebuildDeps, topic: LogTop
     figures.waitMs += elapsedMs() - startedMs
     if (failure !== undefined) throw failure
   }
-  const insertAll = async (round: number, rows: TableRows): Promise<void> => {
-    for (const table of stageTables) {
-      const own: readonly Row[] = rows[table]
-      if (own.length === 0) continue
-      const startedMs = elapsedMs()
-      const inserted = scratch.insert(table, own, { dedupToken: `${tokens}:${topic}:${partition}:${round}:${table}` })
-      figures.encodeMs += elapsedMs() - startedMs
-      await inserted
-      figures.rows += own.length
-    }
-  }
   return {
-    write: async (rows: TableRows): Promise<void> => {
+    write: async (): Promise<void> => {
       await drain()
-      underWay = insertAll(rounds++, rows).catch((error: unknown) => {
-        failure ??= error instanceof Error ? error : new Error(String(error))
-      })
+      const round = rounds++
+      const startedMs = elapsedMs()
+      underWay = rows
+        .flush((table) => `${tokens}:${topic}:${partition}:${round}:${table}`)
+        .catch((error: unknown) => {
+          failure ??= error instanceof Error ? error : new Error(String(error))
+        })
+      figures.encodeMs += elapsedMs() - startedMs
     },
     yieldToIt: () => new Promise<void>((resolve) => setImmediate(resolve)),
     drain,

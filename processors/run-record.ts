@@ -4,13 +4,13 @@
  */
 import type { DeadLetter, DeviceEvent } from '../model/event.ts'
 import { ownSource } from '../model/own-source.ts'
-import type { Digest, EventCodec, LogRecord, StoredRecord } from '../model/ports.ts'
+import type { Digest, EventCodec, LogRecord, Row, StoredRecord } from '../model/ports.ts'
 import { noteBoot } from './domain/boot-tracker.ts'
 import { noteTick } from './domain/front-door-watch.ts'
 import { type Identity, type IdentityWindow, judgeIdentity } from './domain/identity.ts'
 import { type createLedgerBook, isQuarantined } from './domain/ledger.ts'
 import { placeTime } from './domain/placed-time.ts'
-import { type Context, type LimitName, stageTables, type TableRows } from './domain/projection.ts'
+import { type Context, type LimitName, type StageTable, stageTables, type TableRows } from './domain/projection.ts'
 import { projectBoot } from './domain/projections/boots.ts'
 import { projectClock } from './domain/projections/clock.ts'
 import { projectCounters } from './domain/projections/counters.ts'
@@ -48,14 +48,20 @@ export type Batch = {
   state: PartitionState
   overlay: Overlay
   rows: TableRows
+  unchecked: Unchecked[]
   ledger: ReturnType<typeof createLedgerBook>
   outputs: LogRecord[]
   window: IdentityWindow
 }
 
+/** Rows of one table from `from` on have not been held to its columns yet. */
+export type Unchecked = { table: StageTable; rows: Row[]; from: number }
+
+export const createUnchecked = (rows: TableRows): Unchecked[] => stageTables.map((table) => ({ table, rows: rows[table], from: 0 }))
+
 /** No record wedges the stage: one that cannot be read or that a projection fails on becomes a dead letter of its own. */
 export const runRecord = (batch: Batch, record: StoredRecord): void => {
-  const { deps, state, rows } = batch
+  const { deps, state } = batch
   if (record.value.byteLength === 0) {
     state.timeMs = Math.max(state.timeMs, record.appendedAtMs) // Erased (`adapters/lmdb/blank-records.ts`): it had its time.
     return
@@ -68,17 +74,17 @@ export const runRecord = (batch: Batch, record: StoredRecord): void => {
     batch.outputs.push(deadLetterOf(batch, record, 'FRAME_UNREADABLE', problem ?? ''))
     return
   }
-  const before = stageTables.map((table) => rows[table].length)
   try {
     runEvent(batch, decoded.event, record)
-    refuseMisfits(rows, before)
+    refuseMisfits(batch.unchecked)
+    for (const own of batch.unchecked) own.from = own.rows.length
   } catch (error) {
     // Its row in the archive stands (when that fits), what the projections had begun does not.
-    for (const [index, table] of stageTables.entries()) {
-      const own = rows[table]
-      const first = before[index] ?? 0
-      const archived = table === 'messages' && own.slice(first).every((row) => misfitOf(table, row) === null)
-      if (!archived) own.length = first
+    for (const own of batch.unchecked) {
+      const { table, rows, from } = own
+      const archived = table === 'messages' && rows.slice(from).every((row) => misfitOf(table, row) === null)
+      if (!archived) rows.length = from
+      own.from = rows.length
     }
     deps.counters.outcome('failed')
     batch.outputs.push(deadLetterOf(batch, record, 'PROJECTION_FAILED', error instanceof Error ? error.message : String(error)))
@@ -86,11 +92,10 @@ export const runRecord = (batch: Batch, record: StoredRecord): void => {
 }
 
 /** A row that the warehouse refuses would hold up its partition for ever. */
-const refuseMisfits = (rows: TableRows, before: readonly number[]): void => {
-  for (const [index, table] of stageTables.entries()) {
-    const own = rows[table]
-    for (let at = before[index] ?? 0; at < own.length; at++) {
-      const misfit = misfitOf(table, own[at] ?? {})
+const refuseMisfits = (unchecked: readonly Unchecked[]): void => {
+  for (const { table, rows, from } of unchecked) {
+    for (let at = from; at < rows.length; at++) {
+      const misfit = misfitOf(table, rows[at] ?? {})
       if (misfit !== null) throw new Error(`the value of ${misfit} does not fit its column`)
     }
   }

@@ -8,13 +8,15 @@ import { createLedgerBook } from './domain/ledger.ts'
 import { emptyRows, stageTables, type TableRows } from './domain/projection.ts'
 import { createSeenIds } from './domain/seen-ids.ts'
 import { createSessionWindow } from './domain/session-window.ts'
-import { createOverlay, initialPartition, type PartitionState, type StageState, type StateReader } from './domain/state.ts'
-import { type Batch, type RunDeps, runRecord } from './run-record.ts'
+import { createOverlay, initialPartition, type Overlay, type PartitionState, type StageState, type StateReader } from './domain/state.ts'
+import { type Batch, createUnchecked, type RunDeps, runRecord } from './run-record.ts'
 
 /** Where a run's state comes from: the store, or nothing (`recovery.ts`). */
 export type RunState = {
   read: StateReader
   segments: (name: string) => Iterable<{ bytes: Uint8Array }>
+  /** Keeps all states for the whole run (`rebuild.ts`); left out: one is made for each batch, over `read`. */
+  overlay?: Overlay
 }
 
 export type Prepared = {
@@ -46,28 +48,42 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
   sessions.load(state.sessions, bytesOf(from.segments('sessions')))
   const window = { seenIds, sessions, digest: deps.digest }
 
-  /** Records from `index` on, up to the limit of rows or to the record after which `cutAfter` says so. */
-  const prepare = (records: readonly StoredRecord[], index: number, cutAfter: (offset: number) => boolean, rowsMax: number): Prepared => {
-    const batch: Batch = {
+  const openBatch = (): Batch => {
+    const rows = emptyRows()
+    return {
       deps,
       partition,
       state,
-      overlay: createOverlay(from.read),
-      rows: emptyRows(),
+      overlay: from.overlay ?? createOverlay(from.read),
+      rows,
+      unchecked: createUnchecked(rows),
       ledger: createLedgerBook(),
       outputs: [],
       window,
     }
-    let taken = 0
-    let to = -1
-    for (let at = index; at < records.length; at++) {
+  }
+
+  /** Records from `index` on, up to the limit of rows or to the record after which `cutAfter` says so. Answers how many. */
+  const runInto = (
+    batch: Batch,
+    records: readonly StoredRecord[],
+    index: number,
+    cutAfter: (offset: number) => boolean,
+    rowsMax: number,
+  ): number => {
+    let at = index
+    while (at < records.length) {
       const record = records[at]
       if (record === undefined) break
       runRecord(batch, record)
-      to = record.offset
-      taken++
-      if (cutAfter(to) || rowsOf(batch.rows) >= rowsMax) break
+      at++
+      if (cutAfter(record.offset) || rowsOf(batch.rows) >= rowsMax) break
     }
+    return at - index
+  }
+
+  /** The batch's accounts become rows, and what its windows have added is given out. */
+  const closeBatch = (batch: Batch): Pick<Prepared, 'rows' | 'segments'> => {
     batch.rows.ledger = batch.ledger.rows(deps.logId, partition)
     for (const table of stageTables) {
       // In offset order, save the ledger's, which follow the devices.
@@ -76,17 +92,27 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
     }
     state.seenIds = seenIds.state()
     state.sessions = sessions.state()
-    batch.overlay.keep('partition', state)
     return {
-      from: records[index]?.offset ?? 0,
-      to,
-      records: taken,
       rows: batch.rows,
-      states: batch.overlay.changed(),
       segments: [
         { name: 'seen-ids', put: segment(seenIds.takeSegment(), state.timeMs), dropBeforeMs: seenIds.dropBeforeMs() },
         { name: 'sessions', put: segment(sessions.takeSegment(), state.timeMs), dropBeforeMs: sessions.dropBeforeMs() },
       ],
+    }
+  }
+
+  const prepare = (records: readonly StoredRecord[], index: number, cutAfter: (offset: number) => boolean, rowsMax: number): Prepared => {
+    const batch = openBatch()
+    const taken = runInto(batch, records, index, cutAfter, rowsMax)
+    const closed = closeBatch(batch)
+    const states = batch.overlay.changed()
+    states.set('partition', state)
+    return {
+      ...closed,
+      from: records[index]?.offset ?? 0,
+      to: records[index + taken - 1]?.offset ?? -1,
+      records: taken,
+      states,
       outputs: batch.outputs,
       tickMs: state.tickMs,
     }
@@ -94,6 +120,9 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
 
   return {
     prepare,
+    openBatch,
+    runInto,
+    closeBatch,
     tickMs: (): number => state.tickMs,
     lastRows: (): Readonly<Record<string, number>> => state.lastRows,
     kept: (): Kept => ({ seenIds: seenIds.size(), sessionMessages: sessions.size() }),

@@ -184,10 +184,10 @@ export class AvroReader {
     if (length <= rememberedBytesMax) {
       let seen = 0
       for (let from = at; from < end; from++) seen |= bytes[from] ?? 0
-      if (seen < 0x80) return bytes.latin1Slice(at, end)
+      if (seen < 0x80) return bytes.toString('latin1', at, end)
     }
     if (!isUtf8(bytes.subarray(at, end))) throw new NotOurs('UTF-8')
-    return bytes.utf8Slice(at, end)
+    return bytes.toString('utf8', at, end)
   }
 
   /** The sign bit is split off first, so that the magnitude is exact. */

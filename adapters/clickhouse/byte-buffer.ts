@@ -1,14 +1,21 @@
+/** A larger one was for a rare batch and goes back to the memory. */
+export const keptBytesMax = 64 * 1024 * 1024
+
 /** Bytes under construction: grows by doubling and is reused, so that a steady flow of batches allocates nothing. */
 export class ByteBuffer {
+  /** Its memory is its own, so `buffer.buffer` may be viewed as numbers where `at` is a multiple of their width. */
   buffer: Buffer
   at = 0
+  private readonly bytesAtFirst: number
 
   constructor(bytesAtFirst = 1 << 20) {
-    this.buffer = Buffer.allocUnsafe(bytesAtFirst)
+    this.bytesAtFirst = bytesAtFirst
+    this.buffer = Buffer.allocUnsafeSlow(bytesAtFirst)
   }
 
   reset(): void {
     this.at = 0
+    if (this.buffer.length > keptBytesMax) this.buffer = Buffer.allocUnsafeSlow(this.bytesAtFirst)
   }
 
   /** Valid until the next `reset`. */
@@ -19,7 +26,7 @@ export class ByteBuffer {
   /** Call before writing `bytes` more at `at`. */
   room(bytes: number): Buffer {
     if (this.at + bytes > this.buffer.length) {
-      const larger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.at + bytes))
+      const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.at + bytes))
       this.buffer.copy(larger, 0, 0, this.at)
       this.buffer = larger
     }
@@ -74,5 +81,26 @@ export class ByteBuffer {
     buffer.writeUInt32LE(value - high * 0x1_0000_0000, this.at)
     buffer.writeInt32LE(high | 0, this.at + 4)
     this.at += 8
+  }
+
+  append(other: ByteBuffer): void {
+    other.buffer.copy(this.room(other.at), this.at, 0, other.at)
+    this.at += other.at
+  }
+
+  /** The other's 32-bit numbers, cut to 1, 2 or 4 bytes each. */
+  appendNarrowed(other: ByteBuffer, width: number): void {
+    if (width === 4) {
+      this.append(other)
+      return
+    }
+    const numbers = new Uint32Array(other.buffer.buffer, other.buffer.byteOffset, other.at / 4)
+    const buffer = this.room(numbers.length * width)
+    let { at } = this
+    for (const number of numbers) {
+      buffer[at++] = number
+      if (width === 2) buffer[at++] = number >> 8
+    }
+    this.at = at
   }
 }

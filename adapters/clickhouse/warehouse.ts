@@ -49,8 +49,8 @@ const insertSettings: ClickHouseSettings = {
   input_format_parallel_parsing: 0,
 }
 
-export const openWarehouse = ({ url, username, password, database, tls = null, tableSuffix = '' }: WarehouseOptions): Warehouse => {
-  const client = createClient({
+const openClient = ({ url, username, password, database, tls = null }: WarehouseOptions) =>
+  createClient({
     url,
     username,
     password,
@@ -63,6 +63,30 @@ export const openWarehouse = ({ url, username, password, database, tls = null, t
     keep_alive: { idle_socket_ttl: 10_000 },
     ...clientTls(tls),
   })
+
+/** Blocks that are encoded already: one request each. For `row-gatherer.ts`. */
+export const openInserter = (options: WarehouseOptions) => {
+  const client = openClient(options)
+  return { insert: blockInsert(client, options.tableSuffix ?? ''), close: () => client.close() }
+}
+
+/** `block` must stay as it is until the promise has settled. */
+const blockInsert = (client: ReturnType<typeof openClient>, tableSuffix: string) => {
+  return (table: TableName, rows: number, block: Buffer, dedupToken: string): Promise<void> =>
+    attempt(`inserting ${rows} rows into ${table}`, async () => {
+      const names = tables[table].map(([name]) => name).join(', ')
+      const { stream } = await client.exec({
+        query: `INSERT INTO ${table}${tableSuffix} (${names}) FORMAT Native`,
+        values: Readable.from([block], { objectMode: false }),
+        clickhouse_settings: { ...insertSettings, insert_deduplication_token: dedupToken },
+      })
+      for await (const _rest of stream);
+    })
+}
+
+export const openWarehouse = (options: WarehouseOptions): Warehouse => {
+  const client = openClient(options)
+  const insertBlock = blockInsert(client, options.tableSuffix ?? '')
   const encoders = new Map<string, BlockEncoder>()
   const buffers: ByteBuffer[] = []
 
@@ -72,19 +96,11 @@ export const openWarehouse = ({ url, username, password, database, tls = null, t
       const encode = encoderOf(encoders, table)
       const buffer = buffers.pop() ?? new ByteBuffer()
       try {
-        buffer.reset()
         encode(rows, buffer)
-        await attempt(`inserting ${rows.length} rows into ${table}`, async () => {
-          const names = tables[table as TableName].map(([name]) => name).join(', ')
-          const { stream } = await client.exec({
-            query: `INSERT INTO ${table}${tableSuffix} (${names}) FORMAT Native`,
-            values: Readable.from([buffer.bytes()], { objectMode: false }),
-            clickhouse_settings: { ...insertSettings, insert_deduplication_token: dedupToken },
-          })
-          for await (const _rest of stream);
-        })
+        await insertBlock(table as TableName, rows.length, buffer.bytes(), dedupToken)
       } finally {
-        if (buffers.length < connectionsMax && buffer.buffer.length <= keptBufferBytesMax) buffers.push(buffer)
+        buffer.reset()
+        if (buffers.length < connectionsMax) buffers.push(buffer)
       }
     },
     query: <T>(sql: string, params: Record<string, unknown> = {}) =>
@@ -118,9 +134,6 @@ const clientTls = (tls: WarehouseTls | null): { tls?: { ca_cert: Buffer; cert?: 
   const ca_cert = Buffer.from(tls.ca)
   return { tls: tls.cert === null || tls.key === null ? { ca_cert } : { ca_cert, cert: Buffer.from(tls.cert), key: Buffer.from(tls.key) } }
 }
-
-/** A larger one was for a rare batch and goes back to the memory. */
-const keptBufferBytesMax = 64 * 1024 * 1024
 
 const encoderOf = (encoders: Map<string, BlockEncoder>, table: string): BlockEncoder => {
   const known = encoders.get(table)

@@ -7,23 +7,35 @@
  * two estimates of one boot that no drift explains.
  */
 import { type DriftState, driftPpmOf, forgetEstimates, noteEstimate } from './clock-drift.ts'
-import { emptyWindow, finishWindow, isBeyondWindow, noteSample, type SkewWindow } from './clock-skew.ts'
+import { emptyWindow, finishWindow, isBeyondWindow, none, noteSample, numberAt, type SkewWindow, windowNumbers } from './clock-skew.ts'
 import type { ClockVerdict } from './placed-time.ts'
 
-export type ClockState = {
-  verdict: ClockVerdict | null
-  /** The boot told last: a boot shows itself in several ways. */
-  bootKey: number | null
-  /** The last message with a time, for a step that its successor tells. */
-  last: { bootKey: number; arrivalMs: number; claimMs: number; verdict: ClockVerdict } | null
-  /** When the running boot began, by claim and uptime of its message with the greatest uptime. */
-  began: { bootKey: number; uptimeSeconds: number; atMs: number } | null
-  window: SkewWindow
+/** The running window's numbers, and behind them those of `placesOfWatch`: flat, since it is stored with each batch. */
+export type ClockState = SkewWindow
+
+/** Verdicts as numbers. */
+const verdicts: readonly ClockVerdict[] = ['trusted', 'missing', 'before-2010', 'future']
+export const verdictNumber = (verdict: ClockVerdict): number => verdicts.indexOf(verdict)
+
+export const placesOfWatch = {
+  /** `none`: no message yet. */
+  verdict: windowNumbers,
+  /** The boot told last: a boot shows itself in several ways. `none`: none was told. */
+  bootKey: windowNumbers + 1,
+  /** The last message with a time, for a step that its successor tells. `none`: no such message. */
+  lastBootKey: windowNumbers + 2,
+  lastArrivalMs: windowNumbers + 3,
+  lastClaimMs: windowNumbers + 4,
+  lastVerdict: windowNumbers + 5,
+  /** When the running boot began, by claim and uptime of its message with the greatest uptime. `none`: not knplacesOfWatch. */
+  beganBootKey: windowNumbers + 6,
+  beganUptimeSeconds: windowNumbers + 7,
+  beganAtMs: windowNumbers + 8,
   /** Rows of one day of arrival, for the bound. */
-  dayMs: number
-  estimates: number
-  changes: number
-}
+  dayMs: windowNumbers + 9,
+  estimates: windowNumbers + 10,
+  changes: windowNumbers + 11,
+} as const
 
 /** One message, as far as clocks are concerned. */
 export type ClockSample = {
@@ -33,7 +45,7 @@ export type ClockSample = {
   verdict: ClockVerdict
   bootKey: number
   bootId: string
-  /** This message told of a boot that was not known. */
+  /** This message told of a boot that was not knplacesOfWatch. */
   boots: boolean
   /** A message with a higher number of its boot has come before: it was stored, or overtaken on its way. */
   overtaken: boolean
@@ -66,82 +78,91 @@ export const changesPerDayMax = 104
 export const observationsPerDayMax = estimatesPerDayMax + changesPerDayMax
 const dayLengthMs = 86_400_000
 
-export const initialClock = (arrivalMs: number): ClockState => ({
-  verdict: null,
-  bootKey: null,
-  last: null,
-  began: null,
-  window: emptyWindow(arrivalMs),
-  dayMs: 0,
-  estimates: 0,
-  changes: 0,
-})
+export const initialClock = (arrivalMs: number): ClockState => {
+  const { numbers, bestBootId } = emptyWindow(arrivalMs)
+  return { numbers: [...numbers, none, none, none, 0, 0, 0, none, 0, 0, 0, 0, 0], bestBootId }
+}
+
+export const verdictOf = (state: ClockState): ClockVerdict | null => verdicts[numberAt(state, placesOfWatch.verdict)] ?? null
 
 /** Takes one message in, in place. `drift` is asked for once in 15 minutes and at steps. Empty for nearly every message. */
 export const noteClock = (state: ClockState, sample: ClockSample, drift: () => DriftState): ClockNotice[] => {
   const { arrivalMs, claimMs, verdict, bootKey } = sample
+  const { numbers } = state
   const notices: ClockNotice[] = []
-  const stepMs = claimMs === null || isOvertaken(state, sample) ? null : stepOf(state, sample, claimMs)
-  const boots = sample.boots && bootKey !== state.bootKey
-  if (boots || stepMs !== null || isBeyondWindow(state.window, arrivalMs)) endWindow(state, arrivalMs, drift, notices)
+  const overtaken = isOvertaken(state, sample)
+  const stepMs = claimMs === null || overtaken ? null : stepOf(state, sample, claimMs)
+  const boots = sample.boots && bootKey !== numberAt(state, placesOfWatch.bootKey)
+  if (boots || stepMs !== null || isBeyondWindow(state, arrivalMs)) endWindow(state, arrivalMs, drift, notices)
   if (boots) {
     notices.push({ kind: 'boot' })
-    state.bootKey = bootKey
+    numbers[placesOfWatch.bootKey] = bootKey
   }
-  if (verdict === 'missing' ? state.verdict === null : verdict !== state.verdict) {
-    notices.push({ kind: 'verdict', before: state.verdict })
-    state.verdict = verdict
+  const before = verdictOf(state)
+  if (verdict === 'missing' ? before === null : verdict !== before) {
+    notices.push({ kind: 'verdict', before })
+    numbers[placesOfWatch.verdict] = verdictNumber(verdict)
   }
   // One that was overtaken is no live sample, at whatever pace its like come; and of live ones it is never the best.
-  if (claimMs !== null && !isOvertaken(state, sample)) {
+  if (claimMs !== null && !overtaken) {
     if (stepMs !== null) {
       notices.push({ kind: 'step', stepMs, skewMs: claimMs - arrivalMs, shownBy: null })
       forgetEstimates(drift())
-      state.began = null
+      numbers[placesOfWatch.beganBootKey] = none
     }
     noteBegan(state, sample, claimMs)
-    state.last = { bootKey, arrivalMs, claimMs, verdict }
+    numbers[placesOfWatch.lastBootKey] = bootKey
+    numbers[placesOfWatch.lastArrivalMs] = arrivalMs
+    numbers[placesOfWatch.lastClaimMs] = claimMs
+    numbers[placesOfWatch.lastVerdict] = verdictNumber(verdict)
     // The skew of a clock that was never set is no number to work with: a small `ts` may be of seconds or of milliseconds.
     if (verdict !== 'before-2010') {
-      noteSample(state.window, { behindMs: arrivalMs - claimMs, arrivalMs, bootKey, bootId: sample.bootId, offset: sample.offset })
+      noteSample(state, { behindMs: arrivalMs - claimMs, arrivalMs, bootKey, bootId: sample.bootId, offset: sample.offset })
     }
   }
   return notices.length === 0 ? notices : withinDay(state, arrivalMs, notices)
 }
 
-const isOvertaken = ({ began }: ClockState, { overtaken, uptimeSeconds, bootKey }: ClockSample): boolean =>
-  overtaken || (uptimeSeconds !== null && began?.bootKey === bootKey && uptimeSeconds < began.uptimeSeconds)
+const isOvertaken = (state: ClockState, { overtaken, uptimeSeconds, bootKey }: ClockSample): boolean =>
+  overtaken ||
+  (uptimeSeconds !== null &&
+    numberAt(state, placesOfWatch.beganBootKey) === bootKey &&
+    uptimeSeconds < numberAt(state, placesOfWatch.beganUptimeSeconds))
 
 const stepOf = (state: ClockState, sample: ClockSample, claimMs: number): number | null => {
-  const { began, last } = state
   const { uptimeSeconds, bootKey, arrivalMs, verdict } = sample
-  if (verdict === 'before-2010' && last?.verdict === 'before-2010') return null
-  if (uptimeSeconds !== null && began !== null) {
-    if (began.bootKey !== bootKey) return null
-    const stepMs = Math.round(claimMs - uptimeSeconds * 1_000 - began.atMs)
+  const lastBootKey = numberAt(state, placesOfWatch.lastBootKey)
+  const lastVerdict = lastBootKey === none ? null : verdicts[numberAt(state, placesOfWatch.lastVerdict)]
+  if (verdict === 'before-2010' && lastVerdict === 'before-2010') return null
+  const beganBootKey = numberAt(state, placesOfWatch.beganBootKey)
+  if (uptimeSeconds !== null && beganBootKey !== none) {
+    if (beganBootKey !== bootKey) return null
+    const stepMs = Math.round(claimMs - uptimeSeconds * 1_000 - numberAt(state, placesOfWatch.beganAtMs))
     return Math.abs(stepMs) >= stepMinMs ? stepMs : null
   }
-  if (last === null || last.bootKey !== bootKey || last.verdict === verdict) return null
-  const stepMs = claimMs - last.claimMs - (arrivalMs - last.arrivalMs)
+  if (lastBootKey === none || lastBootKey !== bootKey || lastVerdict === verdict) return null
+  const stepMs = claimMs - numberAt(state, placesOfWatch.lastClaimMs) - (arrivalMs - numberAt(state, placesOfWatch.lastArrivalMs))
   return Math.abs(stepMs) >= stepMinMs ? stepMs : null
 }
 
-const noteBegan = (state: ClockState, { uptimeSeconds, bootKey }: ClockSample, claimMs: number): void => {
+const noteBegan = ({ numbers }: ClockState, { uptimeSeconds, bootKey }: ClockSample, claimMs: number): void => {
   if (uptimeSeconds === null) return
-  state.began = { bootKey, uptimeSeconds, atMs: claimMs - uptimeSeconds * 1_000 }
+  numbers[placesOfWatch.beganBootKey] = bootKey
+  numbers[placesOfWatch.beganUptimeSeconds] = uptimeSeconds
+  numbers[placesOfWatch.beganAtMs] = claimMs - uptimeSeconds * 1_000
 }
 
 const endWindow = (state: ClockState, arrivalMs: number, drift: () => DriftState, notices: ClockNotice[]): void => {
-  const over = isBeyondWindow(state.window, arrivalMs)
-  const estimate = finishWindow(state.window, arrivalMs)
+  const over = isBeyondWindow(state, arrivalMs)
+  const estimate = finishWindow(state, arrivalMs)
   if (estimate === null) {
-    if (state.verdict === 'before-2010' && over) notices.push({ kind: 'unset' })
+    if (verdictOf(state) === 'before-2010' && over) notices.push({ kind: 'unset' })
     return
   }
   const { skewMs, samples, best } = estimate
   const known = drift()
   const shownBy = { arrivalMs: best.arrivalMs, bootId: best.bootId, offset: best.offset }
-  const stepMs = state.began === null ? stepOfEstimates(known, best.bootKey, best.arrivalMs, skewMs) : null
+  const stepMs = numberAt(state, placesOfWatch.beganBootKey) === none ? stepOfEstimates(known, best.bootKey, best.arrivalMs, skewMs) : null
   if (stepMs !== null) {
     notices.push({ kind: 'step', stepMs, skewMs, shownBy })
     forgetEstimates(known)
@@ -161,22 +182,26 @@ const stepOfEstimates = ({ bootKey: knownKey, arrivalsMs, skewsMs }: DriftState,
 
 /** A day that went by does not come back, unless our own clock was days ahead. */
 const withinDay = (state: ClockState, arrivalMs: number, notices: readonly ClockNotice[]): ClockNotice[] => {
+  const { numbers } = state
   const dayMs = arrivalMs - (arrivalMs % dayLengthMs)
-  if (dayMs > state.dayMs || dayMs < state.dayMs - dayLengthMs) {
-    state.dayMs = dayMs
-    state.estimates = 0
-    state.changes = 0
+  const knownDayMs = numberAt(state, placesOfWatch.dayMs)
+  if (dayMs > knownDayMs || dayMs < knownDayMs - dayLengthMs) {
+    numbers[placesOfWatch.dayMs] = dayMs
+    numbers[placesOfWatch.estimates] = 0
+    numbers[placesOfWatch.changes] = 0
   }
   const told: ClockNotice[] = []
   for (const notice of notices) {
     if (notice.kind === 'estimate' || notice.kind === 'unset') {
-      if (state.estimates < estimatesPerDayMax) told.push(notice)
-      state.estimates = Math.min(state.estimates + 1, estimatesPerDayMax)
+      const estimates = numberAt(state, placesOfWatch.estimates)
+      if (estimates < estimatesPerDayMax) told.push(notice)
+      numbers[placesOfWatch.estimates] = Math.min(estimates + 1, estimatesPerDayMax)
       continue
     }
-    if (state.changes < changesPerDayMax - 1) told.push(notice)
-    else if (state.changes === changesPerDayMax - 1) told.push({ kind: 'limit' })
-    state.changes = Math.min(state.changes + 1, changesPerDayMax)
+    const changes = numberAt(state, placesOfWatch.changes)
+    if (changes < changesPerDayMax - 1) told.push(notice)
+    else if (changes === changesPerDayMax - 1) told.push({ kind: 'limit' })
+    numbers[placesOfWatch.changes] = Math.min(changes + 1, changesPerDayMax)
   }
   return told
 }

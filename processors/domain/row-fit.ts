@@ -6,22 +6,43 @@ import type { Row } from '../../model/ports.ts'
 import { type TableName, tables } from '../../schemas/tables.ts'
 
 type Fits = (value: unknown) => boolean
+/** Most values are looked at without a call: `usual` says what they are, `fits` decides of all others. */
+type ColumnFit = { name: string; usual: 'text' | 'time' | 'whole' | 'other'; wholeMax: number; fits: Fits }
 
 /** Null, or the first column whose value does not fit. */
 export const misfitOf = (table: TableName, row: Row): string | null => {
-  for (const { name, fits } of compiled(table)) if (!fits(row[name])) return `${table}.${name}`
+  for (const { name, usual, wholeMax, fits } of compiled(table)) {
+    const value = row[name]
+    if (usual === 'text') {
+      if (typeof value === 'string') continue
+    } else if (typeof value === 'number') {
+      if (usual === 'time' && value >= dateTime64FromMs && value < dateTime64EndMs) continue
+      if (usual === 'whole' && Number.isInteger(value) && value >= 0 && value <= wholeMax) continue
+    }
+    if (!fits(value)) return `${table}.${name}`
+  }
   return null
 }
 
-const known = new Map<TableName, { name: string; fits: Fits }[]>()
+const known = new Map<TableName, ColumnFit[]>()
 
-const compiled = (table: TableName): { name: string; fits: Fits }[] => {
+const compiled = (table: TableName): ColumnFit[] => {
   let columns = known.get(table)
   if (columns === undefined) {
-    columns = tables[table].map(([name, type]) => ({ name, fits: fitsOf(type) }))
+    columns = tables[table].map(([name, type]) => ({ name, ...usualOf(type), fits: fitsOf(type) }))
     known.set(table, columns)
   }
   return columns
+}
+
+const usualOf = (type: string): Pick<ColumnFit, 'usual' | 'wholeMax'> => {
+  const plain = /^Nullable\((.*)\)$/.exec(type)?.[1] ?? type
+  if (plain.startsWith('LowCardinality') || plain === 'String') return { usual: 'text', wholeMax: 0 }
+  if (plain.startsWith('DateTime64')) return { usual: 'time', wholeMax: 0 }
+  const bits = /^UInt(\d+)$/.exec(plain)?.[1]
+  return bits === undefined
+    ? { usual: 'other', wholeMax: 0 }
+    : { usual: 'whole', wholeMax: bits === '64' ? Number.MAX_SAFE_INTEGER : 2 ** Number(bits) - 1 }
 }
 
 /** A type that no table uses yet throws, so a test meets it first. */

@@ -6,6 +6,7 @@ import { type BootState, initialBoot } from './boot-tracker.ts'
 import type { DriftState } from './clock-drift.ts'
 import type { ClockState } from './clock-watch.ts'
 import type { CounterState } from './counter-step.ts'
+import type { FormerClockState } from './former-clock.ts'
 import type { WatchState } from './front-door-watch.ts'
 import type { IntervalSet } from './interval-set.ts'
 import type { SeenIdsState } from './seen-ids.ts'
@@ -31,7 +32,7 @@ export type CoreState = {
   boot: BootState
   presence: PresenceState | null
   /** Undefined in states of the first release. */
-  clock: ClockState | null
+  clock: ClockState | FormerClockState | null | undefined
   /** Log lines of the minute in which the last one arrived. */
   logMinuteMs: number
   logLines: number
@@ -69,40 +70,95 @@ export type PartitionState = {
 
 export type StageState = CoreState | CountersState | SeriesState | FactsState | InventoryState | OnlineState | DriftState | PartitionState
 
-export type StateOf<K extends StageState['kind']> = Extract<StageState, { kind: K }>
 export type StateReader = (key: string) => StageState | undefined
 
-/** Reads each state once a batch and keeps the changed one; nothing reaches the store before `finish`. */
-export type Overlay = ReturnType<typeof createOverlay>
+/** What is kept under `<name>:<id>`: of a subject, an inventory entry or a shard. */
+export type NamedStates = {
+  core: CoreState
+  counters: CountersState
+  series: SeriesState
+  facts: FactsState
+  clock: DriftState
+  device: InventoryState
+  site: InventoryState
+  cell: InventoryState
+  online: OnlineState
+}
+type Name = keyof NamedStates
 
-export const createOverlay = (read: StateReader) => {
-  const opened = new Map<string, StageState | undefined>()
-  const changed = new Map<string, StageState>()
-  const look = <K extends StageState['kind']>(key: string, kind: K): StateOf<K> | undefined => {
-    let state = opened.get(key)
-    if (state === undefined && !opened.has(key)) {
-      state = read(key)
-      opened.set(key, state)
+/** Reads each state once a batch and keeps the changed one; nothing reaches the store before `finish`. */
+export type Overlay = {
+  look: <N extends Name>(name: N, id: string) => NamedStates[N] | undefined
+  /** A state that will be changed in place and stored, made when there is none. */
+  open: <N extends Name>(name: N, id: string, initial: () => NamedStates[N]) => NamedStates[N]
+  /** Stores a state that was only looked at, since it has changed now. */
+  keep: <N extends Name>(name: N, id: string, state: NamedStates[N]) => void
+  changed: () => Map<string, StageState>
+  /** All that is known of a subject; only where the overlay keeps the states itself (`rebuild.ts`). */
+  forget: (id: string) => void
+}
+
+type Opened = { key: string; state: StageState | undefined; isChanged: boolean }
+type OfOneId = Record<Name, Opened | undefined>
+
+/** By id first: one look-up serves all states of the subject that a message is of. */
+export const createOverlay = (read: StateReader): Overlay => {
+  const byId = new Map<string, OfOneId>()
+  let lastId: string | undefined
+  let last = noneOpened()
+  const openedOf = (name: Name, id: string): Opened => {
+    if (id !== lastId) {
+      let own = byId.get(id)
+      if (own === undefined) byId.set(id, (own = noneOpened()))
+      last = own
+      lastId = id
     }
-    return state?.kind === kind ? (state as StateOf<K>) : undefined
+    let opened = last[name]
+    if (opened === undefined) {
+      const key = `${name}:${id}`
+      last[name] = opened = { key, state: read(key), isChanged: false }
+    }
+    return opened
   }
   return {
-    look,
-    /** A state that will be changed in place and stored, made when there is none. */
-    open: <K extends StageState['kind']>(key: string, kind: K, initial: () => StateOf<K>): StateOf<K> => {
-      const state = look(key, kind) ?? initial()
-      opened.set(key, state)
-      changed.set(key, state)
-      return state
+    look: <N extends Name>(name: N, id: string) => openedOf(name, id).state as NamedStates[N] | undefined,
+    open: <N extends Name>(name: N, id: string, initial: () => NamedStates[N]) => {
+      const opened = openedOf(name, id)
+      opened.isChanged = true
+      opened.state ??= initial()
+      return opened.state as NamedStates[N]
     },
-    /** Stores a state that was only looked at, since it has changed now. */
-    keep: (key: string, state: StageState): void => {
-      opened.set(key, state)
-      changed.set(key, state)
+    keep: (name, id, state) => {
+      const opened = openedOf(name, id)
+      opened.state = state
+      opened.isChanged = true
     },
-    changed: (): ReadonlyMap<string, StageState> => changed,
+    forget: (id) => {
+      byId.delete(id)
+      lastId = undefined
+    },
+    changed: () => {
+      const changed = new Map<string, StageState>()
+      for (const own of byId.values())
+        for (const opened of Object.values(own))
+          if (opened?.isChanged === true && opened.state !== undefined) changed.set(opened.key, opened.state)
+      return changed
+    },
   }
 }
+
+/** All places at once, so that every subject's have one shape. */
+const noneOpened = (): OfOneId => ({
+  core: undefined,
+  counters: undefined,
+  series: undefined,
+  facts: undefined,
+  clock: undefined,
+  device: undefined,
+  site: undefined,
+  cell: undefined,
+  online: undefined,
+})
 
 export const initialCore = (): CoreState => ({
   kind: 'core',

@@ -4,19 +4,20 @@
  */
 import type { BootNotice } from '../boot-tracker.ts'
 import { initialDrift } from '../clock-drift.ts'
-import { type ClockNotice, initialClock, noteClock } from '../clock-watch.ts'
+import { type ClockNotice, type ClockState, initialClock, noteClock, verdictOf } from '../clock-watch.ts'
+import { clockOf } from '../former-clock.ts'
 import { highestOf } from '../interval-set.ts'
 import { toDateTime64 } from '../placed-time.ts'
 import type { Context } from '../projection.ts'
 
 /** `boot`: what this message told of one. Re-driven letters keep their old arrival and are no samples. */
 export const projectClock = (context: Context, boot: BootNotice['boot']): void => {
-  const { event, place, placed, core, overlay, bootKey } = context
+  const { event, place, placed, overlay, bootKey } = context
   if (event.source.redriveOf !== null) return
   const bootId = boot?.bootId ?? event.bootId ?? ''
-  core.clock ??= initialClock(event.receivedAtMs)
+  const clock = clockFor(context)
   const notices = noteClock(
-    core.clock,
+    clock,
     {
       arrivalMs: event.receivedAtMs,
       claimMs: event.observedAtMs,
@@ -28,9 +29,17 @@ export const projectClock = (context: Context, boot: BootNotice['boot']): void =
       overtaken: isOvertaken(context),
       offset: place.offset,
     },
-    () => overlay.open(`clock:${event.subject.id}`, 'clock', initialDrift),
+    () => overlay.open('clock', event.subject.id, initialDrift),
   )
-  for (const notice of notices) pushRow(context, notice, bootId)
+  for (const notice of notices) pushRow(context, clock, notice, bootId)
+}
+
+const clockFor = ({ core, event }: Context): ClockState => {
+  const { clock } = core
+  // Undefined in states of the first release.
+  const own = clock === null || clock === undefined ? initialClock(event.receivedAtMs) : clockOf(clock)
+  core.clock = own
+  return own
 }
 
 /** The de-duplication has noted the number of this message in the last of the boots. */
@@ -39,7 +48,7 @@ const isOvertaken = ({ event, core }: Context): boolean => {
   return event.seq !== null && last?.bootId === event.bootId && (highestOf(last.seen) ?? 0) > event.seq
 }
 
-const pushRow = ({ event, place, placed, core, rows, onLimit }: Context, notice: ClockNotice, bootId: string): void => {
+const pushRow = ({ event, place, placed, rows, onLimit }: Context, clock: ClockState, notice: ClockNotice, bootId: string): void => {
   if (notice.kind === 'limit') onLimit('clock-observations-per-day')
   const estimate = notice.kind === 'estimate' ? notice : null
   const step = notice.kind === 'step' ? notice : null
@@ -53,7 +62,7 @@ const pushRow = ({ event, place, placed, core, rows, onLimit }: Context, notice:
     observed_at: shownBy?.arrivalMs ?? placed.observedAtMs,
     received_at: event.receivedAtMs,
     kind: notice.kind,
-    verdict: core.clock?.verdict ?? placed.verdict,
+    verdict: verdictOf(clock) ?? placed.verdict,
     verdict_before: notice.kind === 'verdict' ? notice.before : null,
     skew_ms: skewMs === null ? null : clamped(skewMs),
     drift_ppm: estimate?.driftPpm ?? null,

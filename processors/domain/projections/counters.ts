@@ -29,7 +29,7 @@ export const counterHistoryMax = 4
 
 export const projectCounters = (context: Context, body: CountersBody): void => {
   const { event, overlay } = context
-  const { byKey } = overlay.open(`counters:${event.subject.id}`, 'counters', () => ({ kind: 'counters', byKey: {} }))
+  const { byKey } = overlay.open('counters', event.subject.id, () => ({ kind: 'counters', byKey: {} }))
   for (const item of body.items) {
     const key = `${item.metric} ${item.attributes}`
     let state = Object.hasOwn(byKey, key) ? byKey[key] : undefined

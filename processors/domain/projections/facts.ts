@@ -18,7 +18,7 @@ export const factTellingsMax = 12
 
 export const projectFacts = (context: Context, body: FactsBody): void => {
   const { event, overlay } = context
-  const facts = overlay.open(`facts:${event.subject.id}`, 'facts', () => ({ kind: 'facts', byName: {} }))
+  const facts = overlay.open('facts', event.subject.id, () => ({ kind: 'facts', byName: {} }))
   for (const item of body.items) projectFact(context, facts, item)
 }
 

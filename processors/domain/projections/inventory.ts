@@ -57,7 +57,7 @@ export const projectInventory = (changed: Changed, body: InventoryChangedBody): 
 }
 
 const toCommon = ({ event, place, overlay }: Changed, { entity, id, retired, fields }: InventoryChangedBody) => {
-  const state = overlay.open(`${entity}:${id}`, 'inventory', () => ({ kind: 'inventory', versionMs: 0 }))
+  const state = overlay.open(entity, id, () => ({ kind: 'inventory', versionMs: 0 }))
   state.versionMs = Math.max(event.receivedAtMs, state.versionMs + 1)
   return {
     tenant: event.tenant,

@@ -50,12 +50,12 @@ export const judgeSilent = (judging: Judging, partition: PartitionState): void =
   const { running } = partition.watch
   let judged = 0
   while (running !== null && running.shard < onlineShards && judged < judgedPerTickMax) {
-    const shard = judging.overlay.look(`online:${running.shard++}`, 'online')
+    const shard = judging.overlay.look('online', String(running.shard++))
     for (const id of [...(shard?.ids ?? [])].sort()) {
       judged++
-      const core = judging.overlay.look(`core:${id}`, 'core')
+      const core = judging.overlay.look('core', id)
       if (core?.presence?.state !== 'online' || hasSpoken(core, running.startedAtMs, judging.event.receivedAtMs)) continue
-      judging.overlay.keep(`core:${id}`, core)
+      judging.overlay.keep('core', id, core)
       become(
         { ...judging, core, subject: id },
         { ...core.presence, state: 'unknown', atMs: judging.event.receivedAtMs },
@@ -85,7 +85,7 @@ const become = (context: Becoming, next: PresenceState, reason: string | null): 
 }
 
 const index = ({ overlay, onLimit }: Becoming, id: string, online: boolean): void => {
-  const shard = overlay.open(`online:${hash32(id) % onlineShards}`, 'online', () => ({ kind: 'online', ids: [] }))
+  const shard = overlay.open('online', String(hash32(id) % onlineShards), () => ({ kind: 'online', ids: [] }))
   if (!online) shard.ids = shard.ids.filter((other) => other !== id)
   else if (shard.ids.length < onlinePerShardMax) shard.ids.push(id)
   else onLimit('online-per-shard')
@@ -110,4 +110,4 @@ const pushRow = (
   })
 }
 
-export const coreOf = (overlay: Overlay, id: string): CoreState => overlay.open(`core:${id}`, 'core', initialCore)
+export const coreOf = (overlay: Overlay, id: string): CoreState => overlay.open('core', id, initialCore)

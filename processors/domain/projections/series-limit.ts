@@ -14,20 +14,20 @@ export const seriesLimitFact = 'recorder.series_limit'
 /** May a row of this series be written? A new one is remembered while there is room. */
 export const admitSeries = (context: Context, metric: string, attributes: string): boolean => {
   const { overlay, event } = context
-  const key = `series:${event.subject.id}`
-  const state = overlay.look(key, 'series') ?? { kind: 'series', hashes: [], told: false }
+  const { id } = event.subject
+  const state = overlay.look('series', id) ?? { kind: 'series', hashes: [], told: false }
   const hash = hash53(metric, attributes)
   const at = placeOf(state.hashes, hash)
   if (state.hashes[at] === hash) return true
   if (state.hashes.length < seriesPerDeviceMax) {
     state.hashes.splice(at, 0, hash)
-    overlay.keep(key, state)
+    overlay.keep('series', id, state)
     return true
   }
   context.onLimit('series-per-device')
   if (!state.told) {
     state.told = true
-    overlay.keep(key, state)
+    overlay.keep('series', id, state)
     const value = `${seriesPerDeviceMax} metrics are kept; readings of new names are in messages only`
     projectFacts(context, { kind: 'Facts', items: [{ name: seriesLimitFact, value, sealed: null }] })
   }
