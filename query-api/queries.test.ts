@@ -438,6 +438,22 @@ describe('series', () => {
     expect(await points(iso(nowMs - 6 * minuteMs), at)).toEqual([])
   })
 
+  it('asked for at once are the same as each alone', async () => {
+    const range = `from=${iso(nowMs - 31 * dayMs)}&to=${iso(nowMs)}&step=1h`
+    const asked = [
+      `metric=hw.temperature&${range}`,
+      `metric=system.cpu.load_average.1m&${range}`,
+      `metric=old.metric&${range}`,
+      `metric=old.metric&attributes=${encodeURIComponent('{"a":"1"}')}&${range}`,
+      `metric=system.cpu.load_average.1m&attributes=&${range}`,
+    ].map((parameters) => `devices/${device}/metrics?${parameters}`)
+    const together = await Promise.all(asked.map((path) => get(path)))
+    const alone = []
+    for (const path of asked) alone.push(await get(path))
+    expect(together).toEqual(alone)
+    expect(alone.map(({ series }) => series.length)).toEqual([1, 1, 1, 1, 1])
+  })
+
   it.each([
     ['avg', 2],
     ['min', 1],

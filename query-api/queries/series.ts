@@ -13,6 +13,7 @@ export type SeriesQuery = TimeRange & {
   knownMs: number | null
 }
 export type PointRow = {
+  metric: string
   attributes: string
   at_ms: number
   value: number | null
@@ -68,36 +69,51 @@ const noQuantiles = (levels: readonly number[]): string => `CAST([${levels.map((
 const quantilesColumn = (levels: readonly number[], known: string, quantiles: string): string =>
   levels.length === 0 ? '[]' : `if(${known}, CAST(${quantiles}, 'Array(Nullable(Float64))'), ${noQuantiles(levels)})`
 
+/** Some series of one subject: metrics as a whole, and single ones. `metric IN` is what finds them by the table's key. */
+const manyConditions = `tenant = {tenant:String} AND subject = {subject:String} AND metric IN {metrics:Array(String)}
+  AND (metric IN {whole:Array(String)} OR concat(metric, '\\n', attributes) IN {single:Array(String)})`
+
+const manyParams = (queries: readonly SeriesQuery[]): Record<string, unknown> => ({
+  metrics: [...new Set(queries.map(({ metric }) => metric))],
+  whole: queries.flatMap(({ metric, attributes }) => (attributes === null ? [metric] : [])),
+  single: queries.flatMap(({ metric, attributes }) => (attributes === null ? [] : [`${metric}\n${attributes}`])),
+})
+
 /**
+ * Series that differ in metric and attributes only, at least one of them.
  * A step without rows is absent; one with only "missing" markers is NULL, never zero. Percentiles of a rollup come from the
  * merged sketches of its buckets, never from percentiles of buckets; samples from before there were sketches make them NULL.
  */
 export const measurementSeries = (
   scope: Scope,
-  query: SeriesQuery,
+  queries: readonly [SeriesQuery, ...SeriesQuery[]],
   aggregate: Aggregate,
   source: SeriesSource,
   levels: readonly number[] = [],
-): Promise<PointRow[]> =>
-  source === 'raw' || aggregate === 'last'
+): Promise<PointRow[]> => {
+  const [query] = queries
+  const conditions = queries.length === 1 ? seriesConditions(query.attributes) : manyConditions
+  const params = { ...seriesParams(scope.tenant, query), ...(queries.length === 1 ? {} : manyParams(queries)) }
+  return source === 'raw' || aggregate === 'last'
     ? scope.warehouse.query<PointRow>(
-        `SELECT attributes, ${bucketOf('observed_at', query.step)} AS at_ms,
+        `SELECT metric, attributes, ${bucketOf('observed_at', query.step)} AS at_ms,
   if(count(t.value) = 0, NULL, ${isPercentile(aggregate) ? `arrayElement(${rawQuantiles([levelOf[aggregate]])}, 1)` : rawAggregates[aggregate]}) AS value,
   toFloat64(count(t.value)) AS samples, toFloat64(countIf(isNull(t.value))) AS missing,
   ${quantilesColumn(levels, 'count(t.value) > 0', rawQuantiles(levels))} AS quantiles
-FROM measurements AS t WHERE ${seriesConditions(query.attributes)} AND ${observedRange}${knownBy(query.knownMs)}
-GROUP BY attributes, at_ms ORDER BY attributes, at_ms LIMIT {limit:UInt32}`,
-        seriesParams(scope.tenant, query),
+FROM measurements AS t WHERE ${conditions} AND ${observedRange}${knownBy(query.knownMs)}
+GROUP BY metric, attributes, at_ms ORDER BY metric, attributes, at_ms LIMIT {limit:UInt32}`,
+        params,
       )
     : scope.warehouse.query<PointRow>(
-        `SELECT attributes, ${bucketOf('bucket', query.step)} AS at_ms,
+        `SELECT metric, attributes, ${bucketOf('bucket', query.step)} AS at_ms,
   if(sum(t.samples) = 0${isPercentile(aggregate) ? ' OR sum(t.unsketched) > 0' : ''}, NULL, ${isPercentile(aggregate) ? `arrayElement(${mergedQuantiles([levelOf[aggregate]])}, 1)` : rollupAggregates[aggregate]}) AS value,
   toFloat64(sum(t.samples)) AS samples, toFloat64(sum(t.missing)) AS missing,
   ${quantilesColumn(levels, 'sum(t.samples) > 0 AND sum(t.unsketched) <= 0', mergedQuantiles(levels))} AS quantiles
-FROM ${tables[source]} AS t WHERE ${seriesConditions(query.attributes)} AND bucket >= ${timeParam('from_ms')} AND bucket < ${timeParam('to_ms')}
-GROUP BY attributes, at_ms ORDER BY attributes, at_ms LIMIT {limit:UInt32}`,
-        seriesParams(scope.tenant, query),
+FROM ${tables[source]} AS t WHERE ${conditions} AND bucket >= ${timeParam('from_ms')} AND bucket < ${timeParam('to_ms')}
+GROUP BY metric, attributes, at_ms ORDER BY metric, attributes, at_ms LIMIT {limit:UInt32}`,
+        params,
       )
+}
 
 export type CounterPointRow = {
   attributes: string

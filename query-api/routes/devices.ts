@@ -7,7 +7,7 @@ import { ledgerSums, ledgerVerdict } from '../domain/ledger-words.ts'
 import { clockAheadMaxMs, toTime, toTimeOrNull } from '../domain/time.ts'
 import { type DeviceRow, deviceSorts, listDevices, oneDevice } from '../queries/devices.ts'
 import { ledgerBySubject } from '../queries/ledger.ts'
-import { bootAt, type PresenceNowRow, presenceAt } from '../queries/presence.ts'
+import { bootAt } from '../queries/presence.ts'
 import { lastFacts } from '../queries/state.ts'
 import { completeThrough, completenessOf, cursorOf, deviceUnknown, knownDevice, type RouteContext, textOrNull } from './context.ts'
 import { LedgerEntry } from './ledger.ts'
@@ -109,22 +109,25 @@ export const deviceRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> 
     async (request) => {
       const { q, site, presence, registered, retired, sort, order, limit, cursor } = request.query
       const [rows, complete] = await Promise.all([
-        listDevices(scope, {
-          q: q.trim(),
-          site: site ?? null,
-          presence: presence ?? null,
-          registered: registered ?? null,
-          retired,
-          sort,
-          descending: order === 'desc',
-          limit,
-          after: cursorOf(cursor, ['string', 'string']),
-        }),
+        listDevices(
+          scope,
+          {
+            q: q.trim(),
+            site: site ?? null,
+            presence: presence ?? null,
+            registered: registered ?? null,
+            retired,
+            sort,
+            descending: order === 'desc',
+            limit,
+            after: cursorOf(cursor, ['string', 'string']),
+          },
+          deps.clock.nowMs() + clockAheadMaxMs,
+        ),
         completenessOf(context),
       ])
       const page = pageOf(rows, limit, (last) => [last.sort_key, last.device_id])
-      const presences = await presenceOf(context, page.rows, deps.clock.nowMs())
-      return { items: page.rows.map((row) => toDevice(row, presences.get(row.device_id))), nextCursor: page.nextCursor, ...complete }
+      return { items: page.rows.map(toDevice), nextCursor: page.nextCursor, ...complete }
     },
   )
 
@@ -143,16 +146,15 @@ export const deviceRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> 
       const deviceId = parseDeviceId(request.params.mac)
       const nowMs = deps.clock.nowMs()
       const [row, facts, boot, ledger] = await Promise.all([
-        oneDevice(scope, deviceId),
+        oneDevice(scope, deviceId, nowMs + clockAheadMaxMs),
         lastFacts(scope, deviceId, nowMs + clockAheadMaxMs),
         bootAt(scope, deviceId, nowMs + clockAheadMaxMs),
         ledgerBySubject(scope, { fromMs: 0, toMs: nowMs + 3_600_000, limit: 1, after: null, subject: deviceId }),
       ])
       // A device all of whose messages became dead letters has a ledger and nothing else; it is known.
       if (row === undefined && ledger[0] === undefined) throw deviceUnknown(deviceId)
-      const presences = await presenceOf(context, [{ device_id: deviceId }], nowMs)
       return {
-        ...toDevice(row ?? neverAccepted(deviceId), presences.get(deviceId)),
+        ...toDevice(row ?? neverAccepted(deviceId)),
         facts: facts.map(({ name, value, observed_at_ms, sealed }) => ({
           name,
           value,
@@ -186,20 +188,8 @@ export const deviceRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> 
   )
 }
 
-const presenceOf = async (
-  { scope }: RouteContext,
-  rows: readonly { device_id: string }[],
-  nowMs: number,
-): Promise<Map<string, PresenceNowRow>> => {
-  const states = await presenceAt(
-    scope,
-    rows.map((row) => row.device_id),
-    nowMs + clockAheadMaxMs,
-  )
-  return new Map(states.map((row) => [row.subject, row]))
-}
-
-const toDevice = (row: DeviceRow, presence: PresenceNowRow | undefined): Static<typeof Device> => {
+const toDevice = (row: DeviceRow): Static<typeof Device> => {
+  const { presence } = row
   const heard = row.messages > 0
   return {
     deviceId: row.device_id,
@@ -218,7 +208,7 @@ const toDevice = (row: DeviceRow, presence: PresenceNowRow | undefined): Static<
     model: textOrNull(row.model),
     firmware: textOrNull(row.firmware),
     presence: {
-      state: presence?.state ?? row.presence,
+      state: presence?.state ?? 'unknown',
       since: toTimeOrNull(presence?.since_ms ?? null),
       reason: presence?.reason ?? null,
     },
@@ -268,7 +258,7 @@ const neverAccepted = (deviceId: string): DeviceRow => ({
   expected_interval_seconds: null,
   model: '',
   firmware: '',
-  presence: 'unknown',
+  presence: null,
   messages: 0,
   first_seen_ms: 0,
   last_seen_ms: 0,

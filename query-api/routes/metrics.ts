@@ -5,8 +5,10 @@ import { unitOf } from '../domain/units.ts'
 import { attributesObject, canonicalAttributes } from '../domain/attributes.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { type Aggregate, aggregates, checkPoints, parseQuantiles, parseStep, rangeFor, sourceFor, stepFor } from '../domain/step.ts'
+import { parseDeviceId } from '../domain/device-id.ts'
 import { parseKnownAt, parseRange, parseTimeZone, toTime, toTimeOrNull } from '../domain/time.ts'
-import { counterSeries, measurementSeries, metricNames, pointRowsMax, type SeriesQuery } from '../queries/series.ts'
+import { counterSeries, metricNames, pointRowsMax, type SeriesQuery } from '../queries/series.ts'
+import { createSeriesBatch, type ReadSeries } from '../queries/series-batch.ts'
 import { completeThrough, knownDevice, knownPlace, type RouteContext } from './context.ts'
 import { KnownAt } from './moment.ts'
 import {
@@ -117,6 +119,9 @@ const MetricNames = Type.Object({
 })
 
 type SeriesRequest = { metric: string; attributes?: string; from?: string; to?: string; step?: string; tz: string; knownAt?: string }
+type MetricsRequest = SeriesRequest & { aggregate: Aggregate; quantiles?: string }
+/** Rejects for a subject that nobody knows. Asked when nothing was found: what has points is known. */
+type CheckSubject = () => Promise<unknown>
 
 export const metricRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
   const metricsSchema = (tag: string) => ({
@@ -147,18 +152,23 @@ export const metricRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> 
     response: answers(MetricNames),
   })
 
-  app.get('/devices/:mac/metrics', { schema: { ...metricsSchema('devices'), params: DeviceParams } }, async (request) =>
-    metrics(context, await knownDevice(context, request.params.mac), request.query, request.query.aggregate, request.query.quantiles),
-  )
-  app.get('/devices/:mac/counters', { schema: { ...countersSchema('devices'), params: DeviceParams } }, async (request) =>
-    counters(context, await knownDevice(context, request.params.mac), request.query),
-  )
+  const read = createSeriesBatch(context.scope)
+  app.get('/devices/:mac/metrics', { schema: { ...metricsSchema('devices'), params: DeviceParams } }, async (request) => {
+    const { mac } = request.params
+    return metrics(context, read, parseDeviceId(mac), request.query, () => knownDevice(context, mac))
+  })
+  app.get('/devices/:mac/counters', { schema: { ...countersSchema('devices'), params: DeviceParams } }, async (request) => {
+    const { mac } = request.params
+    return counters(context, parseDeviceId(mac), request.query, () => knownDevice(context, mac))
+  })
   app.get('/devices/:mac/metrics/names', { schema: { ...namesSchema('devices'), params: DeviceParams } }, async (request) =>
     names(context, await knownDevice(context, request.params.mac)),
   )
-  app.get('/places/:place/metrics', { schema: { ...metricsSchema('places'), params: PlaceParams } }, async (request) =>
-    metrics(context, await knownPlace(context, request.params.place), request.query, request.query.aggregate, request.query.quantiles),
-  )
+  app.get('/places/:place/metrics', { schema: { ...metricsSchema('places'), params: PlaceParams } }, async (request) => {
+    // Its name may be that of a device, which has points too: known first.
+    const place = await knownPlace(context, request.params.place)
+    return metrics(context, read, place, request.query, () => Promise.resolve(place))
+  })
   app.get('/places/:place/metrics/names', { schema: { ...namesSchema('places'), params: PlaceParams } }, async (request) =>
     names(context, await knownPlace(context, request.params.place)),
   )
@@ -166,19 +176,20 @@ export const metricRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> 
 
 const metrics = async (
   context: RouteContext,
+  read: ReadSeries,
   subject: string,
-  asked: SeriesRequest,
-  aggregate: Aggregate,
-  quantiles: string | undefined,
+  asked: MetricsRequest,
+  checkSubject: CheckSubject,
 ): Promise<Static<typeof MetricSeries>> => {
+  const { aggregate, quantiles } = asked
   const wanted = seriesQueryOf(context, subject, asked)
   const levels = quantiles === undefined ? [] : parseQuantiles(quantiles)
   const source = wanted.knownMs === null ? sourceFor(wanted, wanted.step, aggregate, wanted.tz, levels) : 'raw'
-  const read = { ...wanted, ...rangeFor(wanted, source) }
-  const rows = await measurementSeries(context.scope, read, aggregate, source, levels)
-  if (rows.length === 0) await checkMetric(context, subject, asked.metric, 'measurement')
+  const query = { ...wanted, ...rangeFor(wanted, source) }
+  const rows = await read(query, aggregate, source, levels)
+  if (rows.length === 0) await checkMetric(context, subject, asked.metric, 'measurement', checkSubject)
   return {
-    ...frameOf(context, read),
+    ...frameOf(context, query),
     aggregate,
     source,
     series: bySeries(rows, ({ at_ms, value, samples, missing, quantiles: values }) => ({
@@ -191,10 +202,15 @@ const metrics = async (
   }
 }
 
-const counters = async (context: RouteContext, subject: string, asked: SeriesRequest): Promise<Static<typeof CounterSeries>> => {
+const counters = async (
+  context: RouteContext,
+  subject: string,
+  asked: SeriesRequest,
+  checkSubject: CheckSubject,
+): Promise<Static<typeof CounterSeries>> => {
   const wanted = seriesQueryOf(context, subject, asked)
   const rows = await counterSeries(context.scope, wanted)
-  if (rows.length === 0) await checkMetric(context, subject, asked.metric, 'counter')
+  if (rows.length === 0) await checkMetric(context, subject, asked.metric, 'counter', checkSubject)
   return {
     ...frameOf(context, wanted),
     series: bySeries(rows, ({ at_ms, delta, rate, seconds, samples, flags }) => ({
@@ -234,7 +250,14 @@ const seriesQueryOf = ({ deps }: RouteContext, subject: string, asked: SeriesReq
 }
 
 /** An empty answer for a name that the subject never had is a typing error, and is told as one. */
-const checkMetric = async ({ scope }: RouteContext, subject: string, metric: string, kind: 'measurement' | 'counter'): Promise<void> => {
+const checkMetric = async (
+  { scope }: RouteContext,
+  subject: string,
+  metric: string,
+  kind: 'measurement' | 'counter',
+  checkSubject: CheckSubject,
+): Promise<void> => {
+  await checkSubject()
   const known = await metricNames(scope, subject)
   if (known.some((row) => row.metric === metric && row.kind === kind)) return
   if (kind === 'measurement' && known.some((row) => row.metric === metric)) {

@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { pageOf } from '../domain/cursor.ts'
 import { checkPoints, parseStep, stepFor } from '../domain/step.ts'
+import { parseDeviceId } from '../domain/device-id.ts'
 import { parseKnownAt, parseRange, parseTimeZone, toTime } from '../domain/time.ts'
 import { historyCursor } from '../queries/presence.ts'
 import { cellNames, type CellNameRow, type RadioRow, radioHistory, radioSeries } from '../queries/radio.ts'
@@ -132,12 +133,14 @@ export const radioRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> =
       },
     },
     async (request) => {
-      const subject = await knownDevice(context, request.params.mac)
+      const subject = parseDeviceId(request.params.mac)
       const range = parseRange(request.query, context.deps.clock.nowMs(), 6 * 3_600_000)
       const step = request.query.step === undefined ? stepFor(range) : parseStep(request.query.step)
       checkPoints(range, step)
       const tz = parseTimeZone(request.query.tz)
       const rows = await radioSeries(context.scope, { ...range, subject, step, tz, knownMs: parseKnownAt(request.query.knownAt) })
+      // A device that has told of its radio is known.
+      if (rows.length === 0) await knownDevice(context, request.params.mac)
       const names = await nameCells(context.scope, rows)
       return {
         step: step.text,
