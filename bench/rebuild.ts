@@ -7,7 +7,7 @@
  * With `--data` the filled folder is kept there and found again by the next run. Prints CPU seconds of the rebuild's own
  * threads and of the engines, which move less than a rate by the clock does.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -107,6 +107,12 @@ const messageOf = (topic: string, payload: string | Uint8Array, receivedAtMs: nu
   receivedAtMs,
 })
 
+/** Processor seconds of processes that we started and that have ended: the engines. Linux: `man 5 proc_pid_stat`, cutime and cstime. */
+const endedChildrenSeconds = (): number => {
+  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[13]) + Number(fields[14])) / 100
+}
+
 try {
   if (!existsSync(join(dataDir, 'warehouse'))) {
     const startedMs = performance.now()
@@ -114,14 +120,25 @@ try {
     console.log(`filled in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`)
   }
   const startedMs = performance.now()
+  const before = endedChildrenSeconds()
   const report = await verifyRebuild({
     config,
     sample: null,
     say: (line) => console.log(line),
     ...(values.workers === undefined ? {} : { workers: Number(values.workers) }),
   })
-  console.log(JSON.stringify(report.figures))
-  console.log(`${report.differences.length} differences, ${((performance.now() - startedMs) / 1000).toFixed(1)} s in all`)
+  const wallSeconds = (performance.now() - startedMs) / 1000
+  const { figures, differences } = report
+  const perEvent = (milliseconds: number): string => `${((milliseconds * 1000) / figures.records).toFixed(1)} us`
+  console.log(
+    `of an event, added up over ${figures.workers} workers, by the clock: read ${perEvent(figures.readMs)}, decode and stage ${perEvent(figures.runMs)}, encode ${perEvent(figures.encodeMs)}, waiting for inserts ${perEvent(figures.waitMs)}`,
+  )
+  console.log(
+    `processor time of an event: rebuild ${perEvent(figures.cpuSeconds * 1000)}, both engines ${perEvent((endedChildrenSeconds() - before) * 1000)}`,
+  )
+  console.log(
+    `run anew ${figures.seconds.toFixed(1)} s, added up ${figures.fillSeconds.toFixed(1)} s, compared ${figures.compareSeconds.toFixed(1)} s, all ${wallSeconds.toFixed(1)} s: ${Math.round(figures.records / figures.seconds)} events/s run anew, ${Math.round(figures.records / wallSeconds)} verified; ${differences.length} differences`,
+  )
 } finally {
   if (values.data === undefined) rmSync(dataDir, { recursive: true, force: true })
 }

@@ -39,6 +39,9 @@ export type CompareResult = { tables: TableOutcome[]; differences: Difference[];
 
 /** Subjects per query: keeps an answer under the public door's limits of rows and time. */
 const subjectsPerQuery = 100
+/** More subjects when they said little: each query has its price, whatever it reads. */
+const messagesPerQuery = 500_000
+const subjectsPerQueryMax = 1_000
 /** Of one group when it differs; beyond it the difference is told, its rows are not. */
 const rowsPerGroupMax = 50_000
 /** Groups of one table whose rows are looked at. */
@@ -69,10 +72,13 @@ const subjectSlices = async ({ live, scratch, sample }: CompareDeps): Promise<Sl
       condition: (subject) => `${subject} IN (${subjects.map(literal).join(', ')})`,
     }))
   }
-  const query = 'SELECT subject FROM subjects_seen GROUP BY subject'
-  const known = new Set<string>()
-  for (const side of [live, scratch]) for (const { subject } of await side.query<{ subject: string }>(query)) known.add(subject)
-  const chunks = chunksOf([...known].sort(byBytes), subjectsPerQuery)
+  const query = 'SELECT subject, sum(messages) AS messages FROM subjects_seen GROUP BY subject'
+  const known = new Map<string, number>()
+  for (const side of [live, scratch]) {
+    for (const { subject, messages } of await side.query<{ subject: string; messages: number | string }>(query))
+      known.set(subject, Math.max(known.get(subject) ?? 0, Number(messages)))
+  }
+  const chunks = chunksByMessages([...known].sort(([one], [other]) => byBytes(one, other)))
   // The last bound is left open: subjects that are in neither list still fall into one slice.
   return (chunks.length === 0 ? [[]] : chunks).map((subjects, index, all) => {
     const after = all[index - 1]?.at(-1)
@@ -89,6 +95,22 @@ const subjectSlices = async ({ live, scratch, sample }: CompareDeps): Promise<Sl
 
 /** The engine compares texts by their bytes. */
 const byBytes = (one: string, other: string): number => Buffer.compare(Buffer.from(one), Buffer.from(other))
+
+const chunksByMessages = (subjects: readonly (readonly [subject: string, messages: number])[]): string[][] => {
+  const chunks: string[][] = []
+  let chunk: string[] = []
+  let held = 0
+  for (const [subject, messages] of subjects) {
+    chunk.push(subject)
+    held += messages
+    if (chunk.length < subjectsPerQueryMax && (chunk.length < subjectsPerQuery || held < messagesPerQuery)) continue
+    chunks.push(chunk)
+    chunk = []
+    held = 0
+  }
+  if (chunk.length > 0) chunks.push(chunk)
+  return chunks
+}
 
 const chunksOf = <T>(items: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size))

@@ -36,17 +36,16 @@ export const samplesOf = ({ history }: CounterState): number => history.length /
 
 export const sampleAt = ({ history }: CounterState, index: number): CounterSample | undefined => {
   const at = index * sampleNumbers
-  const [atMs, value, boot, seq, delta, seconds] = [
-    history[at],
-    history[at + 1],
-    history[at + 2],
-    history[at + 3],
-    history[at + 4],
-    history[at + 5],
-  ]
-  return atMs === undefined
-    ? undefined
-    : { atMs, value: value ?? 0, boot: boot ?? 0, seq: seq ?? unknown, delta: delta ?? unknown, seconds: seconds ?? unknown }
+  const atMs = history[at]
+  if (atMs === undefined) return undefined
+  return {
+    atMs,
+    value: history[at + 1] ?? 0,
+    boot: history[at + 2] ?? 0,
+    seq: history[at + 3] ?? unknown,
+    delta: history[at + 4] ?? unknown,
+    seconds: history[at + 5] ?? unknown,
+  }
 }
 
 /** Puts a sample before the one at `index` (`replaced` 1: in its place). */
@@ -57,6 +56,24 @@ export const putSample = (
   replaced = 0,
 ): void => {
   history.splice(index * sampleNumbers, replaced * sampleNumbers, atMs, value, boot, seq, delta, seconds)
+}
+
+/** Puts the newest sample behind all others; of `samplesMax` the oldest makes room, in place, since this is nearly every reading. */
+export const pushSample = (state: CounterState, { atMs, value, boot, seq, delta, seconds }: CounterSample, samplesMax: number): void => {
+  const { history } = state
+  if (samplesOf(state) < samplesMax) {
+    history.push(atMs, value, boot, seq, delta, seconds)
+    return
+  }
+  const end = history.length - sampleNumbers
+  for (let at = 0; at < end; at++) history[at] = history[at + sampleNumbers] ?? 0
+  history[end] = atMs
+  history[end + 1] = value
+  history[end + 2] = boot
+  history[end + 3] = seq
+  history[end + 4] = delta
+  history[end + 5] = seconds
+  state.whole = false
 }
 
 export const dropOldestSample = (state: CounterState): void => {

@@ -12,6 +12,7 @@ import {
   type CounterStep,
   dropOldestSample,
   learn,
+  pushSample,
   putSample,
   sampleAt,
   samplesOf,
@@ -20,6 +21,7 @@ import {
 } from '../counter-step.ts'
 import { believedAheadMs } from '../placed-time.ts'
 import type { Context } from '../projection.ts'
+import { seriesKeyOf } from '../series-key.ts'
 import { admitSeries } from './series-limit.ts'
 
 /** Counters remembered per device (a switch of 48 ports with 8 each needs 384); one beyond gives rows without a delta, as far as `series-limit.ts` lets it. */
@@ -31,7 +33,7 @@ export const projectCounters = (context: Context, body: CountersBody): void => {
   const { event, overlay } = context
   const { byKey } = overlay.open('counters', event.subject.id, () => ({ kind: 'counters', byKey: {} }))
   for (const item of body.items) {
-    const key = `${item.metric} ${item.attributes}`
+    const key = seriesKeyOf(item.metric, item.attributes).text
     let state = Object.hasOwn(byKey, key) ? byKey[key] : undefined
     if (state === undefined) {
       if (Object.keys(byKey).length >= countersPerDeviceMax) {
@@ -130,6 +132,10 @@ const projectOlder = (
 const remember = (state: CounterState, sample: CounterSample, step: CounterStep, at: number): void => {
   sample.delta = step.delta ?? unknown
   sample.seconds = step.seconds ?? unknown
+  if (at === samplesOf(state)) {
+    pushSample(state, sample, counterHistoryMax)
+    return
+  }
   putSample(state, at, sample)
   if (samplesOf(state) > counterHistoryMax) dropOldestSample(state)
 }

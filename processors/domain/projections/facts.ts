@@ -39,6 +39,11 @@ const projectFact = (context: Context, { byName }: FactsState, item: FactItem): 
 }
 
 const note = (context: Context, { runs }: FactState, item: FactItem, atMs: number): void => {
+  const newest = runs[runs.length - 1]
+  if (newest?.value === item.value && atMs >= (newest.times[newest.times.length - 1] ?? atMs)) {
+    newest.times.push(atMs) // Nearly every word: the same again.
+    return
+  }
   // The run that had begun by then: of equal times the later message is the newer.
   const at = runs.findLastIndex(({ times }) => (times[0] ?? 0) <= atMs)
   const run = runs[at]

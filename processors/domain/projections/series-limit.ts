@@ -3,8 +3,8 @@
  * thousands well and millions not at all, and one device with changing names would fill them for the whole fleet. Beyond the
  * bound a new name gives no row; it is counted, told once as a fact of the device, and its message stays in `messages`.
  */
-import { hash53 } from '../hash.ts'
 import type { Context } from '../projection.ts'
+import { seriesKeyOf } from '../series-key.ts'
 import { projectFacts } from './facts.ts'
 
 /** A switch of 48 ports with 20 readings each has 960; a router some 100. */
@@ -16,7 +16,7 @@ export const admitSeries = (context: Context, metric: string, attributes: string
   const { overlay, event } = context
   const { id } = event.subject
   const state = overlay.look('series', id) ?? { kind: 'series', hashes: [], told: false }
-  const hash = hash53(metric, attributes)
+  const { hash } = seriesKeyOf(metric, attributes)
   const at = placeOf(state.hashes, hash)
   if (state.hashes[at] === hash) return true
   if (state.hashes.length < seriesPerDeviceMax) {
