@@ -53,7 +53,7 @@ export const createAccept = (deps: AcceptDeps) => {
     try {
       return accept(message)
     } catch (error) {
-      return Promise.reject(error)
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)))
     }
   }
 }

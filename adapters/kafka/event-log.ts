@@ -64,7 +64,7 @@ export const openKafkaLog = async (options: KafkaLogOptions): Promise<KafkaLog> 
       try {
         checkRecords(topic, records, partitionCount(topic), messageBytesMax.get(topic) ?? 0)
       } catch (error) {
-        return Promise.reject(error)
+        return Promise.reject(error instanceof Error ? error : new Error(String(error)))
       }
       return queue.append(topic, records)
     },
