@@ -36,7 +36,7 @@ export const samplesOf = ({ history }: CounterState): number => history.length /
 
 export const sampleAt = ({ history }: CounterState, index: number): CounterSample | undefined => {
   const at = index * sampleNumbers
-  const atMs = history[at]
+  const atMs = index < 0 ? undefined : history[at]
   if (atMs === undefined) return undefined
   return {
     atMs,

@@ -67,23 +67,21 @@ const projectReading = (context: Context, state: CounterState, item: CounterItem
   }
   const count = samplesOf(state)
   let at = count
-  while (at > 0 && isOlder(context, state, at - 1, now)) at--
+  let before = sampleAt(state, at - 1)
+  while (before !== undefined && isOlder(context, state, at - 1, before, now)) before = sampleAt(state, --at - 1)
   if (at < count) {
     projectOlder(context, state, item, nature, now, at)
     return
   }
 
-  const before = sampleAt(state, at - 1)
   const step: CounterStep = before === undefined ? { delta: null, seconds: null, flag: 'first' } : stepBetween(state, nature, before, now)
   learn(state, nature, step, item.value)
   remember(state, now, step, at)
   pushRow(context, item, now, step)
 }
 
-/** Is `now` older than the reading at this place of the history? */
-const isOlder = ({ event, placed }: Context, state: CounterState, at: number, now: CounterSample): boolean => {
-  const other = sampleAt(state, at)
-  if (other === undefined) return false
+/** Is `now` older than `other`, the reading at this place of the history? */
+const isOlder = ({ event, placed }: Context, state: CounterState, at: number, other: CounterSample, now: CounterSample): boolean => {
   if (other.boot === now.boot && other.seq >= 0 && now.seq >= 0) return now.seq < other.seq
   // Without a clock of its own, a boot that was heard before this one is older, however late it arrives.
   if (placed.verdict !== 'trusted' && other.boot !== now.boot) return now.boot !== 0 && wasHeardBefore(state, at, now.boot)

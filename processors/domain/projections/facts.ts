@@ -25,13 +25,14 @@ export const projectFacts = (context: Context, body: FactsBody): void => {
 const projectFact = (context: Context, { byName }: FactsState, item: FactItem): void => {
   const { event, placed } = context
   const atMs = placed.observedAtMs
-  let known = stateOf(byName, item.name)
+  const stored = Object.hasOwn(byName, item.name) ? byName[item.name] : undefined
+  let known = stored === undefined ? undefined : stateOf(stored)
   if (event.source.storedCopy && known !== undefined && (placed.verdict !== 'trusted' || atMs <= seenMsOf(known))) return
   if (known === undefined) {
     makeRoom(context, byName)
     known = { runs: [] }
   }
-  byName[item.name] = known
+  if (known !== stored) byName[item.name] = known
   // Placed while the recorder's clock was ahead: what arrives now is newer.
   if (event.source.redriveOf === null && seenMsOf(known) > event.receivedAtMs + believedAheadMs) known.runs = []
   note(context, known, item, atMs)
@@ -64,9 +65,8 @@ const note = (context: Context, { runs }: FactState, item: FactItem, atMs: numbe
   else runs.splice(at + 1, 0, runOf(item, atMs))
 }
 
-const stateOf = (byName: FactsState['byName'], name: string): FactState | undefined => {
-  const known: FactState | FormerFactState | undefined = Object.hasOwn(byName, name) ? byName[name] : undefined
-  if (known === undefined || 'runs' in known) return known
+const stateOf = (known: FactState | FormerFactState): FactState => {
+  if ('runs' in known) return known
   const { value, sinceMs, seenMs } = known
   return { runs: [{ value, sealed: null, times: seenMs > sinceMs ? [sinceMs, seenMs] : [sinceMs] }] }
 }
@@ -89,7 +89,10 @@ const makeRoom = (context: Context, byName: FactsState['byName']): void => {
   const names = Object.keys(byName)
   if (names.length < factsPerDeviceMax) return
   context.onLimit('facts-per-device')
-  const seenOf = (name: string): number => seenMsOf(stateOf(byName, name) ?? { runs: [] })
+  const seenOf = (name: string): number => {
+    const known = byName[name]
+    return known === undefined ? 0 : seenMsOf(stateOf(known))
+  }
   const oldest = names.reduce((least, name) => (seenOf(name) < seenOf(least) ? name : least))
   Reflect.deleteProperty(byName, oldest)
 }
