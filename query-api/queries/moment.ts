@@ -3,7 +3,7 @@
  * shortly before do not hold it: series that were silent, an older radio snapshot, a presence that was repeated often.
  */
 import { bootPart, presenceChanges, presenceOf, recorderGap, ticksAround } from './presence.ts'
-import { radioAt, recentRadio } from './radio.ts'
+import { newestRadio, radioAt, recentRadio } from './radio.ts'
 import type { Scope } from './scope.ts'
 import {
   counterDays,
@@ -38,22 +38,22 @@ export const subjectAt = async (scope: Scope, moment: SubjectMoment): Promise<Su
   return finished(scope, moment, measured, counted, older)
 }
 
-/** Also radio, presence, boot, and whether the recorder ran at `askedMs`; undefined where nothing is known. */
-export const deviceAt = async (scope: Scope, moment: SubjectMoment, askedMs: number) => {
+/** Also radio, presence, boot, and whether the recorder ran at `asked.atMs`; undefined where nothing is known. */
+export const deviceAt = async (scope: Scope, moment: SubjectMoment, asked: { atMs: number; nowMs: number }) => {
   const { warehouse } = scope
   const { subject, atMs, knownMs } = moment
   const params = momentParams(scope, moment)
   const parts = commonParts(scope, moment)
-  const [[recent, days, snapshots, ticksBefore, ticksAfter], [counters, series, facts, changes, boots], older] = await Promise.all([
-    askTogether(warehouse, [...parts.measured, recentRadio(params, atMs, knownMs), ...ticksAround(scope, askedMs, knownMs)]),
+  const [[recent, days, snapshots, ticks], [counters, series, facts, changes, boots], older] = await Promise.all([
+    askTogether(warehouse, [...parts.measured, recentRadio(params, atMs, knownMs), ticksAround(scope, asked.atMs, knownMs)]),
     askTogether(warehouse, [...parts.counted, presenceChanges(params, knownMs), bootPart(params, knownMs)]),
     olderKnown(scope, moment),
   ])
   const [state, radio, presence, gap] = await Promise.all([
     finished(scope, moment, [recent, days], [counters, series, facts], older),
-    snapshots[0] ?? radioAt(scope, subject, atMs, knownMs),
+    newestRadio(snapshots) ?? radioAt(scope, subject, atMs, knownMs),
     presenceOf(scope, changes, moment),
-    recorderGap(scope, [ticksBefore, ticksAfter], askedMs, knownMs),
+    recorderGap(scope, ticks, { ...asked, knownMs }),
   ])
   return { ...state, radio, presence, boot: boots[0], gap }
 }

@@ -82,8 +82,9 @@ const tickSilenceMs = 15_000
 /** So long after a start it judges who has been silent; until then presence is what was last said before. */
 const judgedAfterMs = 90_000
 
-/** So far back the ticks are read at first: when it ran, one is there. */
-const tickWindowMs = judgedAfterMs + 60_000
+/** So far around the moment the ticks are read at first: while it ran, some are there on both sides. */
+const ticksBeforeMs = judgedAfterMs + 60_000
+const ticksAfterMs = 60_000
 
 type RecorderGap = { fromMs: number | null; toMs: number | null }
 type TickRow = { at_ms: number }
@@ -97,37 +98,39 @@ const tickPart = (from: string, params: Record<string, unknown>): Part<TickRow> 
   params,
 })
 
-/** Ticks around the moment: those shortly before, and the first after it. */
-export const ticksAround = ({ tenant }: Scope, atMs: number, knownMs: number | null): [Part<TickRow>, Part<TickRow>] => {
-  const params = { tenant, tick_at_ms: atMs, tick_from_ms: Math.max(0, atMs - tickWindowMs), ...knownParams(knownMs) }
-  return [
-    tickPart(`${ticks(knownMs)} AND received_at > ${timeParam('tick_from_ms')} AND received_at <= ${timeParam('tick_at_ms')}`, params),
-    tickPart(`${ticks(knownMs)} AND received_at > ${timeParam('tick_at_ms')} ORDER BY received_at LIMIT 1`, params),
-  ]
-}
+export const ticksAround = ({ tenant }: Scope, atMs: number, knownMs: number | null): Part<TickRow> =>
+  tickPart(`${ticks(knownMs)} AND received_at > ${timeParam('ticks_from_ms')} AND received_at <= ${timeParam('ticks_to_ms')}`, {
+    tenant,
+    ticks_from_ms: Math.max(0, atMs - ticksBeforeMs),
+    ticks_to_ms: atMs + ticksAfterMs,
+    ...knownParams(knownMs),
+  })
 
 /**
  * The time around `atMs` in which the recorder was not running, so that presence is only what was last said; null when it ran.
  * `fromMs` null: it had not run before; `toMs` null: it has not since. A recorder without ticks says nothing.
  */
 export const recorderGap = async (
-  { warehouse, tenant }: Scope,
-  [shortlyBefore, after]: readonly [readonly TickRow[], readonly TickRow[]],
-  atMs: number,
-  knownMs: number | null,
+  scope: Scope,
+  around: readonly TickRow[],
+  { atMs, knownMs, nowMs }: { atMs: number; knownMs: number | null; nowMs: number },
 ): Promise<RecorderGap | null> => {
   const settledMs = Math.max(0, atMs - judgedAfterMs)
-  const before = [...new Set(shortlyBefore.map((row) => row.at_ms))].sort((a, b) => a - b)
-  if (!before.some((ms) => ms <= settledMs)) {
-    const older = tickPart(`${ticks(knownMs)} AND received_at <= ${timeParam('settled_ms')} ORDER BY received_at DESC LIMIT 1`, {
-      tenant,
-      settled_ms: settledMs,
-      ...knownParams(knownMs),
-    })
-    const [last] = await askTogether(warehouse, [older])
-    before.unshift(...last.map((row) => row.at_ms))
+  const times = [...new Set(around.map((row) => row.at_ms))].sort((a, b) => a - b)
+  const before = times.filter((ms) => ms <= atMs)
+  let next = times.find((ms) => ms > atMs) ?? null
+  // Nothing has ticked yet after now.
+  const isNextFar = next === null && atMs + ticksAfterMs < nowMs
+  const isLastFar = !before.some((ms) => ms <= settledMs)
+  if (isNextFar || isLastFar) {
+    const params = { tenant: scope.tenant, tick_at_ms: atMs, settled_ms: settledMs, ...knownParams(knownMs) }
+    const [last, first] = await askTogether(scope.warehouse, [
+      tickPart(`${ticks(knownMs)} AND received_at <= ${timeParam('settled_ms')} ORDER BY received_at DESC LIMIT 1`, params),
+      tickPart(`${ticks(knownMs)} AND received_at > ${timeParam('tick_at_ms')} ORDER BY received_at LIMIT 1`, params),
+    ])
+    if (isLastFar) before.unshift(...last.map((row) => row.at_ms))
+    next ??= first[0]?.at_ms ?? null
   }
-  const next = after[0]?.at_ms ?? null
   if (before.length === 0 && next === null) return null
   const settled = before.findLastIndex((ms) => ms <= settledMs)
   const counted = settled === -1 ? before : before.slice(settled)

@@ -83,12 +83,10 @@ const carrierColumns = [
 /** Devices with a modem tell of it every few minutes. */
 const radioWindowMs = 20 * 60_000
 
-/** The newest snapshot of the last twenty minutes; before that `radioAt` finds it. */
+/** The snapshots of the last twenty minutes; an older one is found by `radioAt`. */
 export const recentRadio = (params: Record<string, unknown>, atMs: number, knownMs: number | null): Part<RadioRow> => ({
-  cells: [
-    `argMax(tuple(observed_at, received_at, partition, offset, ${snapshotColumns.join(', ')}, carriers), (observed_at, received_at, offset))`,
-  ],
-  read: ([[observedAt, receivedAt, partition, offset, ...values]]: [[string, string, number, number | string, ...unknown[]]]) => {
+  cells: ['observed_at', 'received_at', 'partition', 'offset', ...snapshotColumns, 'carriers'],
+  read: ([observedAt, receivedAt, partition, offset, ...values]: [string, string, number, number | string, ...unknown[]]) => {
     const snapshot = Object.fromEntries(snapshotColumns.map((name, index) => [name, values[index]]))
     const carriers = (values.at(-1) as unknown[][]).map((carrier) =>
       Object.fromEntries(carrierColumns.map((name, index) => [name, carrier[index]])),
@@ -103,9 +101,14 @@ export const recentRadio = (params: Record<string, unknown>, atMs: number, known
       carriers,
     } as RadioRow
   },
-  from: `radio WHERE ${ofSubject} AND observed_at > ${timeParam('radio_from_ms')} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)} GROUP BY subject`,
+  from: `radio WHERE ${ofSubject} AND observed_at > ${timeParam('radio_from_ms')} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)}`,
   params: { ...params, radio_from_ms: Math.max(0, atMs - radioWindowMs) },
 })
+
+export const newestRadio = (rows: readonly RadioRow[]): RadioRow | undefined =>
+  rows.reduce<RadioRow | undefined>((newest, row) => (newest === undefined || isAfter(row, newest) ? row : newest), undefined)
+const isAfter = (one: RadioRow, other: RadioRow): boolean =>
+  (one.observed_at_ms - other.observed_at_ms || one.received_at_ms - other.received_at_ms || one.offset - other.offset) > 0
 
 export const radioAt = async (
   { warehouse, tenant }: Scope,

@@ -104,7 +104,7 @@ const commonOf = ({ measurements, counters, facts }: SubjectState, atMs: number)
 export const deviceStateAt = async (context: RouteContext, deviceId: string, moment: Moment): Promise<Static<typeof DeviceState>> => {
   const { scope } = context
   const { atMs, throughMs, knownMs } = moment
-  const then = await deviceAt(scope, { subject: deviceId, atMs: throughMs, knownMs }, atMs)
+  const then = await deviceAt(scope, { subject: deviceId, atMs: throughMs, knownMs }, { atMs, nowMs: context.deps.clock.nowMs() })
   const { radio, boot, gap, presence: now } = then
   const common = commonOf(then, atMs)
   const isEmpty = [radio, boot, now, ...common.measurements, ...common.counters, ...common.facts].every((found) => found === undefined)
