@@ -2,7 +2,7 @@
  * The bridges that `bridge.ts` compares: how each is started against the same Mosquitto and the same Kafka. Each hears the
  * topics of a root of its own and writes one Kafka topic of the same number of partitions.
  *
- * Telegraf 1.39.3 with only the plugins that are needed here is built by Go, once (half an hour on two busy cores; the file has 40 MB):
+ * Telegraf 1.39.3 with only the plugins that are needed here is built by Go, once (the file has 40 MB):
  *
  *   GOBIN=~/.cache/fleet-recorder/telegraf-1.39.3 CGO_ENABLED=0 go install -trimpath \
  *     -tags custom,inputs.mqtt_consumer,outputs.kafka,parsers.value,serializers.influx \

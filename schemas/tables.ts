@@ -1,6 +1,6 @@
 /**
  * Columns of the tables that get rows, in the order of `schemas/clickhouse/*.sql`, with their ClickHouse types. The row
- * encoder (`adapters/clickhouse/row-binary.ts`) is compiled from this; a test compares it with `system.columns`.
+ * encoder (`adapters/clickhouse/native-block.ts`) is compiled from this; a test compares it with `system.columns`.
  */
 
 export type Column = readonly [name: string, type: string]

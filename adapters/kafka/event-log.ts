@@ -11,7 +11,6 @@ import { createAppendQueue, type Sender } from './append-queue.ts'
 import type { KafkaSettings } from './client-settings.ts'
 import { boundsOf, createFetcher, readRecords } from './fetcher.ts'
 import type { Assignment } from './group-member.ts'
-import { openKafkajsSender } from './kafkajs-sender.ts'
 import { startGroup } from './log-groups.ts'
 import { openPlatformaticSender } from './platformatic-sender.ts'
 import { openAdmin, openLogTopics, type TopicSettings } from './topics.ts'
@@ -38,7 +37,11 @@ export type KafkaLog = EventLog & {
   whenLeaving: (group: string, work: () => Promise<void>) => void
 }
 
-export const openSenders = { kafkajs: openKafkajsSender, platformatic: openPlatformaticSender } as const
+/** kafkajs takes 17 MB of memory, so it is loaded when it is chosen. */
+export const openSenders = {
+  kafkajs: async (settings: KafkaSettings): Promise<Sender> => (await import('./kafkajs-sender.ts')).openKafkajsSender(settings),
+  platformatic: openPlatformaticSender,
+} as const
 
 export const openKafkaLog = async (options: KafkaLogOptions): Promise<KafkaLog> => {
   const { settings, clock, onError } = options

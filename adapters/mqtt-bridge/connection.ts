@@ -7,6 +7,7 @@
 import { connect, type IClientOptions, type IPublishPacket, type MqttClient, type StreamBuilder } from 'mqtt'
 import { AppError } from '../../runtime/errors.ts'
 import { packetBytesMax, packetBytesMaxOfMqtt311, shownUrl } from './client-options.ts'
+import { connectPaced } from './paced-socket.ts'
 import { createPublishReader, type PublishedMessage } from './publish-reader.ts'
 import { createSendWindow, type SendWindow } from './send-window.ts'
 
@@ -39,6 +40,8 @@ export type ConnectionEvents = {
   malformed: (reason: string) => void
 }
 
+const plainPort = 1883
+
 /** Resolves when the broker has accepted the connection. Rejects with `MQTT_UNAVAILABLE` or `MQTT_LOGIN_REFUSED`. */
 export const openConnection = async (url: string, options: IClientOptions, events: ConnectionEvents): Promise<BrokerConnection> => {
   const client = connect(url, { ...options, manualConnect: true })
@@ -58,41 +61,60 @@ export const openConnection = async (url: string, options: IClientOptions, event
   return connection
 }
 
-type Reading = { readOn: () => void }
+type Reading = { readOn: () => void; ignoreMessages: () => void }
 
 /** Puts the reader between the stream and MQTT.js, which gets all other packets, as fast as it takes them. */
 const readMessages = (client: MqttClient, options: IClientOptions, events: ConnectionEvents): Reading => {
-  const reading: Reading = { readOn: () => undefined }
+  let stream: { destroy: () => unknown; resume: () => unknown } | undefined
+  let isEnding = false
+  let mqttJs: NodeJS.WritableStream | undefined
+  const isMqtt5 = options.protocolVersion === 5
+  const reader = createPublishReader({
+    isMqtt5,
+    packetBytesMax: isMqtt5 ? packetBytesMax : packetBytesMaxOfMqtt311,
+    publish: (message) => isEnding || events.message(message),
+    other: (packet) => mqttJs?.write(packet) ?? true,
+    malformed: (reason) => {
+      events.malformed(reason)
+      stream?.destroy()
+    },
+  })
+  const take = (bytes: Buffer): boolean => {
+    reader.push(bytes)
+    return !reader.isWaiting()
+  }
+  const readOn = (): void => {
+    reader.goOn()
+    if (!reader.isWaiting()) stream?.resume()
+  }
   const seam = client as unknown as { streamBuilder: StreamBuilder }
   const { streamBuilder } = seam
   seam.streamBuilder = (own) => {
-    const stream = streamBuilder(own)
-    stream.pipe = <T extends NodeJS.WritableStream>(mqttJs: T): T => {
-      const reader = createPublishReader({
-        isMqtt5: options.protocolVersion === 5,
-        packetBytesMax: options.protocolVersion === 5 ? packetBytesMax : packetBytesMaxOfMqtt311,
-        publish: events.message,
-        other: (packet) => mqttJs.write(packet),
-        malformed: (reason) => {
-          events.malformed(reason)
-          stream.destroy()
-        },
-      })
-      reading.readOn = () => {
-        reader.goOn()
-        if (!reader.isWaiting()) stream.resume()
+    const { protocol, hostname = 'localhost', port = plainPort } = own.options
+    const isPlain = protocol === 'mqtt' || protocol === 'tcp'
+    const made = isPlain ? connectPaced({ host: hostname, port }, { take, isWaiting: reader.isWaiting }) : streamBuilder(own)
+    stream = made
+    made.pipe = <T extends NodeJS.WritableStream>(target: T): T => {
+      mqttJs = target
+      target.on('drain', readOn)
+      made.on('end', () => target.end())
+      if (!isPlain) {
+        made.on('data', (bytes: Buffer) => {
+          if (!take(bytes)) made.pause()
+        })
       }
-      mqttJs.on('drain', reading.readOn)
-      stream.on('data', (chunk: Buffer) => {
-        reader.push(chunk)
-        if (reader.isWaiting()) stream.pause()
-      })
-      stream.on('end', () => mqttJs.end())
-      return mqttJs
+      return target
     }
-    return stream
+    return made
   }
-  return reading
+  return {
+    readOn,
+    /** Read and not acknowledged: behind them lies what MQTT.js and the socket wait for to end in order. */
+    ignoreMessages: () => {
+      isEnding = true
+      readOn()
+    },
+  }
 }
 
 const connectionOf = (client: MqttClient, url: string, sends: SendWindow, reading: Reading): BrokerConnection => {
@@ -144,6 +166,7 @@ const connectionOf = (client: MqttClient, url: string, sends: SendWindow, readin
     },
     drop: () => client.stream.destroy(),
     end: async () => {
+      reading.ignoreMessages()
       client.end(false)
       await closed
     },
