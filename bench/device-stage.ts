@@ -15,7 +15,7 @@ import { type IdentityWindow, judgeIdentity } from '../processors/domain/identit
 import { createSeenIds, seenIdsMax } from '../processors/domain/seen-ids.ts'
 import { createSessionWindow } from '../processors/domain/session-window.ts'
 import { initialCore, type StageState } from '../processors/domain/state.ts'
-import { arrivalMs, deadLetterCodec, eventCodec, eventOf, readingsOf } from '../test/stage-fakes.ts'
+import { alarmCodec, arrivalMs, deadLetterCodec, eventCodec, eventOf, readingsOf } from '../test/stage-fakes.ts'
 
 const messages = Number(process.argv[2] ?? 400_000)
 const devices = Number(process.argv[3] ?? 1_000)
@@ -104,6 +104,7 @@ const stageCost = (records: readonly StoredRecord[]): Promise<number> =>
       codec: eventCodec,
       digest: md5,
       encodeDeadLetter: deadLetterCodec.encode,
+      encodeAlarm: alarmCodec.encode,
       seenIdsMax,
       counters: { outcome: () => undefined, limitReached: () => undefined },
       store: createByteStore(),

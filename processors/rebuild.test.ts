@@ -4,7 +4,7 @@ import { peekArrivalMs } from '../adapters/avro/peek-arrival.ts'
 import { md5 } from '../adapters/system/clock-ids-digest.ts'
 import type { DeviceEvent } from '../model/event.ts'
 import type { Row, StoredRecord } from '../model/ports.ts'
-import { arrivalMs, deadLetterCodec, eventCodec, eventOf, readingsOf, tickOf } from '../test/stage-fakes.ts'
+import { alarmCodec, arrivalMs, deadLetterCodec, eventCodec, eventOf, readingsOf, tickOf } from '../test/stage-fakes.ts'
 import { silentForMs } from './domain/front-door-watch.ts'
 import { hash32 } from './domain/hash.ts'
 import { judgedPerTickMax, onlineShards } from './domain/projections/presence.ts'
@@ -43,6 +43,7 @@ const run = async (records: readonly StoredRecord[], changed: Partial<RebuildDep
     codec: eventCodec,
     digest: md5,
     encodeDeadLetter: deadLetterCodec.encode,
+    encodeAlarm: alarmCodec.encode,
     decodeDeadLetter: deadLetterCodec.decode,
     peekArrivalMs,
     seenIdsMax: 100_000,

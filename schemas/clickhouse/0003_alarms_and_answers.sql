@@ -1,8 +1,8 @@
 -- Alarms. Applied to a warehouse that may already hold the rows of 0001 and 0002, so each statement repeats safely.
 
--- A person's command to an alarm is a record of its device: neither received from it nor counted. Adding an enum value changes
--- no stored byte.
-ALTER TABLE {db}.messages MODIFY COLUMN outcome Enum8('stored' = 0, 'duplicate' = 1, 'ambiguous' = 2, 'quarantined' = 3, 'tick' = 4, 'inventory' = 5, 'stored_copy' = 6, 'command' = 7);
+-- A person's command to an alarm is a record of its device, rules that come into force are one of each partition: neither is
+-- received from a device nor counted. Adding enum values changes no stored byte.
+ALTER TABLE {db}.messages MODIFY COLUMN outcome Enum8('stored' = 0, 'duplicate' = 1, 'ambiguous' = 2, 'quarantined' = 3, 'tick' = 4, 'inventory' = 5, 'stored_copy' = 6, 'command' = 7, 'rules' = 8);
 
 -- Every event of every stream of alarms, append only: what was raised, cleared, acknowledged, shelved, held down, found late.
 -- `stream` and `stream_version` are its id and its order. `type` is the id of the rule; '' and 0 where an event has none of
