@@ -4,7 +4,7 @@
  */
 import type { Evidence, Severity } from '../../model/alarm.ts'
 import type { Rule } from '../../model/rule.ts'
-import { capital, clearText, type Periods, reasonText } from './alarm-reason.ts'
+import { capital, clearText, lowered, type Periods, reasonText } from './alarm-reason.ts'
 import { durationText, momentsIn } from './value-words.ts'
 
 /** What of an episode is explained. */
@@ -162,6 +162,3 @@ const ruleSentence = ({ alarm, rule }: Told): string => {
       : ` It was decided by version ${String(alarm.ruleVersion)} of the rule; version ${String(rule.version)} is in force now.`
   return `${rule.why} Likely cause: ${lowered(rule.cause)} To do: ${lowered(rule.action)}${version}`
 }
-
-/** "Look at the antenna" within a sentence; abbreviations stay. */
-const lowered = (text: string): string => (/^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text)

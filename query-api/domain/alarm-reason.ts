@@ -35,7 +35,7 @@ export const reasonText = (rule: Rule | undefined, qualifier: string, evidence: 
   }
 }
 
-export const placeText = ({ topic, partition, firstOffset, lastOffset }: Evidence): string =>
+const placeText = ({ topic, partition, firstOffset, lastOffset }: Evidence): string =>
   firstOffset === lastOffset
     ? `message ${String(partition)}:${String(firstOffset)} of ${topic}`
     : `messages ${String(partition)}:${String(firstOffset)} to ${String(partition)}:${String(lastOffset)} of ${topic}`
@@ -43,7 +43,7 @@ export const placeText = ({ topic, partition, firstOffset, lastOffset }: Evidenc
 const levelWords: Readonly<Record<Level['op'], string>> = { above: 'above', atLeast: 'at least', below: 'below', atMost: 'at most' }
 
 /** The level that was compared with; an override for the device may differ from the rule. */
-export const levelText = (told: Told, condition: LevelCondition, { name, value, unit, observedAtMs }: EvidenceValue): string => {
+const levelText = (told: Told, condition: LevelCondition, { name, value, unit, observedAtMs }: EvidenceValue): string => {
   const { evidence, qualifier, at } = told
   const special = radioText(condition, value)
   if (special !== null) return `${special} (${at.minute(observedAtMs)}).`
@@ -51,15 +51,16 @@ export const levelText = (told: Told, condition: LevelCondition, { name, value, 
   const shown = shownUnit(condition, unit)
   const level = evidence.raiseLevel ?? condition.raise.value
   const against = `${levelWords[condition.raise.op]} ${valueText(level, shown, metric)}`
-  const what = `${signalName(metric)}${qualifier === '' ? '' : ` of ${qualifier}`}`
-  const number = `${valueText(value, shown, metric)}${relation(condition)}`
+  const what = signalName(metric)
+  const which = `${qualifier === '' ? '' : ` (${qualifier})`}${relation(condition)}`
+  const number = `${valueText(value, shown, metric)}${condition.baseline === null ? '' : ' times what is usual at that hour'}`
   switch (condition.window.kind) {
     case 'event':
-      return `${what} was ${number} at ${at.second(observedAtMs)}, ${against}.`
+      return `${what}${which} was ${number} at ${at.second(observedAtMs)}, ${against}.`
     case 'rop':
-      return `${what} ${aggregateWord(condition)} of 15 minutes was ${number}, ${against}, ${rowText(told, condition, observedAtMs)}.`
+      return `${what} ${aggregateWord(condition)} of 15 minutes${which} was ${number}, ${against}, ${rowText(told, condition, observedAtMs)}.`
     case 'sliding':
-      return `At its pace of the last ${durationText(condition.window.lengthMs)}, ${what} comes to ${number} within ${durationText(condition.horizonMs)}, ${against}${nowText(evidence, metric)}.`
+      return `At its pace of the last ${durationText(condition.window.lengthMs)}, ${lowered(what)}${which} comes to ${number} within ${durationText(condition.horizonMs)}, ${against}${nowText(evidence, metric)}.`
   }
 }
 
@@ -69,6 +70,10 @@ const baseName = (name: string, aggregate: string): string =>
 
 const aggregateWord = ({ aggregate }: LevelCondition): string => (aggregate === 'last' ? '(last reading)' : aggregate)
 
+/** Of the value that was compared with the levels. */
+export const judgedUnit = (rule: Rule | undefined, unit: string): string =>
+  rule?.condition.form === 'level' ? shownUnit(rule.condition, unit) : unit
+
 /** A quotient has no unit of its own; a rate is so much a second. */
 const shownUnit = ({ dividedBy, baseline, aggregate, signal }: LevelCondition, unit: string): string => {
   if (dividedBy !== null || baseline !== null || aggregate === 'count') return ''
@@ -76,11 +81,8 @@ const shownUnit = ({ dividedBy, baseline, aggregate, signal }: LevelCondition, u
   return signal.of === 'counter' && aggregate === 'rate' && !unit.endsWith('/s') ? `${unit}/s` : unit
 }
 
-const relation = ({ dividedBy, baseline }: LevelCondition): string => {
-  if (baseline !== null) return ' times what is usual at that hour'
-  if (dividedBy === null) return ''
-  return ` for each of ${dividedBy.metric ?? dividedBy.fact ?? ''}`
-}
+const relation = ({ dividedBy }: LevelCondition): string =>
+  dividedBy === null ? '' : `, divided by ${dividedBy.metric ?? dividedBy.fact ?? ''},`
 
 const rowText = ({ periods, at }: Told, { inARow }: LevelCondition, endMs: number): string => {
   const lastMs = endMs - 15 * 60_000
@@ -203,5 +205,8 @@ export const clearText = (rule: Rule, evidence: Evidence | null): string => {
       return 'It clears when the group is well again.'
   }
 }
+
+/** Within a sentence; abbreviations stay. */
+export const lowered = (text: string): string => (/^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text)
 
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

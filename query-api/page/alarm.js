@@ -117,12 +117,10 @@ const evidencePanel = ({ explanation }, messages) => {
           ),
         ),
         [
-          ['level to raise', evidence.raiseLevel],
-          ['level to clear', evidence.clearLevel],
+          ['level to raise', evidence.raiseText],
+          ['level to clear', evidence.clearText],
         ].map(([label, level]) =>
-          level === null
-            ? undefined
-            : h('tr', {}, h('th', { scope: 'row' }, label), h('td', { class: 'number' }, String(level)), h('td', {})),
+          level === null ? undefined : h('tr', {}, h('th', { scope: 'row' }, label), h('td', { class: 'number' }, level), h('td', {})),
         ),
       ),
     ),
@@ -172,9 +170,6 @@ const rulePanel = ({ explanation, rule }) => {
       : h(
           'dl',
           { class: 'pairs rule' },
-          pair('why', told.why),
-          pair('likely cause', told.cause),
-          pair('to do', told.action),
           pair('page', h('span', { class: 'mono' }, told.runbook)),
           told.dependsOn.length === 0 ? undefined : pair('explained by', told.dependsOn.join(', ')),
         ),
@@ -197,7 +192,14 @@ const historyPanel = ({ history, historyCut }) =>
             'li',
             {},
             h('span', { class: 'at', title: `so at ${exactTime(event.observedAt)}; known ${exactTime(event.at)}` }, time(event.at)),
-            h('span', { class: 'message' }, event.text),
+            h(
+              'span',
+              { class: 'message' },
+              event.text,
+              Math.abs(Date.parse(event.at) - Date.parse(event.observedAt)) > 120_000
+                ? h('span', { class: 'tag', title: 'By the device’s time' }, `so at ${time(event.observedAt)}`)
+                : undefined,
+            ),
           ),
         ),
     ),

@@ -159,7 +159,9 @@ export const alarmsView = ({ root, params, noteComplete }) => {
     )
     replace(
       foot,
-      list.items.length === 0 ? emptyText() : `${count(list.items.length)}${list.nextCursor === null ? '' : ' of more'}`,
+      list.items.length === 0
+        ? emptyText()
+        : `${count(list.items.length)}${list.nextCursor === null ? '' : ' of more'} ${list.items.length === 1 ? 'alarm' : 'alarms'}`,
       h('span', {}, `times in ${zoneShort()}`),
       list.nextCursor === null || asked.limit >= 1000
         ? undefined

@@ -6,6 +6,7 @@ import { severities } from '../../model/alarm.ts'
 import { alarmTypeOf, type Rule } from '../../model/rule.ts'
 import { alarmEventText } from '../domain/alarm-event-words.ts'
 import { explanationWords } from '../domain/alarm-explanation.ts'
+import { judgedUnit } from '../domain/alarm-reason.ts'
 import { alarmIdOf, parseAlarmId } from '../domain/alarm-id.ts'
 import { pageOf } from '../domain/cursor.ts'
 import { isDeviceId } from '../domain/device-id.ts'
@@ -63,6 +64,8 @@ const EvidenceData = Type.Object({
   ),
   raiseLevel: NumberOrNull,
   clearLevel: NumberOrNull,
+  raiseText: TextOrNull,
+  clearText: TextOrNull,
 })
 
 const EventItem = Type.Object({
@@ -365,8 +368,8 @@ const explain = async (
       dependsOn: [...(rule?.dependsOn ?? [])],
     },
     thresholds: { raise: evidence?.raiseLevel ?? null, clear: evidence?.clearLevel ?? null },
-    evidence: evidenceData(evidence),
-    newestEvidence: evidenceData(newest),
+    evidence: evidenceData(evidence, rule),
+    newestEvidence: evidenceData(newest, rule),
     periods: periods.map(toTime),
     messages: evidence === null || device === null ? [] : messages.map((message) => messageOf(device, evidence, message)),
     timers: timersOf(row, rule, history),
@@ -400,17 +403,23 @@ const suppressorsOf = (row: AlarmRow, history: readonly AlarmEventRow[]) =>
     return { kind: textIn(suppressor, 'kind') || 'alarm', by, reason: textIn(detail, 'reason'), sinceMs: event?.at_ms ?? row.detected_ms }
   })
 
-const evidenceData = (evidence: Evidence | null): Static<typeof EvidenceData> | null =>
-  evidence === null
-    ? null
-    : {
-        ...evidence,
-        values: evidence.values.map(({ observedAtMs, ...value }) => ({
-          ...value,
-          text: valueText(value.value, value.unit, value.name),
-          observedAt: toTime(observedAtMs),
-        })),
-      }
+const evidenceData = (evidence: Evidence | null, rule: Rule | undefined): Static<typeof EvidenceData> | null => {
+  if (evidence === null) return null
+  const [first] = evidence.values
+  // The first value is the one that was compared with the levels: a share or a quotient has not the unit of its readings.
+  const unit = judgedUnit(rule, first?.unit ?? '')
+  const level = (value: number | null): string | null => (value === null ? null : valueText(value, unit, first?.name))
+  return {
+    ...evidence,
+    raiseText: level(evidence.raiseLevel),
+    clearText: level(evidence.clearLevel),
+    values: evidence.values.map(({ observedAtMs, ...value }, index) => ({
+      ...value,
+      text: valueText(value.value, index === 0 ? unit : value.unit, value.name),
+      observedAt: toTime(observedAtMs),
+    })),
+  }
+}
 
 const messageOf = (device: string, { partition }: Evidence, message: EvidenceMessageRow) => {
   const place = `${String(partition)}:${String(message.offset)}`
