@@ -544,6 +544,8 @@ describe('an action', () => {
 
   it.each([
     ['unacknowledge', {}, { kind: 'Unacknowledge' }],
+    // Whether it is on the shelf the stage knows better than the table, which is a second behind.
+    ['unshelve', {}, { kind: 'Unshelve' }],
     ['close', { reason: 'known' }, { kind: 'Close', reason: 'known' }],
     ['close', {}, { kind: 'Close', reason: '' }],
     ['comment', { text: 'hm' }, { kind: 'Comment', text: 'hm' }],
@@ -570,7 +572,6 @@ describe('an action', () => {
   it.each([
     [`alarms/${weak}:L1/comment`, { text: 'x' }, 422, 'ALARM_ACTION_INVALID'],
     [`alarms/${weak}:2/clear`, { reason: 'gone' }, 422, 'ALARM_ACTION_INVALID'],
-    [`alarms/${weak}:2/unshelve`, {}, 422, 'ALARM_ACTION_INVALID'],
     [`alarms/${weak}:9/acknowledge`, {}, 404, 'ALARM_UNKNOWN'],
     [`alarms/${weak}:2/shelve`, { oneShot: true }, 400, 'REQUEST_INVALID'],
     [`alarms/${weak}:2/shelve`, { reason: 'x' }, 400, 'REQUEST_INVALID'],

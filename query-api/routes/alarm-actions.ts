@@ -189,7 +189,6 @@ const refusalOf = ({ deps }: RouteContext, row: AlarmRow, deed: AlarmDeed): Prob
     if (!deed.force && rule !== undefined && alarmTypeOf(rule).willClear)
       return new ProblemError('ALARM_ACTION_INVALID', 'It clears by itself; force clears it now, and the next bad reading raises it again.')
   }
-  if (deed.kind === 'Unshelve' && row.shelf === 'none') return new ProblemError('ALARM_ACTION_INVALID', 'It is not on the shelf.')
   return null
 }
 
