@@ -32,23 +32,30 @@ const recorder = await createRecorder(dataDir)
 
 type Usage = { cpuMicros: number; memoryBytesMax: number }
 
-/** Of the program and of its warehouse process. */
+/** Of the program, which has our folder in its environment, and of its child, the warehouse. */
 const usage = (): { program: Usage; warehouse: Usage } => {
-  const found: Partial<Record<'program' | 'warehouse', Usage>> = {}
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-      const name = command.includes('app/main.ts') ? 'program' : command.includes('chdb/child-main') ? 'warehouse' : undefined
-      if (name === undefined || !readFileSync(`/proc/${pid}/environ`, 'utf8').includes(folder)) continue
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
-      const kilobytes = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-      found[name] = { cpuMicros: ((Number(fields[11]) + Number(fields[12])) / ticksPerSecond) * 1e6, memoryBytesMax: kilobytes * 1024 }
-    } catch {
-      // It ended while we looked.
-    }
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  const program = processes.find((pid) => textOf(pid, 'cmdline').includes('app/main.ts') && textOf(pid, 'environ').includes(folder))
+  const warehouse = processes.find((pid) => statOf(pid)[1] === program && textOf(pid, 'cmdline').includes('chdb/child-main'))
+  return { program: usageOf(program), warehouse: usageOf(warehouse) }
+}
+
+const usageOf = (pid: string | undefined): Usage => {
+  if (pid === undefined) throw new Error('the program and its warehouse are not running')
+  const fields = statOf(pid)
+  const kilobytes = Number(/VmHWM:\s+(\d+) kB/.exec(textOf(pid, 'status'))?.[1])
+  return { cpuMicros: ((Number(fields[11]) + Number(fields[12])) / ticksPerSecond) * 1e6, memoryBytesMax: kilobytes * 1024 }
+}
+
+const statOf = (pid: string): string[] => textOf(pid, 'stat').split(') ').at(-1)?.split(' ') ?? []
+
+/** Empty when the process has ended while we looked. */
+const textOf = (pid: string, file: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return ''
   }
-  const none = { cpuMicros: 0, memoryBytesMax: 0 }
-  return { program: found.program ?? none, warehouse: found.warehouse ?? none }
 }
 
 const sql = async (query: string): Promise<number> => {
@@ -56,7 +63,7 @@ const sql = async (query: string): Promise<number> => {
   return Number(await (await fetch(address, { method: 'POST', body: query })).text())
 }
 
-const messagesStored = (): Promise<number> => sql("SELECT count() FROM fleet.messages WHERE topic NOT LIKE ''")
+const messagesStored = (): Promise<number> => sql('SELECT count() FROM fleet.messages')
 
 const untilStill = async (): Promise<number> => {
   let last = -1

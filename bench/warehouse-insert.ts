@@ -1,6 +1,7 @@
 /**
  * Rows a second through the whole insert path: encode, HTTP, file, engine with the views behind the table. Prints the time
- * and the processor time of both processes a row. Run: `node bench/warehouse-insert.ts [rows per insert] [inserts] [at once]`.
+ * and the processor time of both processes a row. Run: `node bench/warehouse-insert.ts [rows per insert] [inserts] [at once]`;
+ * with a fourth argument `bare` the views are dropped first, so that the difference is what rollups and marks cost.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,18 +22,27 @@ const dataDir = mkdtempSync(join(tmpdir(), 'warehouse-insert-'))
 const child = await startWarehouseChild({ dataDir, listen: null, adminToken: 'bench', memoryBytesMax: 2_000_000_000 })
 const warehouse = openWarehouse({ ...child.access, database: 'fleet' })
 await migrate(warehouse)
+if (process.argv[5] === 'bare') {
+  const views = await warehouse.query<{ name: string }>(
+    "SELECT name FROM system.tables WHERE database = 'fleet' AND engine = 'MaterializedView'",
+  )
+  for (const { name } of views) await warehouse.command(`DROP VIEW fleet.\`${name}\``)
+}
 
 const batches = makeBatches()
 const encode = compileEncoder(tables.measurements)
 const buffer = new ByteBuffer()
 const encodeStartedAt = performance.now()
+const encodeCpuBefore = process.cpuUsage()
 for (const rows of batches) {
   buffer.reset()
   encode(rows, buffer)
 }
 const total = batches.reduce((sum, rows) => sum + rows.length, 0)
-say('encode alone', performance.now() - encodeStartedAt, 0)
+const encodeCpu = process.cpuUsage(encodeCpuBefore)
+say('encode alone', performance.now() - encodeStartedAt, (encodeCpu.user + encodeCpu.system) / 1000)
 
+const ownBefore = process.cpuUsage()
 const cpuBefore = cpuMs()
 const startedAt = performance.now()
 let next = 0
@@ -43,6 +53,8 @@ const insertNext = async (): Promise<void> => {
 }
 await Promise.all(Array.from({ length: atOnce }, insertNext))
 say(`inserts of ${rowsPerInsert}, ${atOnce} at once`, performance.now() - startedAt, cpuMs() - cpuBefore)
+const own = process.cpuUsage(ownBefore)
+say('of that this process (encode, HTTP)', performance.now() - startedAt, (own.user + own.system) / 1000)
 const resident = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid() ?? 0}/status`, 'utf8'))?.[1]
 process.stdout.write(`resident memory of the warehouse process: ${Math.round(Number(resident) / 1024)} MB\n`)
 await warehouse.close()

@@ -116,13 +116,15 @@ const start = async (
     program.start()
     ends.push(program.stop)
   }
+  let waiting: string[] = []
+  const areReady = async (): Promise<boolean> => {
+    const answers = await Promise.all(programs.map(async ({ name, waitingFor }) => ({ name, waits: await waitingFor() })))
+    const late = answers.filter(({ waits }) => waits?.length !== 0)
+    waiting = late.map(({ name, waits }) => `${name} ${waits === null ? 'does not answer' : `waits for ${waits.join(', ')}`}`)
+    return late.length === 0
+  }
   const untilReady = (after: string): Promise<void> =>
-    waitFor(
-      `all are ready after ${after}`,
-      async () => (await Promise.all(programs.map(({ waitingFor }) => waitingFor()))).every((waiting) => waiting?.length === 0),
-      readyWithinMs,
-      output,
-    )
+    waitFor(`all are ready after ${after}`, areReady, readyWithinMs, () => `${waiting.join('\n')}\n${output()}`)
   await untilReady('the start')
   const program = (name: string): ServiceProgram => {
     const found = programs.find((each) => each.name === name)
