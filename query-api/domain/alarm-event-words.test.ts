@@ -45,9 +45,9 @@ describe('the history of an alarm in words', () => {
     ],
     [
       'Refused',
-      { command: 'Acknowledge', reason: 'EPISODE_STALE' },
+      { command: 'Acknowledge', code: 'EPISODE_STALE', detail: 'Expected episode 2, got 1' },
       { actor: 'eve' },
-      'Acknowledge by eve was not carried out: EPISODE_STALE.',
+      'Acknowledge by eve was not carried out: Expected episode 2, got 1.',
     ],
     ['SomethingNew', {}, {}, 'SomethingNew'],
   ])('%s %j', (kind, detail, more, words) => {

@@ -111,7 +111,7 @@ const words: Readonly<Record<string, Words>> = {
   AlarmRetracted: ({ detail }) =>
     `Taken back by what came late: it never was${text(detail, 'reason') === '' ? '' : ` (${text(detail, 'reason')})`}.`,
   Refused: (event) =>
-    `${text(event.detail, 'command') || 'A command'}${by(event)} was not carried out${because(text(event.detail, 'reason'))}.`,
+    `${text(event.detail, 'command') || 'A command'}${by(event)} was not carried out${because(text(event.detail, 'detail') || text(event.detail, 'code'))}.`,
 }
 
 /** The kinds that have words, for the test that compares them with the model. */

@@ -207,6 +207,6 @@ export const clearText = (rule: Rule, evidence: Evidence | null): string => {
 }
 
 /** Within a sentence; abbreviations stay. */
-export const lowered = (text: string): string => (/^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text)
+export const lowered = (text: string): string => (/^(?:[A-Z][a-z]|An? )/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text)
 
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

@@ -71,7 +71,6 @@ const evolved = (known: Known, event: EpisodeEvent, atMs: number): Known => {
         ...known,
         raisedMs: numberOf(detail, 'raisedAtMs') ?? known.raisedMs,
         clearedMs: numberOf(detail, 'clearedAtMs') ?? known.clearedMs,
-        severity: severityOf(event.severity) ?? known.severity,
       }
     case 'AlarmRetracted':
       return { ...known, retracted: true }

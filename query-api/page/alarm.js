@@ -103,7 +103,7 @@ const evidencePanel = ({ explanation }, messages) => {
     h('h2', {}, 'Evidence', h('small', {}, `${evidence.topic} ${from}${to === from ? '' : ` to ${to}`}`)),
     h(
       'table',
-      { class: 'small-table' },
+      { class: 'small-table evidence' },
       h(
         'tbody',
         {},

@@ -90,7 +90,7 @@ export const alarmsView = ({ root, params, noteComplete }) => {
       `${verb} all of these`,
     )
 
-  const drawTools = (shown) =>
+  const drawTools = (open) =>
     replace(
       tools,
       select('state', 'State', [
@@ -119,7 +119,7 @@ export const alarmsView = ({ root, params, noteComplete }) => {
         : h('button', { type: 'button', 'data-key': 'no-type', onclick: () => set({ type: '' }) }, `only ${asked.type} ×`),
       h('span', { class: 'spring' }),
       said,
-      shown === 0 || asked.state === 'cleared' ? undefined : all('acknowledge', 'Acknowledge'),
+      open === 0 ? undefined : all('acknowledge', 'Acknowledge'),
     )
 
   const drawCounts = ({ active, unacknowledged, shelved }) =>
@@ -150,7 +150,7 @@ export const alarmsView = ({ root, params, noteComplete }) => {
     ])
     noteComplete(list.completeThrough)
     drawCounts(numbers)
-    drawTools(list.items.length)
+    drawTools(list.items.filter(({ active, operator }) => active && operator.state === 'none').length)
     replace(
       body,
       list.items.map((alarm) =>

@@ -157,10 +157,13 @@ ORDER BY ${keys.map((key) => `${key} ${direction}`).join(', ')} LIMIT {limit:UIn
   )
 }
 
+/** An id names no subject, by which the table is ordered: that is looked up by one narrow column first. */
 export const oneAlarm = async ({ warehouse, tenant }: Scope, { stream, episode, foundLate }: AlarmId): Promise<AlarmRow | undefined> =>
   (
     await warehouse.query<AlarmRow>(
-      `SELECT ${columns} FROM alarm_episodes FINAL WHERE tenant = {tenant:String} AND stream = {stream:String} AND found_late = {late:UInt8} AND episode = {episode:UInt32}`,
+      `SELECT ${columns} FROM alarm_episodes FINAL
+WHERE tenant = {tenant:String} AND subject IN (SELECT subject FROM alarm_episodes WHERE tenant = {tenant:String} AND stream = {stream:String})
+  AND stream = {stream:String} AND found_late = {late:UInt8} AND episode = {episode:UInt32}`,
       { tenant, stream, late: foundLate ? 1 : 0, episode },
     )
   )[0]
