@@ -382,7 +382,13 @@ describe("persons' commands", () => {
     )
     const refused = bench.rowsOf('alarm_events').slice(2)
     expect(
-      refused.map(({ kind, stream_version, episode, actor, detail }) => [kind, stream_version, episode, actor, JSON.parse(String(detail))]),
+      refused.map(({ kind, stream_version, episode, actor, detail }) => [
+        kind,
+        stream_version,
+        episode,
+        actor,
+        JSON.parse(String(detail)) as unknown,
+      ]),
     ).toEqual([
       ['Refused', 2, 2, 'ann', { command: 'Acknowledge', code: 'EPISODE_STALE', detail: 'Expected episode 1, got 2' }],
       [

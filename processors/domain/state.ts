@@ -4,7 +4,7 @@
  */
 import type { AlarmsState } from './watch/device-alarms.ts'
 import type { WatchedState } from './watch/watched.ts'
-import type { DueBounds, DueState } from './watch/due-list.ts'
+import type { DueBounds, DueState } from './watch/due-state.ts'
 import type { HealthState } from './watch/ingest-health.ts'
 import { type BootState, initialBoot } from './boot-tracker.ts'
 import type { DriftState } from './clock-drift.ts'

@@ -6,10 +6,7 @@
  */
 import { hash32 } from '../hash.ts'
 import type { Overlay } from '../state.ts'
-
-export type DueState = { kind: 'due'; ids: string[] }
-/** `from`: the first slot that is not passed yet. `slots`: those that hold entries, ascending; `horizonMs` bounds their number. */
-export type DueBounds = { from: number; slots: number[] }
+import type { DueBounds } from './due-state.ts'
 
 export const slotMs = 5_000
 export const dueParts = 8

@@ -6,10 +6,10 @@
 import type { AlarmRecord } from '../../../model/alarm-event.ts'
 import type { AlarmType, OperatorCommand } from '../../../model/alarm.ts'
 import type { AlarmCommandBody, DeviceEvent, InventoryChangedBody } from '../../../model/event.ts'
-import { alarmTypeOf } from '../../../model/rule.ts'
+import { alarmTypeOf, type DeviceProfile } from '../../../model/rule.ts'
 import { believedAheadMs } from '../placed-time.ts'
 import type { LimitName, Place, TableRows } from '../projection.ts'
-import type { RuleBook } from '../rules/compile.ts'
+import type { CompiledRules, RuleBook } from '../rules/compile.ts'
 import { evaluate, nextTickMs, type RuleInput } from '../rules/evaluate.ts'
 import { type Derived, inputsOf } from '../rules/inputs.ts'
 import type { RuleCommand, RuleContext } from '../rules/outcome.ts'
@@ -18,9 +18,10 @@ import { hash32 } from '../hash.ts'
 import type { Overlay, PartitionState } from '../state.ts'
 import { type AlarmSink, writeRefused, writeTold } from './alarm-rows.ts'
 import { type AlarmsState, type DeviceAlarms, initialAlarms, openAlarms } from './device-alarms.ts'
-import { type DueBounds, enterDue, horizonMs, initialDue, slotMs, takeDue } from './due-list.ts'
+import { enterDue, horizonMs, initialDue, slotMs, takeDue } from './due-list.ts'
+import type { DueBounds } from './due-state.ts'
 import { type HealthState, initialHealth } from './ingest-health.ts'
-import { initialWatched, noteInventory, noteOwnWords, profileOf, resourceOf, type WatchedState } from './watched.ts'
+import { initialWatched, type KnownProfile, noteInventory, noteOwnWords, profileOf, resourceOf, type WatchedState } from './watched.ts'
 
 /** Of the record that is run. */
 export type Watch = {
@@ -232,10 +233,18 @@ const commandOf = (body: AlarmCommandBody, actor: string, atMs: number): Operato
   }
 }
 
+/** The index of a device's kind is looked up once a batch. */
+const kindOf = new WeakMap<KnownProfile, { book: RuleBook; profile: DeviceProfile; rules: CompiledRules }>()
+
 const contextOf = ({ book, place, state, onLimit }: Watch, { profile: known }: WatchedState, id: string, nowMs: number): RuleContext => {
-  const profile = profileOf(id, known)
+  let own = kindOf.get(known)
+  if (own?.book !== book) {
+    const profile = profileOf(id, known)
+    kindOf.set(known, (own = { book, profile, rules: book.forDevice(profile) }))
+  }
+  const { profile, rules } = own
   return {
-    rules: book.forDevice(profile),
+    rules,
     profile,
     resource: resourceOf(id, known),
     partition: place.partition,

@@ -79,17 +79,12 @@ const noteFacts = (watched: WatchedState, { items }: FactsBody): void => {
   }
 }
 
-const whole = new WeakMap<KnownProfile, DeviceProfile>()
-
-export const profileOf = (device: string, known: KnownProfile): DeviceProfile => {
-  let profile = whole.get(known)
-  if (profile === undefined) {
-    const { retired: _, ...own } = known
-    profile = { ...own, device, groups: [], assignedFirmware: '' }
-    whole.set(known, profile)
-  }
-  return profile
-}
+export const profileOf = (device: string, { retired: _, ...known }: KnownProfile): DeviceProfile => ({
+  ...known,
+  device,
+  groups: [],
+  assignedFirmware: '',
+})
 
 /** `<product>/<model>/<mac>`; the id alone while the device has not shown them. */
 export const resourceOf = (device: string, { product, model }: KnownProfile): string =>
