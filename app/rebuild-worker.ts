@@ -112,7 +112,8 @@ const run = async (task: WorkerTask): Promise<void> => {
       for (const name of Object.keys(figures) as (keyof RebuildFigures)[]) figures[name] += own[name]
       sources.push(source.figures)
     }
-    if (task.worker === 0) {
+    // Tables that are made anew one by one: dead letters are none of them.
+    if (task.worker === 0 && task.only === null) {
       const ofSample = (subject: string): boolean => wanted === null || wanted.has(subject)
       for (const { partition, to } of task.sink)
         await rebuildDeadLetters({ ...deps, scratch: into, owns: ofSample }, partition, deadLetters(log, to))
