@@ -256,12 +256,12 @@ const eventColumns = `toFloat64(stream_version) AS stream_version, toUInt32(epis
 export const historyMax = 1_000
 const dayMs = 86_400_000
 
-/** Newest first, at most `historyMax`; of live episode n also the delay that came before its raise. */
+/** Newest first, at most `historyMax` (a command that was refused has the number of the event before it); of live episode n also the delay that came before its raise. */
 export const alarmHistory = ({ warehouse, tenant }: Scope, row: AlarmRow): Promise<AlarmEventRow[]> =>
   warehouse.query<AlarmEventRow>(
     `SELECT ${eventColumns}
 FROM alarm_events WHERE tenant = {tenant:String} AND received_at >= ${timeParam('from_ms')} AND subject = {subject:String} AND stream = {stream:String}
-  AND found_late = {late:UInt8} AND episode IN ({episode:UInt32}, {before:UInt32}) ORDER BY alarm_events.stream_version DESC LIMIT {limit:UInt32}`,
+  AND found_late = {late:UInt8} AND episode IN ({episode:UInt32}, {before:UInt32}) ORDER BY alarm_events.stream_version DESC, alarm_events.at DESC, alarm_events.offset DESC LIMIT {limit:UInt32}`,
     {
       tenant,
       subject: row.subject,

@@ -69,7 +69,7 @@ const EvidenceData = Type.Object({
 })
 
 const EventItem = Type.Object({
-  id: Type.String({ description: '`<stream>#<version>`' }),
+  id: Type.String({ description: '`<stream>#<version>`; of a command that was not carried out with `!<offset>` behind it.' }),
   kind: Type.String(),
   at: Type.Unsafe<string>({ ...Time, description: 'When the recorder knew.' }),
   observedAt: Type.Unsafe<string>({ ...Time, description: 'When it was so, by the device’s time.' }),
@@ -282,7 +282,7 @@ const detailOf = ({ detail }: AlarmEventRow): Record<string, unknown> =>
 const eventOf = (row: AlarmRow, event: AlarmEventRow, tz: string): Static<typeof EventItem> => {
   const detail = detailOf(event)
   return {
-    id: `${row.stream}#${String(event.stream_version)}`,
+    id: `${row.stream}#${String(event.stream_version)}${event.kind === 'Refused' ? `!${String(event.offset)}` : ''}`,
     kind: event.kind,
     at: toTime(event.at_ms),
     observedAt: toTime(event.observed_ms),
