@@ -73,7 +73,7 @@ const isInserting = async (warehouse: Warehouse): Promise<boolean> => {
   return (found?.n ?? 0) > 0
 }
 
-/** Token, users and topic mapping; answers what is not copied. Keys of certificates stay where they are. */
+/** Token, users, topic mapping, rules; answers what is not copied. Keys of certificates stay where they are. */
 const copySettings = async (config: Config, to: string): Promise<string[]> => {
   const token = join(config.DATA_DIR, 'admin-token')
   if (await isFile(token)) await copyFile(token, join(to, 'admin-token'))
@@ -81,6 +81,7 @@ const copySettings = async (config: Config, to: string): Promise<string[]> => {
   for (const [name, path] of Object.entries(files)) {
     if (path !== '' && (await isFile(path))) await copyFile(path, join(to, 'settings', name))
   }
+  if (config.RULES_DIR !== '') await copyFolder(config.RULES_DIR, join(to, 'settings', 'rules'))
   const leftOut = ['environment variables and CONFIG_FILE']
   if (config.ADMIN_TOKEN !== '') leftOut.push('ADMIN_TOKEN, which comes from the environment')
   if (config.MQTTS_KEY_FILE !== '') leftOut.push('certificates and their keys (MQTTS_CERT_FILE, MQTTS_KEY_FILE, MQTTS_CA_FILE)')

@@ -1,5 +1,5 @@
 /**
- * `npm start -- --check`: what the settings point to, beyond their own form. The topic mapping, the rules of keeping, the TLS files and the users
+ * `npm start -- --check`: what the settings point to, beyond their own form. The topic mapping, the rules of keeping and of alarms, the TLS files and the users
  * file are read as a start would read them, the data folder must be writable. Ports are left alone: that a recorder runs on
  * them is no fault of its settings.
  */
@@ -13,11 +13,13 @@ import { checkKafkaFiles } from './kafka-parts.ts'
 import { loadKeepingRules } from './keeping-file.ts'
 import { filtersOf } from './link-parts.ts'
 import { loadTopicMap } from './project-files.ts'
+import { loadRuleSet } from './rules-file.ts'
 
 /** Throws the first problem, with the code that a start would give. */
 export const checkSurroundings = (config: Config): void => {
   filtersOf(config, loadTopicMap(config.TOPICS_FILE).filters)
   loadKeepingRules(config.KEEPING_FILE)
+  loadRuleSet(config.RULES_DIR)
   if (config.MQTTS_LISTEN !== '') {
     readTlsFiles({
       certFile: config.MQTTS_CERT_FILE,

@@ -7,6 +7,7 @@ import type { BridgeStats } from '../adapters/mqtt-bridge/bridge.ts'
 import { systemClock } from '../adapters/system/clock-ids-digest.ts'
 import type { TopicMap } from '../ingest/domain/topic-map.ts'
 import type { KeepingRules } from '../model/keeping.ts'
+import type { RuleSet } from '../model/rule.ts'
 import type { Clock, DeviceLink, EventLog, SubjectKeys, Warehouse } from '../model/ports.ts'
 import type { Config } from '../runtime/config.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
@@ -16,6 +17,7 @@ import { loadKeepingRules } from './keeping-file.ts'
 import type { NightlySample } from './nightly-sample.ts'
 import type { ProcessorsThread } from './processors-thread.ts'
 import { loadTopicMap } from './project-files.ts'
+import { loadRuleSet } from './rules-file.ts'
 import type { WarehouseAccess } from './warehouse-parts.ts'
 
 export type Urls = { page: string; mqtt: string; mqttWs: string | null; mqtts: string | null; warehouse: string }
@@ -47,6 +49,7 @@ export type Composition = {
   metrics: Metrics
   topicMap: TopicMap
   keepingRules: KeepingRules
+  ruleSet: RuleSet
   /** What a test sets in the place of the machine. */
   surroundings: Surroundings
   /** A part says that the program cannot go on. */
@@ -71,6 +74,7 @@ export const createComposition = (
   metrics: createMetrics(),
   topicMap: loadTopicMap(config.TOPICS_FILE),
   keepingRules: loadKeepingRules(config.KEEPING_FILE),
+  ruleSet: loadRuleSet(config.RULES_DIR),
   surroundings,
   onFatal,
   warn: (what) => (error) => logger.warn(describeError(error), what),

@@ -34,6 +34,8 @@ const exported = [
   { table: 'presence', time: 'observed_at' },
   { table: 'boots', time: 'observed_at' },
   { table: 'clock_observations', time: 'observed_at' },
+  { table: 'alarm_events', time: 'observed_at' },
+  { table: 'alarm_episodes', time: 'raised_at' },
   { table: 'ledger', time: 'hour' },
   { table: 'dead_letters', time: 'received_at' },
 ] as const satisfies readonly { table: TableName; time: string; bytes?: string }[]

@@ -3,6 +3,7 @@
  * (decision 0002). Reports once a second; ends when told, or when an error leaves it (the main thread starts it again).
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { createAlarmCodec } from '../adapters/avro/alarm-codec.ts'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
 import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
 import { md5, systemClock } from '../adapters/system/clock-ids-digest.ts'
@@ -29,6 +30,7 @@ const run = async (): Promise<void> => {
     codec: createEventCodec(),
     decodeDeadLetter: letters.decode,
     encodeDeadLetter: letters.encode,
+    encodeAlarm: createAlarmCodec().encode,
     digest: md5,
     tenant: config.TENANT,
     clock: systemClock,

@@ -3,6 +3,7 @@
  * partition and inserts their rows. Started by `rebuild-past.ts`, which adds up what the workers tell.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { createAlarmCodec } from '../adapters/avro/alarm-codec.ts'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
 import { peekArrivalMs } from '../adapters/avro/peek-arrival.ts'
 import { openRowGatherer } from '../adapters/clickhouse/row-gatherer.ts'
@@ -84,6 +85,7 @@ const run = async (task: WorkerTask): Promise<void> => {
       codec: noteSealed(createEventCodec(), sealed),
       digest: md5,
       encodeDeadLetter: letters.encode,
+      encodeAlarm: createAlarmCodec().encode,
       decodeDeadLetter: letters.decode,
       peekArrivalMs,
       seenIdsMax: Math.ceil(seenIdsMax / task.stage.length),

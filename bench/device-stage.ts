@@ -15,7 +15,7 @@ import { type IdentityWindow, judgeIdentity } from '../processors/domain/identit
 import { createSeenIds, seenIdsMax } from '../processors/domain/seen-ids.ts'
 import { createSessionWindow } from '../processors/domain/session-window.ts'
 import { initialCore, type StageState } from '../processors/domain/state.ts'
-import { arrivalMs, deadLetterCodec, eventCodec, eventOf, readingsOf } from '../test/stage-fakes.ts'
+import { alarmCodec, arrivalMs, deadLetterCodec, eventCodec, eventOf, readingsOf, rulesEvent } from '../test/stage-fakes.ts'
 
 const messages = Number(process.argv[2] ?? 400_000)
 const devices = Number(process.argv[3] ?? 1_000)
@@ -96,7 +96,10 @@ const microseconds = async (work: () => void | Promise<void>): Promise<number> =
   return (user + system) / messages
 }
 
-const stageCost = (records: readonly StoredRecord[]): Promise<number> =>
+const rules = Uint8Array.from(eventCodec.encode(rulesEvent()))
+
+/** `judged`: by the shipped rules too. */
+const stageCost = (records: readonly StoredRecord[], judged: boolean): Promise<number> =>
   microseconds(async () => {
     const stage = createDeviceStage({
       logId: 'log',
@@ -104,14 +107,30 @@ const stageCost = (records: readonly StoredRecord[]): Promise<number> =>
       codec: eventCodec,
       digest: md5,
       encodeDeadLetter: deadLetterCodec.encode,
+      encodeAlarm: alarmCodec.encode,
       seenIdsMax,
       counters: { outcome: () => undefined, limitReached: () => undefined },
       store: createByteStore(),
       warehouse,
     })
+    if (judged)
+      await stage.processBatch({
+        topic: 'device-events',
+        partition: 0,
+        firstOffset: 0,
+        lastOffset: 0,
+        records: [{ offset: 0, appendedAtMs: arrivalMs, key: 'all', value: rules }],
+      })
+    const shift = judged ? 1 : 0
     for (let at = 0; at < records.length; at += batchRecords) {
-      const own = records.slice(at, at + batchRecords)
-      const batch: LogBatch = { topic: 'device-events', partition: 0, firstOffset: at, lastOffset: at + own.length - 1, records: own }
+      const own = records.slice(at, at + batchRecords).map((record) => ({ ...record, offset: record.offset + shift }))
+      const batch: LogBatch = {
+        topic: 'device-events',
+        partition: 0,
+        firstOffset: at + shift,
+        lastOffset: at + shift + own.length - 1,
+        records: own,
+      }
       await stage.processBatch(batch)
     }
   })
@@ -164,11 +183,13 @@ for (const [identity, shape] of Object.entries(shapes)) {
     await identityCost(events)
     const judged = await identityCost(events)
     events.length = 0
-    await stageCost(records)
-    const whole = await stageCost(records)
+    await stageCost(records, false)
+    const whole = await stageCost(records, false)
+    await stageCost(records, true)
+    const judgedToo = await stageCost(records, true)
     const rest = whole - decode - judged
     console.log(
-      `${identity.padEnd(28)} ${content.padEnd(15)} whole ${whole.toFixed(1).padStart(5)}   decode ${decode.toFixed(1)}   identity and ledger ${judged.toFixed(1)}   rows and state ${rest.toFixed(1)}`,
+      `${identity.padEnd(28)} ${content.padEnd(15)} whole ${whole.toFixed(1).padStart(5)}   decode ${decode.toFixed(1)}   identity and ledger ${judged.toFixed(1)}   rows and state ${rest.toFixed(1)}   with rules ${judgedToo.toFixed(1)}`,
     )
   }
 }

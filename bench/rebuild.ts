@@ -11,6 +11,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { createAlarmCodec } from '../adapters/avro/alarm-codec.ts'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
 import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
 import { migrate } from '../adapters/clickhouse/migrations.ts'
@@ -78,6 +79,7 @@ const fill = async (): Promise<void> => {
     codec,
     decodeDeadLetter: letters.decode,
     encodeDeadLetter: letters.encode,
+    encodeAlarm: createAlarmCodec().encode,
     digest: md5,
     tenant: config.TENANT,
     onError: (error) => console.error(error.message),

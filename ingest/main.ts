@@ -1,9 +1,10 @@
 /**
  * Starts the front door: every message of the link goes through `accept`, ticks mark the time. What the query API needs of
- * ingest (parse, import, re-drive) is made apart: it needs the log and no link, so it works in a program of its own.
+ * ingest (parse, import, re-drive, commands to alarms) is made apart: it needs the log and no link, so it works in a program of its own.
  */
 import type { Clock, DeviceLink } from '../model/ports.ts'
 import { createAccept } from './accept.ts'
+import { createAlarmCommands } from './alarm-command.ts'
 import { startKeyExpiry } from './dead-letter-keys.ts'
 import type { InventoryEntry, InventoryKind } from './domain/inventory.ts'
 import { type ParseReport, parseReport } from './domain/parse-report.ts'
@@ -55,4 +56,5 @@ export const createIngestTools = (deps: IngestToolsDeps) => ({
   parse: (topic: string, payload: Uint8Array): ParseReport =>
     parseReport(topic, payload, { topicMap: deps.topicMap, receivedAtMs: deps.clock.nowMs(), pseudonym: deps.keys.pseudonym }),
   redrive: createRedrive(deps),
+  commandAlarms: createAlarmCommands(deps),
 })

@@ -4,6 +4,7 @@
  * `alarm_events` and `alarm_episodes`, by the API and by notifications. Additive for ever: kinds and fields are only added.
  */
 import type { AlarmKey, EpisodeRef, Evidence, Severity, SituationRole, Suppressor, Verdict } from './alarm.ts'
+import type { LogTopic } from './ports.ts'
 
 /**
  * When something is due: in the device's own time (an observation that has passed it, also one of an upload of the past) or
@@ -119,5 +120,11 @@ export type AlarmEventOf<K extends AlarmEventKind> = Extract<AlarmEvent, { kind:
 
 /** An event as the log holds it: whose it is, and what. */
 export type RecordedAlarmEvent = { stream: string; key: AlarmKey; event: AlarmEvent }
+
+/** The record that it came about by: the same on every replay. */
+export type AlarmSource = { topic: LogTopic; logId: string; partition: number; offset: number }
+
+/** One record of the log topic `alarms`. `<stream>#<version>` is its id: readers drop those that they know. */
+export type AlarmRecord = RecordedAlarmEvent & { tenant: string; subject: string; source: AlarmSource }
 
 export const isForLog = ({ kind }: AlarmEvent): boolean => kind !== 'ObservationCounted' && kind !== 'CommandNoted'

@@ -160,6 +160,33 @@ export type TickBody = {
   lastMessageAtMs: number | null
 }
 
+/**
+ * What a person asks of one alarm, in the partition of its device; who it is stands in `source.actor`. `name` is a kind of
+ * `OperatorCommand` (`model/alarm.ts`); a field that it does not have is null or false.
+ */
+export type AlarmCommandBody = {
+  kind: 'AlarmCommand'
+  stream: string
+  name: string
+  /** The episode that the person saw: another one is refused. */
+  expectedEpisode: number
+  /** From the client; a repeat does nothing. */
+  commandId: string
+  /** Reason, or text of a comment. */
+  text: string | null
+  to: string | null
+  ticket: string | null
+  untilMs: number | null
+  oneShot: boolean
+  force: boolean
+}
+
+/**
+ * From here on these rules hold, in this partition: a stage takes its rules from the log alone, so a replay judges by the rules
+ * of its time. `ruleSet` is the JSON text of a `RuleSet` (`model/rule.ts`), which therefore only grows.
+ */
+export type RuleActivatedBody = { kind: 'RuleActivated'; version: string; ruleSet: string }
+
 export type Body =
   | MeasurementsBody
   | RadioBody
@@ -172,6 +199,8 @@ export type Body =
   | InventoryChangedBody
   | QuarantinedBody
   | TickBody
+  | AlarmCommandBody
+  | RuleActivatedBody
 
 /** `sealed`: encrypted with the subject's key because the payload carries personal identifiers. `none`: not from a message. */
 export type Payload = { encoding: 'plain' | 'sealed' | 'none'; bytes: Uint8Array }

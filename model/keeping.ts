@@ -17,6 +17,7 @@ export const keptTables = {
   presence: { table: 'presence', time: 'received_at', days: 400 },
   boots: { table: 'boots', time: 'received_at', days: 400 },
   clocks: { table: 'clock_observations', time: 'received_at', days: 400 },
+  alarmEvents: { table: 'alarm_events', time: 'received_at', days: 400 },
   ledger: { table: 'ledger', time: 'received_at', days: 400 },
   deadLetters: { table: 'dead_letters', time: 'received_at', days: 30 },
   rollups15m: { table: 'measurements_15m', time: 'bucket', days: null },

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { createDeviceStage } from './device-stage.ts'
 import type { DeviceEvent } from '../model/event.ts'
-import { arrivalMs, type Bench, createBench, eventOf, readingsOf, tickOf, withStore } from '../test/stage-fakes.ts'
+import { arrivalMs, type Bench, createBench, eventOf, readingsOf, rulesEvent, tickOf, withStore } from '../test/stage-fakes.ts'
 
-const events: DeviceEvent[] = []
+const events: DeviceEvent[] = [rulesEvent()]
 for (let n = 0; n < 12; n++) {
   const device = `00-00-00-00-00-0${n % 3}`
   const at = { receivedAtMs: arrivalMs + n * 1_000, observedAtMs: arrivalMs + n * 1_000 }
@@ -24,6 +24,23 @@ for (let n = 0; n < 12; n++) {
       text: '23.4',
       source: { sessionId: 's', connection: 1 + (n >> 2), packetId: n % 4 },
       bodies: [readingsOf(n)],
+    }),
+  )
+  const up = { metric: 'network.wan.up', attributes: '', value: n % 2, quality: 'ok', observedAtMs: null } as const
+  const panic = { observedAtMs: null, writtenAt: '', severity: 0, facility: 'kernel', program: null, cut: false } as const
+  events.push(
+    eventOf({
+      ...at,
+      device,
+      text: `{"up":${n}}`,
+      bodies: [
+        { kind: 'Measurements', items: [up] },
+        {
+          kind: 'LogLines',
+          source: 'log/dmesg',
+          items: n === 4 ? [{ ...panic, message: 'Kernel panic - not syncing: Fatal exception' }] : [],
+        },
+      ],
     }),
   )
   events.push(tickOf(arrivalMs + n * 1_000))
@@ -58,7 +75,9 @@ const plain = ({ warehouse, store, log }: Bench): string => {
   const rows = Object.keys(warehouse.rows)
     .sort()
     .map((table) => [table, warehouse.rows[table]?.map((row) => ({ ...row, frame: null }))])
-  return JSON.stringify([rows, store.get('device-events', 0, 'partition')]).replaceAll(log.logId, 'LOG')
+  return JSON.stringify([rows, store.get('device-events', 0, 'partition')], (_, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  ).replaceAll(log.logId, 'LOG')
 }
 
 const whole = benchOf()
@@ -73,6 +92,8 @@ const { steps } = await (async () => {
 describe('a batch that fails', () => {
   it('has steps to fail at', () => {
     expect(steps).toBeGreaterThan(20)
+    expect(whole.rowsOf('alarm_events').map(({ kind }) => kind)).toContain('AlarmRaised')
+    expect(whole.rowsOf('alarm_episodes').length).toBeGreaterThan(0)
   })
 
   for (const after of [false, true]) {

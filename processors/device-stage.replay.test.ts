@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Body, DeviceEvent } from '../model/event.ts'
 import type { Row } from '../model/ports.ts'
-import { arrivalMs, type Bench, createBench, eventOf, readingsOf, tickOf } from '../test/stage-fakes.ts'
+import { arrivalMs, type Bench, createBench, eventOf, readingsOf, rulesEvent, tickOf } from '../test/stage-fakes.ts'
 
 const smallBody: fc.Arbitrary<Body> = fc.oneof(
   fc.array(fc.option(fc.integer({ min: 0, max: 3 })), { maxLength: 3 }).map((values) => readingsOf(...values)),
@@ -32,6 +32,19 @@ const smallBody: fc.Arbitrary<Body> = fc.oneof(
     sessionId: fc.constantFrom(null, 's1', 's2'),
     reason: fc.constant(null),
   }),
+  fc.constantFrom(0, 1).map(
+    (value): Body => ({
+      kind: 'Measurements',
+      items: [{ metric: 'network.wan.up', attributes: '', value, quality: 'ok', observedAtMs: null }],
+    }),
+  ),
+  fc.constantFrom('usb 1-1.2: USB disconnect, device number 5', 'Kernel panic - not syncing: x').map(
+    (message): Body => ({
+      kind: 'LogLines',
+      source: 'log/dmesg',
+      items: [{ observedAtMs: null, writtenAt: '', severity: 3, facility: 'kernel', program: null, message, cut: false }],
+    }),
+  ),
   fc.record({ kind: fc.constant('Quarantined' as const), reason: fc.constant('X'), deadLetter: fc.constant('0:1') }),
 )
 
@@ -70,11 +83,17 @@ const history = fc.array(fc.tuple(event, fc.integer({ min: 0, max: 40_000 })), {
 
 const ran = async (events: readonly DeviceEvent[], batchRecords: number): Promise<Bench> => {
   const bench = createBench()
-  bench.append(...events)
+  bench.append(rulesEvent(), ...events)
   await bench.run(batchRecords)
   return bench
 }
-const rowsWithoutLog = (rows: readonly Row[]): Row[] => rows.map((row) => ({ ...row, log_id: 'LOG' }))
+/** Frames as texts: the one of the rules is long, and bytes are compared one by one. */
+const rowsWithoutLog = (rows: readonly Row[]): Row[] =>
+  rows.map((row) => ({
+    ...row,
+    log_id: 'LOG',
+    ...(row['frame'] instanceof Uint8Array ? { frame: Buffer.from(row['frame']).toString('base64') } : {}),
+  }))
 const sums = (rows: readonly Row[]): Record<string, number> => {
   const total: Record<string, number> = {}
   for (const row of rows) {

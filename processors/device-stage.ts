@@ -1,5 +1,5 @@
 /**
- * One partition's batch of device events in; rows, dead letters and new device states out.
+ * One partition's batch of device events in; rows, dead letters, alarm events and new device states out.
  * Before: `ingest/accept.ts`, by way of the log.  After: `adapters/warehouse`, then `query-api/queries/*.ts`.
  *
  * Resolving is the promise that the batch is in the warehouse and in the state store. A rejected batch comes again: what was
@@ -80,7 +80,7 @@ export const createDeviceStage = (deps: DeviceStageDeps) => {
       states: prepared.states,
       segments: prepared.segments,
       tables,
-      outputs: prepared.outputs.length === 0 ? [] : [{ topic: 'dead-letters', records: prepared.outputs }],
+      outputs: prepared.outputs,
     })
   }
 

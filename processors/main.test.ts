@@ -3,7 +3,16 @@ import type { DeviceEvent } from '../model/event.ts'
 import { createMemoryLog } from '../adapters/memory/memory-log.ts'
 import { createMemoryStageStore } from '../adapters/memory/memory-stage-store.ts'
 import { md5 } from '../adapters/system/clock-ids-digest.ts'
-import { arrivalMs, createFakeWarehouse, deadLetterCodec, eventCodec, eventOf, readingsOf, tickOf } from '../test/stage-fakes.ts'
+import {
+  alarmCodec,
+  arrivalMs,
+  createFakeWarehouse,
+  deadLetterCodec,
+  eventCodec,
+  eventOf,
+  readingsOf,
+  tickOf,
+} from '../test/stage-fakes.ts'
 import { failingFrom, type ProcessorsDeps, startProcessors } from './main.ts'
 
 const until = async (holds: () => boolean): Promise<void> => {
@@ -23,6 +32,7 @@ const createDeps = () => {
     codec: eventCodec,
     decodeDeadLetter: deadLetterCodec.decode,
     encodeDeadLetter: deadLetterCodec.encode,
+    encodeAlarm: alarmCodec.encode,
     digest: md5,
     tenant: 'main',
     limits: { batchAfterMs: 10 },
@@ -60,6 +70,7 @@ describe('processors', () => {
       codec: eventCodec,
       decodeDeadLetter: deadLetterCodec.decode,
       encodeDeadLetter: deadLetterCodec.encode,
+      encodeAlarm: alarmCodec.encode,
       digest: md5,
       tenant: 'main',
       limits: { batchAfterMs: 10 },

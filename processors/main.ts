@@ -1,6 +1,7 @@
 /**
  * The processors: device stage and dead-letter sink as consumers of the log. `app` hands in every port and calls `stop`.
  */
+import type { AlarmRecord } from '../model/alarm-event.ts'
 import type { DeadLetter } from '../model/event.ts'
 import type { Clock, Digest, EventCodec, EventLog, LogBatch, LogTopic, StageStore, Warehouse } from '../model/ports.ts'
 import type { Result } from '../model/result.ts'
@@ -18,6 +19,7 @@ export type ProcessorsDeps = {
   codec: EventCodec
   decodeDeadLetter: (frame: Uint8Array) => Result<DeadLetter>
   encodeDeadLetter: (letter: DeadLetter) => Uint8Array
+  encodeAlarm: (record: AlarmRecord) => Uint8Array
   digest: Digest
   /** Of dead letters whose frame does not tell it. */
   tenant: string
@@ -77,6 +79,7 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
     codec: deps.codec,
     digest: deps.digest,
     encodeDeadLetter: deps.encodeDeadLetter,
+    encodeAlarm: deps.encodeAlarm,
     decodeDeadLetter: deps.decodeDeadLetter,
     warehouse,
     seenIdsMax: Math.ceil(seenIdsMax / partitions),

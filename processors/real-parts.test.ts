@@ -9,6 +9,7 @@ import { startForTest } from '../adapters/chdb/start-for-test.ts'
 import { migrate } from '../adapters/clickhouse/migrations.ts'
 import { type Environment, openEnvironment } from '../adapters/lmdb/environment.ts'
 import { openEventLog } from '../adapters/lmdb/event-log.ts'
+import { createAlarmCodec } from '../adapters/avro/alarm-codec.ts'
 import { createStageStore } from '../adapters/lmdb/stage-store.ts'
 import { md5, systemClock } from '../adapters/system/clock-ids-digest.ts'
 import type { DeviceEvent } from '../model/event.ts'
@@ -69,6 +70,7 @@ describe('processors on the embedded parts', () => {
       codec: eventCodec,
       decodeDeadLetter: deadLetterCodec.decode,
       encodeDeadLetter: deadLetterCodec.encode,
+      encodeAlarm: createAlarmCodec().encode,
       digest: md5,
       tenant: 'main',
       limits: { batchRecordsMax: 300, batchAfterMs: 20 },

@@ -4,7 +4,17 @@ import { peekArrivalMs } from '../adapters/avro/peek-arrival.ts'
 import { md5 } from '../adapters/system/clock-ids-digest.ts'
 import type { DeviceEvent } from '../model/event.ts'
 import type { Row, StoredRecord } from '../model/ports.ts'
-import { arrivalMs, deadLetterCodec, eventCodec, eventOf, readingsOf, tickOf } from '../test/stage-fakes.ts'
+import {
+  alarmCodec,
+  arrivalMs,
+  createBench,
+  deadLetterCodec,
+  eventCodec,
+  eventOf,
+  readingsOf,
+  rulesEvent,
+  tickOf,
+} from '../test/stage-fakes.ts'
 import { silentForMs } from './domain/front-door-watch.ts'
 import { hash32 } from './domain/hash.ts'
 import { judgedPerTickMax, onlineShards } from './domain/projections/presence.ts'
@@ -43,6 +53,7 @@ const run = async (records: readonly StoredRecord[], changed: Partial<RebuildDep
     codec: eventCodec,
     digest: md5,
     encodeDeadLetter: deadLetterCodec.encode,
+    encodeAlarm: alarmCodec.encode,
     decodeDeadLetter: deadLetterCodec.decode,
     peekArrivalMs,
     seenIdsMax: 100_000,
@@ -137,6 +148,50 @@ describe('shares of a rebuild', () => {
       shares.push(await run(records, { share }))
     }
     expect(texts(...shares)).toEqual(texts(whole))
+  })
+
+  it('raise the alarms that one run raises, by messages and by ticks, and those that the stage had raised', async () => {
+    const events: DeviceEvent[] = [rulesEvent(), tickOf(arrivalMs)]
+    for (let minute = 0; minute < 60; minute++) {
+      for (let n = 0; n < 12; n++) {
+        if (minute > 20 && n % 4 === 0) continue // Silent from then on.
+        const up = { metric: 'network.wan.up', attributes: '', value: minute % 10 < n ? 0 : 1, quality: 'ok' as const, observedAtMs: null }
+        events.push(
+          eventOf({
+            device: idOf(n),
+            receivedAtMs: arrivalMs + minute * 60_000 + n,
+            text: `${minute}`,
+            bodies: [{ kind: 'Measurements', items: [up] }],
+          }),
+        )
+      }
+      for (let tick = 1; tick < 12; tick++) events.push(tickOf(arrivalMs + minute * 60_000 + tick * 5_000))
+    }
+    const records = recordsOf(events)
+    const whole = await run(records)
+    const kinds = (whole['alarm_events'] ?? []).map((row) => `${String(row['type'])} ${String(row['kind'])}`)
+    expect(kinds).toContain('presence.offline AlarmRaised')
+    expect(kinds).toContain('wan.down AlarmCleared')
+    const shares: Record<string, Row[]>[] = []
+    for (let worker = 0; worker < 3; worker++) {
+      const share: Share = {
+        owns: (key) => (hash32(key) % onlineShards) % 3 === worker,
+        isFirst: worker === 0,
+        exchange: (_partition, _offset, own) => own,
+      }
+      shares.push(await run(records, { share }))
+    }
+    expect(texts(...shares)).toEqual(texts(whole))
+    const bench = createBench()
+    bench.append(...events)
+    await bench.run(11)
+    for (const table of ['alarm_events', 'alarm_episodes'] as const)
+      expect(
+        bench
+          .rowsOf(table)
+          .map((row) => JSON.stringify({ ...row, log_id: 'log' }))
+          .sort(),
+      ).toEqual(texts(whole)[table])
   })
 
   it('take the time of an unreadable or emptied record of others as one run does', async () => {

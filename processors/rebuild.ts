@@ -62,7 +62,9 @@ export const noFigures = (): RebuildFigures => ({ records: 0, rows: 0, readMs: 0
 
 /** Records in one uninterrupted piece: their rows are still in the processor's cache when they are encoded. */
 const sliceRecords = 500
-/** The key of ticks, which every partition gets. */
+/** Records of no subject: every worker runs them, one writes their rows. */
+const ofAll: ReadonlySet<string> = new Set(['tick', 'rules'])
+/** The key of ticks and of rules in force, which every partition gets. */
 export const tickKey = 'all'
 
 export const rebuildPartition = async (
@@ -100,7 +102,7 @@ type Own = { records: StoredRecord[]; timesMs: number[] }
 
 const createRunner = (deps: RebuildDeps, partition: number, figures: RebuildFigures) => {
   const { share, codec, elapsedMs } = deps
-  const overlay = createOverlay(() => undefined)
+  const overlay = createOverlay(() => undefined, true)
   const state = initialPartition()
   let timesMs: readonly number[] = []
   let next = 0
@@ -126,10 +128,11 @@ const createRunner = (deps: RebuildDeps, partition: number, figures: RebuildFigu
   let batch = run.openBatch()
 
   const isOurs = (table: StageTable, row: Row): boolean =>
-    !(table === 'messages' && row['outcome'] === 'tick' && share?.isFirst === false) && !erased.hides(row)
+    !(table === 'messages' && ofAll.has(String(row['outcome'])) && share?.isFirst === false) && !erased.hides(row)
 
   /** What was made so far goes out. */
-  const drain = ({ unchecked }: Batch): void => {
+  const drain = ({ unchecked, alarms }: Batch): void => {
+    alarms.length = 0 // Outputs are off.
     const startedMs = elapsedMs()
     for (const own of unchecked) {
       const { table, rows } = own

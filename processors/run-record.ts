@@ -2,6 +2,7 @@
  * One record of `device-events` through the stage: read, judged once, then every projection that its bodies ask for. Changes
  * the batch's rows and states in place. Called by `stage-run.ts` for each record in offset order.
  */
+import type { AlarmRecord } from '../model/alarm-event.ts'
 import type { DeadLetter, DeviceEvent } from '../model/event.ts'
 import { ownSource } from '../model/own-source.ts'
 import type { Digest, EventCodec, LogRecord, Row, StoredRecord } from '../model/ports.ts'
@@ -10,6 +11,10 @@ import { noteTick } from './domain/front-door-watch.ts'
 import { type Identity, type IdentityWindow, judgeIdentity } from './domain/identity.ts'
 import { type createLedgerBook, isQuarantined } from './domain/ledger.ts'
 import { placeTime } from './domain/placed-time.ts'
+import type { Derived } from './domain/rules/inputs.ts'
+import { activate, type RulesInForce } from './domain/watch/rules-in-force.ts'
+import { noteHealth } from './domain/watch/ingest-health.ts'
+import { healthOf, type Watch, watchCommand, watchEvent, watchInventory, watchSign, watchTick } from './domain/watch/watch-device.ts'
 import { type Context, type LimitName, type StageTable, stageTables, type TableRows } from './domain/projection.ts'
 import { projectBoot } from './domain/projections/boots.ts'
 import { projectClock } from './domain/projections/clock.ts'
@@ -34,6 +39,7 @@ export type RunDeps = {
   /** Share of this partition in the identity table. */
   seenIdsMax: number
   counters: RunCounters
+  encodeAlarm: (record: AlarmRecord) => Uint8Array
 }
 
 /** For `/metrics`. */
@@ -51,6 +57,9 @@ export type Batch = {
   unchecked: Unchecked[]
   ledger: ReturnType<typeof createLedgerBook>
   outputs: LogRecord[]
+  /** What became of alarms: records of the topic `alarms`. */
+  alarms: AlarmRecord[]
+  rules: RulesInForce
   window: IdentityWindow
 }
 
@@ -74,6 +83,7 @@ export const runRecord = (batch: Batch, record: StoredRecord): void => {
     batch.outputs.push(deadLetterOf(batch, record, 'FRAME_UNREADABLE', problem ?? ''))
     return
   }
+  const alarmsBefore = batch.alarms.length
   try {
     runEvent(batch, decoded.event, record)
     refuseMisfits(batch.unchecked)
@@ -86,6 +96,7 @@ export const runRecord = (batch: Batch, record: StoredRecord): void => {
       if (!archived) rows.length = from
       own.from = rows.length
     }
+    batch.alarms.length = alarmsBefore
     deps.counters.outcome('failed')
     batch.outputs.push(deadLetterOf(batch, record, 'PROJECTION_FAILED', error instanceof Error ? error.message : String(error)))
   }
@@ -117,18 +128,40 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
   const placed = placeTime(event.observedAtMs, event.receivedAtMs)
   const message = { event, place, placed, rows, overlay, onLimit: deps.counters.limitReached }
 
+  const { book } = batch.rules
+  const watch: Watch | null =
+    book === null ? null : { book, event, place, overlay, state, rows, records: batch.alarms, onLimit: deps.counters.limitReached }
+
   const own = event.bodies[0]
   if (own?.kind === 'Tick') {
     state.tickMs = event.receivedAtMs // Not the greatest: the recorder's clock may have been ahead.
     projectMessage(message, 'tick', record.value)
     if (noteTick(state.watch, own, event.receivedAtMs)) judgeSilent(message, state)
+    noteHealth(healthOf(state), own, event.receivedAtMs)
+    if (watch !== null) watchTick(watch)
     deps.counters.outcome('tick')
     return
   }
   if (own?.kind === 'InventoryChanged') {
     projectMessage(message, 'inventory', record.value)
-    for (const body of event.bodies) if (body.kind === 'InventoryChanged') projectInventory(message, body)
+    for (const body of event.bodies) {
+      if (body.kind !== 'InventoryChanged') continue
+      projectInventory(message, body)
+      if (watch !== null) watchInventory(watch, body)
+    }
     deps.counters.outcome('inventory')
+    return
+  }
+  if (own?.kind === 'RuleActivated') {
+    projectMessage(message, 'rules', record.value)
+    activate(batch.rules, own)
+    deps.counters.outcome('rules')
+    return
+  }
+  if (own?.kind === 'AlarmCommand') {
+    projectMessage(message, 'command', record.value)
+    for (const body of event.bodies) if (watch !== null && body.kind === 'AlarmCommand') watchCommand(watch, body)
+    deps.counters.outcome('command')
     return
   }
 
@@ -145,7 +178,9 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
     projectStoredCopy(context)
     return
   }
-  if (outcome !== 'duplicate' && outcome !== 'quarantined') projectAll(context)
+  if (outcome === 'duplicate' || outcome === 'quarantined') {
+    if (watch !== null) watchSign(watch)
+  } else projectAll(context, watch)
   if (!event.bodies.some(({ kind }) => kind === 'Presence')) projectSign(context)
 }
 
@@ -155,8 +190,10 @@ const outcomeOf = (event: DeviceEvent, identity: Identity): MessageOutcome => {
   return identity.outcome === 'new' ? 'stored' : identity.outcome
 }
 
-const projectAll = (context: Context): void => {
-  const { event, core, placed } = context
+const projectAll = (context: Context, watch: Watch | null): void => {
+  const { event, core, placed, rows } = context
+  const presenceBefore = core.presence
+  const [countersBefore, clocksBefore] = [rows.counters.length, rows.clock_observations.length]
   const { boot, bootKey } = noteBoot(core.boot, event, placed.observedAtMs)
   context.bootKey = bootKey
   if (boot !== null) projectBoot(context, boot)
@@ -186,10 +223,42 @@ const projectAll = (context: Context): void => {
       case 'InventoryChanged':
       case 'Quarantined':
       case 'Tick':
+      case 'AlarmCommand':
+      case 'RuleActivated':
         break
     }
   }
+  if (watch === null) return
+  const { presence } = core
+  watchEvent(watch, {
+    observedAtMs: placed.observedAtMs,
+    boot,
+    steps: stepsOf(rows.counters, countersBefore),
+    presence: presence === null || presence === presenceBefore ? null : presence,
+    skews: skewsOf(rows.clock_observations, clocksBefore),
+  })
 }
+
+/** As the projections have just written them. */
+const stepsOf = (rows: readonly Row[], from: number): Derived['steps'] => {
+  if (rows.length === from) return nothing
+  return (rows as readonly CounterRow[])
+    .slice(from)
+    .map(({ metric, attributes, delta, seconds, flag, observed_at: atMs }) => ({ metric, attributes, delta, seconds, flag, atMs }))
+}
+
+const skewsOf = (rows: readonly Row[], from: number): Derived['skews'] => {
+  const skews: { skewMs: number; atMs: number }[] = []
+  for (let at = from; at < rows.length; at++) {
+    const row = rows[at]
+    if (row?.['kind'] === 'estimate' && typeof row['skew_ms'] === 'number')
+      skews.push({ skewMs: row['skew_ms'], atMs: Number(row['observed_at']) })
+  }
+  return skews
+}
+
+type CounterRow = { metric: string; attributes: string; delta: number | null; seconds: number | null; flag: string; observed_at: number }
+const nothing: Derived['steps'] = []
 
 /** What an outside broker had kept is no sample: it only fills presence and facts. */
 const projectStoredCopy = (context: Context): void => {

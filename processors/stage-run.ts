@@ -9,6 +9,7 @@ import { emptyRows, stageTables, type TableRows } from './domain/projection.ts'
 import { createSeenIds } from './domain/seen-ids.ts'
 import { createSessionWindow } from './domain/session-window.ts'
 import { createOverlay, initialPartition, type Overlay, type PartitionState, type StageState, type StateReader } from './domain/state.ts'
+import { openRules } from './domain/watch/rules-in-force.ts'
 import { type Batch, createUnchecked, type RunDeps, runRecord } from './run-record.ts'
 
 /** Where a run's state comes from: the store, or nothing (`recovery.ts`). */
@@ -26,8 +27,8 @@ export type Prepared = {
   rows: TableRows
   states: ReadonlyMap<string, StageState | null>
   segments: StageResult<StageState>['segments']
-  /** Dead letters of frames that cannot be read. */
-  outputs: LogRecord[]
+  /** Dead letters of frames that cannot be read; what became of alarms. */
+  outputs: StageResult<StageState>['outputs']
   tickMs: number
 }
 
@@ -48,6 +49,9 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
   sessions.load(state.sessions, bytesOf(from.segments('sessions')))
   const window = { seenIds, sessions, digest: deps.digest }
 
+  const book = from.read('rule-book')
+  const rules = openRules(book?.kind === 'rule-book' ? book : null)
+
   const openBatch = (): Batch => {
     const rows = emptyRows()
     return {
@@ -59,6 +63,8 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
       unchecked: createUnchecked(rows),
       ledger: createLedgerBook(),
       outputs: [],
+      alarms: [],
+      rules,
       window,
     }
   }
@@ -107,13 +113,15 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
     const closed = closeBatch(batch)
     const states = batch.overlay.changed()
     states.set('partition', state)
+    if (rules.isChanged && rules.stored !== null) states.set('rule-book', rules.stored)
+    rules.isChanged = false
     return {
       ...closed,
       from: records[index]?.offset ?? 0,
       to: records[index + taken - 1]?.offset ?? -1,
       records: taken,
       states,
-      outputs: batch.outputs,
+      outputs: outputsOf(batch),
       tickMs: state.tickMs,
     }
   }
@@ -127,6 +135,14 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
     lastRows: (): Readonly<Record<string, number>> => state.lastRows,
     kept: (): Kept => ({ seenIds: seenIds.size(), sessionMessages: sessions.size() }),
   }
+}
+
+const outputsOf = ({ deps, partition, outputs, alarms }: Batch): Prepared['outputs'] => {
+  const told = alarms.map((alarm): LogRecord => ({ partition, key: alarm.subject, value: Uint8Array.from(deps.encodeAlarm(alarm)) }))
+  return [
+    ...(outputs.length === 0 ? [] : [{ topic: 'dead-letters' as const, records: outputs }]),
+    ...(told.length === 0 ? [] : [{ topic: 'alarms' as const, records: told }]),
+  ]
 }
 
 const rowsOf = (rows: TableRows): number =>

@@ -2,8 +2,10 @@
  * What the query API is given by `app`. It shares the log and the warehouse with the other services and nothing else:
  * what it needs of their domains (parse, import, re-drive) arrives here as functions.
  */
+import type { AlarmKey, OperatorCommand } from '../model/alarm.ts'
 import type { KeepingRules } from '../model/keeping.ts'
-import type { Clock, EventCodec, Warehouse } from '../model/ports.ts'
+import type { Clock, EventCodec, LogTopic, Warehouse } from '../model/ports.ts'
+import type { Rule } from '../model/rule.ts'
 
 export type ImportKind = 'devices' | 'sites' | 'cells'
 
@@ -32,6 +34,10 @@ type ExportRange = { subject: string; fromMs: number; toMs: number }
 
 export type RedriveReport = { redriven: number; stillRefused: number; skippedCut: number }
 
+type WithoutTime<T> = T extends unknown ? Omit<T, 'atMs'> : never
+/** What a person did about an alarm of a device; the stage that carries it out adds its time. */
+export type AlarmCommandRequest = { subject: string; stream: string; key: AlarmKey; command: WithoutTime<OperatorCommand> }
+
 export type QueryApiDeps = {
   warehouse: Warehouse
   clock: Clock
@@ -45,6 +51,10 @@ export type QueryApiDeps = {
   importInventory: (kind: ImportKind, csv: string, options: { dryRun: boolean; actor: string }) => Promise<ImportReport>
   /** Out of lists and expectations; a device that only speaks and was never registered too. */
   retire: (deviceId: string, actor: string) => Promise<void>
+  /** Appends commands to the logs of their devices, all or none; resolves with their places, in the order given. Left out: no log here. */
+  commandAlarms?: (commands: readonly AlarmCommandRequest[]) => Promise<{ topic: LogTopic; partition: number; offset: number }[]>
+  /** Rules that alarms are judged by, as this process has loaded them; none when left out. */
+  rules?: readonly Rule[]
   redrive: (filter: { topicShape: string; reason: string; limit: number }, actor: string) => Promise<RedriveReport>
   /** What a dead letter's reason code means and what to do about it; undefined for a code that is not known (any more). */
   explainReason?: (reason: string) => { means: string; whatToDo: string } | undefined

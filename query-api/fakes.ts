@@ -40,6 +40,8 @@ export const testDeps = (changes: Partial<QueryApiDeps> = {}): QueryApiDeps => (
       results: [{ row: 2, id: 'x', action: csv.includes('bad') ? 'reject' : 'create', reason: csv.includes('bad') ? 'no MAC' : null }],
     }),
   retire: () => Promise.resolve(),
+  commandAlarms: (commands) =>
+    Promise.resolve(commands.map((_command, offset) => ({ topic: 'device-events' as const, partition: 0, offset }))),
   redrive: () => Promise.resolve({ redriven: 1, stillRefused: 0, skippedCut: 0 }),
   openSealed: (_subject, sealed) => Promise.resolve(sealed),
   decodeFrame: () => ({ ok: false, reason: 'the tests have no frames' }),

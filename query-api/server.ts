@@ -12,6 +12,8 @@ import type { QueryApiDeps } from './deps.ts'
 import { problem } from './domain/problems.ts'
 import { openApi } from './open-api.ts'
 import type { RouteContext } from './routes/context.ts'
+import { alarmActionRoutes } from './routes/alarm-actions.ts'
+import { alarmRoutes } from './routes/alarms.ts'
 import { clockRoutes } from './routes/clock.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { deviceRoutes } from './routes/devices.ts'
@@ -28,6 +30,7 @@ import { type PageFile, pageRoutes } from './routes/page.ts'
 import { parseRoutes } from './routes/parse.ts'
 import { publicRoutes } from './routes/public.ts'
 import { radioRoutes } from './routes/radio.ts'
+import { ruleRoutes } from './routes/rules.ts'
 import { stateRoutes } from './routes/state.ts'
 import { timelineRoutes } from './routes/timeline.ts'
 import { docsPath, guardRequests, requireToken } from './security.ts'
@@ -98,6 +101,9 @@ export const createServer = async (
         stateRoutes,
         diffRoutes,
         timelineRoutes,
+        alarmRoutes,
+        alarmActionRoutes,
+        ruleRoutes,
         explainRoutes,
         exportRoutes,
         metricRoutes,

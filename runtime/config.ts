@@ -178,6 +178,9 @@ export const configSchema = Type.Object(
     MQTT_WINDOW: count(4000, 1, 65_535, 'Messages of the outside broker that are on their way into the log; at the limit we stop reading.'),
     TOPICS_FILE: optionalText('Own topic mapping; empty: the shipped topics.yaml.'),
     KEEPING_FILE: optionalText('Own rules of how long rows are kept, by class, model and customer; empty: the shipped keeping.yaml.'),
+    RULES_DIR: optionalText(
+      'Folder of own alarm rules (*.yaml): a rule of the same id takes the place of a shipped one, overrides are added. Empty: the shipped rules alone.',
+    ),
     HTTP_LISTEN: listen('127.0.0.1:8080', 'HTTP API and page'),
     WAREHOUSE_LISTEN: listen('127.0.0.1:8123', "ClickHouse's HTTP protocol, read only"),
     WAREHOUSE_MEMORY_BYTES_MAX: count(1_200_000_000, 200_000_000, 1_000_000_000_000, 'Memory that the embedded engine may take.'),

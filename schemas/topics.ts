@@ -3,8 +3,10 @@
 export const logTopics = {
   'device-events': { schema: 'device-event', key: 'subject id', partitioned: true },
   'dead-letters': { schema: 'dead-letter', key: 'topic shape', partitioned: false },
+  /** What became of alarms, written by the device stage; in the partition of the device's events. */
+  alarms: { schema: 'alarm-event', key: 'subject id', partitioned: true },
 } as const
 
 /** Schema ids in the Confluent frame. Append-only: an id keeps its schema for ever. */
-export const schemaIds = { 'device-event': 1, 'dead-letter': 2 } as const
+export const schemaIds = { 'device-event': 1, 'dead-letter': 2, 'alarm-event': 3 } as const
 export type SchemaName = keyof typeof schemaIds

@@ -1,16 +1,20 @@
 /** What tests and the benchmark of this room stand on: a warehouse in memory, events by short words, a run over a log. */
+import { createAlarmCodec } from '../adapters/avro/alarm-codec.ts'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
 import { createMemoryLog, type MemoryLog } from '../adapters/memory/memory-log.ts'
 import { createMemoryStageStore } from '../adapters/memory/memory-stage-store.ts'
 import { md5 } from '../adapters/system/clock-ids-digest.ts'
 import type { Body, DeviceEvent, EventSource } from '../model/event.ts'
+import type { RuleSet } from '../model/rule.ts'
 import type { LogBatch, Row, StageStore, Warehouse } from '../model/ports.ts'
 import { topicOfTable, tables, type TableName } from '../schemas/tables.ts'
 import { createDeviceStage, type DeviceStageDeps } from '../processors/device-stage.ts'
 import type { StageState } from '../processors/domain/state.ts'
+import { shippedRules } from './rule-kit.ts'
 
 export const eventCodec = createEventCodec()
 export const deadLetterCodec = createDeadLetterCodec()
+export const alarmCodec = createAlarmCodec()
 export const arrivalMs = Date.UTC(2026, 0, 5, 12)
 export const deviceId = '00-11-22-33-44-55'
 
@@ -116,6 +120,19 @@ export const tickOf = (receivedAtMs: number, body: Partial<Extract<Body, { kind:
   ],
 })
 
+/** From here on these rules hold. */
+export const rulesEvent = (ruleSet?: RuleSet): DeviceEvent => ({
+  ...tickOf(arrivalMs),
+  bodies: [
+    {
+      kind: 'RuleActivated',
+      version: '1',
+      ruleSet: ruleSet === undefined ? (shipped ??= JSON.stringify(shippedRules())) : JSON.stringify(ruleSet),
+    },
+  ],
+})
+let shipped: string | undefined
+
 export const readingsOf = (...values: (number | null)[]): Body => ({
   kind: 'Measurements',
   items: values.map((value, index) => ({
@@ -141,6 +158,7 @@ export const createBench = () => {
     codec: eventCodec,
     digest: md5,
     encodeDeadLetter: deadLetterCodec.encode,
+    encodeAlarm: alarmCodec.encode,
     seenIdsMax: 1_000,
     counters: {
       outcome: (outcome) => (counts[outcome] = (counts[outcome] ?? 0) + 1),

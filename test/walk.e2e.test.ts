@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import mqtt from 'mqtt'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAlarmCodec } from '../adapters/avro/alarm-codec.ts'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
 import { openEnvironment } from '../adapters/lmdb/environment.ts'
 import { openEventLog } from '../adapters/lmdb/event-log.ts'
@@ -173,7 +174,11 @@ describe('the walk', () => {
   it('what the log holds can be read by id: every record decodes', async () => {
     const environment = openEnvironment(dataDir)
     const log = openEventLog({ environment, clock: systemClock, diskFreeBytesMin: 0 })
-    const decoders = { 'device-events': createEventCodec().decode, 'dead-letters': createDeadLetterCodec().decode }
+    const decoders = {
+      'device-events': createEventCodec().decode,
+      'dead-letters': createDeadLetterCodec().decode,
+      alarms: createAlarmCodec().decode,
+    }
     const counts: Record<string, number> = {}
     for (const topic of Object.keys(decoders) as LogTopic[]) {
       for (let partition = 0; partition < log.partitionCount(topic); partition++) {

@@ -39,6 +39,24 @@ describe('event codec', () => {
     )
   })
 
+  it('reads a frame of each earlier release, whose union of bodies ended earlier', () => {
+    const now = readSchema('device-event') as unknown as { fields: { name: string; type: { items: { name: string }[] } }[] }
+    const released = 11 // Up to Tick: before AlarmCommand and RuleActivated.
+    const before = structuredClone(now)
+    for (const field of before.fields) if (field.name === 'bodies') field.type.items = field.type.items.slice(0, released)
+    const type = avsc.Type.forSchema(before as avsc.Schema)
+    const known = new Set(before.fields.find(({ name }) => name === 'bodies')?.type.items.map(({ name }) => name))
+    expect(known.size).toBe(released)
+    fc.assert(
+      fc.property(deviceEvent, (event) => {
+        const old = { ...event, bodies: event.bodies.filter(({ kind }) => known.has(kind)) }
+        const bytes = type.toBuffer(withBuffers({ ...old, bodies: old.bodies.map((body) => ({ [body.kind]: body })) }))
+        const decoded = codec.decode(Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), bytes]))
+        expect(decoded.ok && plain(decoded.event)).toEqual(plain(old))
+      }),
+    )
+  })
+
   it('frames with byte 0 and the schema id as int32 big-endian', () => {
     expect([...codec.encode(sample).subarray(0, 5)]).toEqual([0, 0, 0, 0, 1])
   })

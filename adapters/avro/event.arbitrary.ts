@@ -119,6 +119,20 @@ const body: fc.Arbitrary<Body> = fc.oneof(
     brokerConnected: fc.boolean(),
     lastMessageAtMs: orNull(integer),
   }),
+  fc.record({
+    kind: kind('AlarmCommand'),
+    stream: text,
+    name: text,
+    expectedEpisode: integer,
+    commandId: text,
+    text: orNull(text),
+    to: orNull(text),
+    ticket: orNull(text),
+    untilMs: orNull(integer),
+    oneShot: fc.boolean(),
+    force: fc.boolean(),
+  }),
+  fc.record({ kind: kind('RuleActivated'), version: text, ruleSet: fc.constant('{"rules":[],"overrides":[]}') }),
 )
 
 const eventId = fc.uint8Array({ minLength: 16, maxLength: 16 })

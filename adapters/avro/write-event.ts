@@ -160,6 +160,24 @@ const writeBody = (out: AvroWriter, body: Body): void => {
       out.boolean(body.brokerConnected)
       out.longOrNull(body.lastMessageAtMs)
       break
+    case 'AlarmCommand':
+      out.long(11)
+      out.text(body.stream)
+      out.text(body.name)
+      out.long(body.expectedEpisode)
+      out.text(body.commandId)
+      out.textOrNull(body.text)
+      out.textOrNull(body.to)
+      out.textOrNull(body.ticket)
+      out.longOrNull(body.untilMs)
+      out.boolean(body.oneShot)
+      out.boolean(body.force)
+      break
+    case 'RuleActivated':
+      out.long(12)
+      out.text(body.version)
+      out.text(body.ruleSet)
+      break
   }
 }
 

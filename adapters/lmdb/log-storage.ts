@@ -33,13 +33,15 @@ export const openLogFacts = (
     for (const topic of topicNames) {
       const stored = facts.get(`partitions:${topic}`)
       const wanted = logTopics[topic].partitioned ? partitions : 1
+      // A topic that came with a later release has as many as the log was made with, whoever opens it first.
+      const made = logTopics[topic].partitioned ? facts.get('partitions:device-events') : 1
       if (typeof stored === 'number' && wanted !== undefined && stored !== wanted) {
         throw new AppError(
           'LOG_PARTITIONS_CHANGED',
           `Expected ${stored} partitions of ${topic}, as when the log in ${environment.path} was made, got ${wanted}: keys would change their partition`,
         )
       }
-      const count = typeof stored === 'number' ? stored : (wanted ?? 1)
+      const count = typeof stored === 'number' ? stored : (wanted ?? (typeof made === 'number' ? made : 1))
       if (stored === undefined) facts.putSync(`partitions:${topic}`, count)
       partitionCounts.set(topic, count)
     }

@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts'
 import { shortKey } from './short-key.ts'
 
 /** As `processors/domain/projections` names them, before the subject's id. */
-const kinds = ['core', 'counters', 'series', 'facts', 'clock', 'device']
+const kinds = ['core', 'counters', 'series', 'facts', 'clock', 'device', 'watched', 'alarms']
 const packr = new Packr({ useRecords: false })
 
 /** Inside a write transaction. Answers how many states it removed or changed. */
@@ -15,7 +15,7 @@ export const removeSubjectStates = (environment: Environment, subject: string): 
     if (own.has(key[3])) {
       environment.states.removeSync(key)
       touched++
-    } else if (key[3].startsWith('online:')) {
+    } else if (key[3].startsWith('online:') || key[3].startsWith('due:')) {
       const state = packr.unpack(value) as { ids?: string[] }
       if (!state.ids?.includes(subject)) continue
       environment.states.putSync(key, packr.pack({ ...state, ids: state.ids.filter((id) => id !== subject) }))

@@ -1,14 +1,28 @@
 /** The processors on their thread; what is kept for how long; the nightly sample. */
+import { createEventCodec } from '../../adapters/avro/event-codec.ts'
+import { randomIds } from '../../adapters/system/clock-ids-digest.ts'
 import { AppError } from '../../runtime/errors.ts'
 import type { Part } from '../../runtime/lifecycle.ts'
+import { startActivatingRules } from '../activate-rules.ts'
 import type { Composition } from '../composition.ts'
 import { startKeeper } from '../keeper.ts'
 import { startNightlySample } from '../nightly-sample.ts'
 import { startProcessorsThread } from '../processors-thread.ts'
 
-export const processors = ({ config, logger, metrics, onFatal, readiness, made }: Composition): Part => ({
+export const processors = ({ config, clock, logger, metrics, onFatal, warn, ruleSet, readiness, made }: Composition): Part => ({
   name: 'processors',
   start: async () => {
+    const stopActivating = startActivatingRules(
+      {
+        log: made.log,
+        codec: createEventCodec(),
+        ids: randomIds,
+        clock,
+        tenant: config.TENANT,
+        onError: warn('the rules could not be put into force and are tried again'),
+      },
+      ruleSet,
+    )
     const thread = startProcessorsThread({
       data: { config, warehouse: made.warehouseAccess },
       logger,
@@ -21,7 +35,10 @@ export const processors = ({ config, logger, metrics, onFatal, readiness, made }
       ...(thread.lagRecords() === null ? ['processors'] : []),
       ...thread.failing().map(({ stage, partition, times }) => `a batch of ${stage}, partition ${partition}, that failed ${times} times`),
     ])
-    return thread.stop
+    return async () => {
+      await stopActivating()
+      await thread.stop()
+    }
   },
 })
 

@@ -36,6 +36,7 @@ export const queryApi = (composition: Composition): Part => ({
         readiness: () => readinessOf(composition),
         metricsText: () => metrics.registry.metrics(),
         keepingRules,
+        rules: composition.ruleSet.rules,
         exporter: exporterOf(made.warehouseAccess),
         schemaText: (id) => schemas.get(id),
         explainReason: (code) => (Object.hasOwn(reasons, code) ? reasons[code as ReasonCode] : undefined),

@@ -43,7 +43,7 @@ export const sumTolerance = 1e-9
 
 /** Bytes may be no text, and frames are long: reports and answers carry their hash. */
 const hashed = new Set(['frame', 'sealed', 'sealed_payload'])
-const identityOf = ['partition', 'offset', 'metric', 'attributes', 'name', 'line', 'kind']
+const identityOf = ['partition', 'offset', 'metric', 'attributes', 'name', 'line', 'kind', 'stream', 'stream_version']
 
 const shownColumn = ([name, type]: Column): Shown => {
   if (hashed.has(name)) return { name: `${name}_hash`, expression: `hex(cityHash64(${name}))`, raw: name }
@@ -51,7 +51,7 @@ const shownColumn = ([name, type]: Column): Shown => {
   return /DateTime/.test(type) ? { name, expression: `toString(${name})`, raw: name } : { name, expression: name }
 }
 
-type RowTable = Exclude<StageTable, 'ledger' | 'devices' | 'sites' | 'cells'> | 'dead_letters'
+type RowTable = Exclude<StageTable, 'ledger' | 'devices' | 'sites' | 'cells' | 'alarm_episodes'> | 'dead_letters'
 
 const rowTable = (table: RowTable): ComparedTable => {
   const shown = tables[table].map(shownColumn)
@@ -89,6 +89,23 @@ const inventoryTable = (table: 'devices' | 'sites' | 'cells', id: string): Compa
   incomparable: '',
   touchedBy: { table, subject: `toString(${id})`, day: 'toDate(0)' },
 })
+
+/** A later row replaces the earlier ones of its episode, as far as merges have come. */
+const alarmEpisodes: ComparedTable = {
+  table: 'alarm_episodes',
+  kind: 'newest',
+  subject: 'subject',
+  time: 'raised_at',
+  day: 'toDate(detected_at)',
+  shown: tables.alarm_episodes.map(shownColumn),
+  identity: ['stream', 'found_late', 'episode'],
+  inexact: [],
+  groupBy: [],
+  having: '',
+  keptBy: '',
+  incomparable: '',
+  touchedBy: { table: 'alarm_episodes', subject: 'subject', day: 'toDate(detected_at)' },
+}
 
 const accounts = ['received', 'stored', 'duplicate', 'quarantined', 'ambiguous', 'with_seq', 'seq_expected', 'seq_missing']
 
@@ -177,12 +194,14 @@ export const rowTables: readonly ComparedTable[] = (
     'presence',
     'boots',
     'clock_observations',
+    'alarm_events',
     'dead_letters',
   ] as const
 ).map(rowTable)
 
 /** What depends on all of the history: not compared when its beginning is gone. */
 export const derivedTables: readonly ComparedTable[] = [
+  alarmEpisodes,
   inventoryTable('devices', 'device_id'),
   inventoryTable('sites', 'site_id'),
   inventoryTable('cells', 'cell_id'),

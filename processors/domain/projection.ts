@@ -18,6 +18,8 @@ export const stageTables = [
   'presence',
   'boots',
   'clock_observations',
+  'alarm_events',
+  'alarm_episodes',
   'ledger',
   'devices',
   'sites',
@@ -36,6 +38,8 @@ export const emptyRows = (): TableRows => ({
   presence: [],
   boots: [],
   clock_observations: [],
+  alarm_events: [],
+  alarm_episodes: [],
   ledger: [],
   devices: [],
   sites: [],
@@ -47,11 +51,14 @@ export type Place = { logId: string; partition: number; offset: number }
 
 /** Bounds that were reached; each is counted, none loses a message (its frame stays in `messages`). */
 export type LimitName =
+  | 'alarm-streams-per-device'
   | 'clock-observations-per-day'
   | 'counters-per-device'
   | 'facts-per-device'
   | 'log-lines-per-minute'
   | 'online-per-shard'
+  | 'rule-series-per-device'
+  | 'rule-streams-per-device'
   | 'series-per-device'
 
 export type Context = {

@@ -2,6 +2,10 @@
  * What the device stage keeps between batches, by key: plain data that any store can hold. Split by how often each part
  * changes, so that a load average does not rewrite a device's counters.
  */
+import type { AlarmsState } from './watch/device-alarms.ts'
+import type { WatchedState } from './watch/watched.ts'
+import type { DueBounds, DueState } from './watch/due-state.ts'
+import type { HealthState } from './watch/ingest-health.ts'
 import { type BootState, initialBoot } from './boot-tracker.ts'
 import type { DriftState } from './clock-drift.ts'
 import type { ClockState } from './clock-watch.ts'
@@ -55,6 +59,9 @@ export type InventoryState = { kind: 'inventory'; versionMs: number }
 /** Devices of one shard that are online. */
 export type OnlineState = { kind: 'online'; ids: string[] }
 
+/** The rules that hold in the partition, under the key `rule-book`: JSON text of a rule set. */
+export type RuleBookState = { kind: 'rule-book'; version: string; ruleSet: string }
+
 export type PartitionState = {
   kind: 'partition'
   /** The stage's time: greatest arrival of a record or tick; never goes back. */
@@ -66,9 +73,24 @@ export type PartitionState = {
   watch: WatchState
   /** Offset of the last row that each table got of this partition, compared with the warehouse's marks at start. */
   lastRows: Record<string, number>
+  /** Undefined in states of earlier releases, like the next one. */
+  health?: HealthState
+  due?: DueBounds
 }
 
-export type StageState = CoreState | CountersState | SeriesState | FactsState | InventoryState | OnlineState | DriftState | PartitionState
+export type StageState =
+  | CoreState
+  | CountersState
+  | SeriesState
+  | FactsState
+  | InventoryState
+  | OnlineState
+  | DriftState
+  | WatchedState
+  | AlarmsState
+  | DueState
+  | RuleBookState
+  | PartitionState
 
 export type StateReader = (key: string) => StageState | undefined
 
@@ -83,6 +105,9 @@ export type NamedStates = {
   site: InventoryState
   cell: InventoryState
   online: OnlineState
+  watched: WatchedState
+  alarms: AlarmsState
+  due: DueState
 }
 type Name = keyof NamedStates
 
@@ -93,7 +118,10 @@ export type Overlay = {
   open: <N extends Name>(name: N, id: string, initial: () => NamedStates[N]) => NamedStates[N]
   /** Stores a state that was only looked at, since it has changed now. */
   keep: <N extends Name>(name: N, id: string, state: NamedStates[N]) => void
-  changed: () => Map<string, StageState>
+  /** Takes it out of the store; answers what it was. */
+  take: <N extends Name>(name: N, id: string) => NamedStates[N] | undefined
+  /** Null: taken out. */
+  changed: () => Map<string, StageState | null>
   /** All that is known of a subject; only where the overlay keeps the states itself (`rebuild.ts`). */
   forget: (id: string) => void
 }
@@ -101,8 +129,11 @@ export type Overlay = {
 type Opened = { key: string; state: StageState | undefined; isChanged: boolean }
 type OfOneId = Record<Name, Opened | undefined>
 
-/** By id first: one look-up serves all states of the subject that a message is of. */
-export const createOverlay = (read: StateReader): Overlay => {
+/**
+ * By id first: one look-up serves all states of the subject that a message is of. `keepsAll`: nothing is ever stored from it, so
+ * what was taken out leaves no trace.
+ */
+export const createOverlay = (read: StateReader, keepsAll = false): Overlay => {
   const byId = new Map<string, OfOneId>()
   let lastId: string | undefined
   let last = noneOpened()
@@ -133,15 +164,26 @@ export const createOverlay = (read: StateReader): Overlay => {
       opened.state = state
       opened.isChanged = true
     },
+    take: <N extends Name>(name: N, id: string) => {
+      const opened = openedOf(name, id)
+      const state = opened.state as NamedStates[N] | undefined
+      if (keepsAll) {
+        byId.delete(id)
+        lastId = undefined
+      } else if (state !== undefined) {
+        opened.state = undefined
+        opened.isChanged = true
+      }
+      return state
+    },
     forget: (id) => {
       byId.delete(id)
       lastId = undefined
     },
     changed: () => {
-      const changed = new Map<string, StageState>()
+      const changed = new Map<string, StageState | null>()
       for (const own of byId.values())
-        for (const opened of Object.values(own))
-          if (opened?.isChanged === true && opened.state !== undefined) changed.set(opened.key, opened.state)
+        for (const opened of Object.values(own)) if (opened?.isChanged === true) changed.set(opened.key, opened.state ?? null)
       return changed
     },
   }
@@ -158,6 +200,9 @@ const noneOpened = (): OfOneId => ({
   site: undefined,
   cell: undefined,
   online: undefined,
+  watched: undefined,
+  alarms: undefined,
+  due: undefined,
 })
 
 export const initialCore = (): CoreState => ({

@@ -23,3 +23,6 @@ export const macDigits = (text: string): string => {
     .replace(/[-:. _]/g, '')
   return /^[0-9a-f]{2,12}$/.test(digits) ? digits : ''
 }
+
+/** A canonical id, and no group or place. */
+export const isDeviceId = (subject: string): boolean => /^([0-9a-f]{2}-){5}[0-9a-f]{2}$/.test(subject)

@@ -37,6 +37,16 @@ const state = fc.record({
     }),
     { selector: ({ name }) => name },
   ),
+  alarms: fc.uniqueArray(
+    fc.record({
+      id: fc.constantFrom('s:1', 's:2', 't:L1'),
+      severity: fc.constantFrom('minor', 'major'),
+      unknown: fc.boolean(),
+      operator: fc.constantFrom('none', 'ack'),
+      text: fc.string(),
+    }),
+    { selector: ({ id }) => id },
+  ),
 })
 
 /** In the order of keys, as a diff makes them. */
@@ -45,6 +55,7 @@ const ordered = (of: ComparedState): ComparedState => ({
   measurements: byKey(of.measurements, seriesKey),
   counters: byKey(of.counters, seriesKey),
   facts: byKey(of.facts, ({ name }) => name),
+  alarms: byKey(of.alarms, ({ id }) => id),
 })
 const byKey = <T>(items: readonly T[], keyOf: (item: T) => string): T[] => [...items].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
 
@@ -70,7 +81,7 @@ describe('a diff of two states', () => {
           facts: from.facts.map((item) => ({ ...item, observedAt })),
         }
         const { toldAgain, ...diff } = diffStates(from, again)
-        expect(diff).toEqual({ presence: null, boot: null, radio: null, measurements: [], counters: [], facts: [] })
+        expect(diff).toEqual({ presence: null, boot: null, radio: null, measurements: [], counters: [], facts: [], alarms: [] })
         expect(toldAgain.facts).toEqual(again.facts.filter((_fact, index) => from.facts[index]?.observedAt !== observedAt))
       }),
     )

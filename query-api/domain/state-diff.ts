@@ -10,23 +10,26 @@ type Told = { name: string; value: string | null; masked: boolean; observedAt: s
 type Radio = { observedAt: string } & Record<string, unknown>
 type Boot = { bootId: string; observedAt: string }
 type Presence = { state: string; since: string | null }
+type Standing = { id: string; severity: string; unknown: boolean; operator: string }
 
 /** The part of a state that is compared. Ages, which depend on the moment alone, are left out by `withoutAges`. */
-export type ComparedState<P = Presence, B = Boot, R = Radio, M = Measured, C = Counted, F = Told> = {
+export type ComparedState<P = Presence, B = Boot, R = Radio, M = Measured, C = Counted, F = Told, A = Standing> = {
   presence: P
   boot: B | null
   radio: R | null
   measurements: readonly M[]
   counters: readonly C[]
   facts: readonly F[]
+  alarms: readonly A[]
 }
 
 /** Null on a side: not there in that state. */
 type Sides<T> = { from: T | null; to: T | null }
 type OfSeries<T> = Omit<T, keyof SeriesKey>
 type OfFact<T> = Omit<T, 'name'>
+type OfAlarm<T> = Omit<T, 'id'>
 
-export type StateDiff<P, B, R, M, C, F> = {
+export type StateDiff<P, B, R, M, C, F, A> = {
   presence: { from: P; to: P } | null
   boot: Sides<B> | null
   /** `changed` names the fields that differ; all of them when one side has no radio. */
@@ -34,14 +37,24 @@ export type StateDiff<P, B, R, M, C, F> = {
   measurements: (SeriesKey & Sides<OfSeries<M>> & { change: number | null })[]
   counters: (SeriesKey & Sides<OfSeries<C>>)[]
   facts: ({ name: string } & Sides<OfFact<F>>)[]
+  /** From null: raised between the two; to null: it stands no more. */
+  alarms: ({ id: string } & Sides<OfAlarm<A>>)[]
   /** The same value as before, from a later message or with more words: as it is in the later state. */
-  toldAgain: { presence: P | null; boot: B | null; radio: R | null; measurements: M[]; counters: C[]; facts: F[] }
+  toldAgain: { presence: P | null; boot: B | null; radio: R | null; measurements: M[]; counters: C[]; facts: F[]; alarms: A[] }
 }
 
-export const diffStates = <P extends Presence, B extends Boot, R extends Radio, M extends Measured, C extends Counted, F extends Told>(
-  from: ComparedState<P, B, R, M, C, F>,
-  to: ComparedState<P, B, R, M, C, F>,
-): StateDiff<P, B, R, M, C, F> => {
+export const diffStates = <
+  P extends Presence,
+  B extends Boot,
+  R extends Radio,
+  M extends Measured,
+  C extends Counted,
+  F extends Told,
+  A extends Standing,
+>(
+  from: ComparedState<P, B, R, M, C, F, A>,
+  to: ComparedState<P, B, R, M, C, F, A>,
+): StateDiff<P, B, R, M, C, F, A> => {
   const changed = radioFieldsChanged(from.radio, to.radio)
   const samePresence = from.presence.state === to.presence.state && from.presence.since === to.presence.since
   const sameBoot = from.boot?.bootId === to.boot?.bootId && from.boot?.observedAt === to.boot?.observedAt
@@ -52,6 +65,12 @@ export const diffStates = <P extends Presence, B extends Boot, R extends Radio, 
     to.facts,
     ({ name }) => name,
     (a, b) => a.value === b.value && a.masked === b.masked,
+  )
+  const alarms = changes(
+    from.alarms,
+    to.alarms,
+    ({ id }) => id,
+    (a, b) => a.severity === b.severity && a.unknown === b.unknown && a.operator === b.operator,
   )
   return {
     presence: samePresence ? null : { from: from.presence, to: to.presence },
@@ -75,6 +94,11 @@ export const diffStates = <P extends Presence, B extends Boot, R extends Radio, 
       from: a === null ? null : withoutName(a),
       to: b === null ? null : withoutName(b),
     })),
+    alarms: alarms.differing.map(({ item: { id }, from: a, to: b }) => ({
+      id,
+      from: a === null ? null : withoutId(a),
+      to: b === null ? null : withoutId(b),
+    })),
     toldAgain: {
       presence: samePresence && !equal(from.presence, to.presence) ? to.presence : null,
       boot: sameBoot && !equal(from.boot, to.boot) ? to.boot : null,
@@ -82,15 +106,24 @@ export const diffStates = <P extends Presence, B extends Boot, R extends Radio, 
       measurements: measurements.again,
       counters: counters.again,
       facts: facts.again,
+      alarms: alarms.again,
     },
   }
 }
 
 /** The later state, from the earlier one and what differs; its lists in the order of their keys. */
-export const applyDiff = <P extends Presence, B extends Boot, R extends Radio, M extends Measured, C extends Counted, F extends Told>(
-  from: ComparedState<P, B, R, M, C, F>,
-  { toldAgain, ...diff }: StateDiff<P, B, R, M, C, F>,
-): ComparedState<P, B, R, M, C, F> => ({
+export const applyDiff = <
+  P extends Presence,
+  B extends Boot,
+  R extends Radio,
+  M extends Measured,
+  C extends Counted,
+  F extends Told,
+  A extends Standing,
+>(
+  from: ComparedState<P, B, R, M, C, F, A>,
+  { toldAgain, ...diff }: StateDiff<P, B, R, M, C, F, A>,
+): ComparedState<P, B, R, M, C, F, A> => ({
   presence: diff.presence?.to ?? toldAgain.presence ?? from.presence,
   boot: diff.boot === null ? (toldAgain.boot ?? from.boot) : diff.boot.to,
   radio: diff.radio === null ? (toldAgain.radio ?? from.radio) : diff.radio.to,
@@ -111,6 +144,13 @@ export const applyDiff = <P extends Presence, B extends Boot, R extends Radio, M
     ({ name }) => name,
     ({ name }, to) => ({ name, ...to }),
   ),
+  alarms: applied(
+    from.alarms,
+    toldAgain.alarms,
+    diff.alarms,
+    ({ id }) => id,
+    ({ id }, to) => ({ id, ...to }),
+  ),
 })
 
 /** A state without what the moment of asking alone decides: ages, at any depth, and whether the recorder ran then. */
@@ -130,6 +170,7 @@ export const seriesKey = ({ metric, attributes }: SeriesKey): string =>
 
 const withoutSeries = <T extends SeriesKey>({ metric: _metric, attributes: _attributes, ...rest }: T): OfSeries<T> => rest
 const withoutName = <T extends { name: string }>({ name: _name, ...rest }: T): OfFact<T> => rest
+const withoutId = <T extends { id: string }>({ id: _id, ...rest }: T): OfAlarm<T> => rest
 const equal = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 
 const radioFieldsChanged = (from: Radio | null, to: Radio | null): string[] => {

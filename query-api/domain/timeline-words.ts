@@ -1,5 +1,7 @@
 /** The kinds of a timeline's entries, what each carries, and how it reads in words. */
+import { type AlarmEventDetail, alarmEventText } from './alarm-event-words.ts'
 import { lengthOf } from './clock-words.ts'
+import { momentsIn } from './value-words.ts'
 
 export const timelineKinds = [
   'fact',
@@ -15,6 +17,7 @@ export const timelineKinds = [
   'counter',
   'log_burst',
   'log_first_seen',
+  'alarm',
 ] as const
 export type TimelineKind = (typeof timelineKinds)[number]
 
@@ -33,6 +36,7 @@ type DataOf = {
   counter: { flag: 'reset' | 'wrap'; counters: number; metrics: string[]; attributes: string[] }
   log_burst: { lines: number; toMs: number; severity: number | null; program: string; message: string }
   log_first_seen: { fingerprint: string; message: string; program: string | null; severity: number | null; lines: number }
+  alarm: { id: string; type: string; qualifier: string; event: string; severity: string; actor: string; detail: string }
 }
 
 const told = (value: string | null): string => value ?? 'none'
@@ -82,6 +86,8 @@ const words: { [K in TimelineKind]: (data: DataOf[K]) => string } = {
     `${plural(counters, 'counter')} ${flag === 'reset' ? 'began again' : 'wrapped'}: ${metrics.slice(0, 3).join(', ')}${metrics.length > 3 ? ' and more' : ''}.`,
   log_burst: ({ lines, program, message }) => `Log burst of ${plural(lines, 'line')}${program === '' ? '' : `, ${program}`}: ${message}`,
   log_first_seen: ({ program, message }) => `New kind of log line${program === null ? '' : `, ${program}`}: ${message}`,
+  alarm: ({ type, qualifier, event, severity, actor, detail }) =>
+    `${type}${qualifier === '' ? '' : ` (${qualifier})`}: ${alarmEventText({ kind: event, severity, actor, detail: JSON.parse(detail) as AlarmEventDetail }, momentsIn('UTC', 0))}`,
 }
 
 /** Text with what a device wrote in it: escape before showing. */
@@ -93,6 +99,8 @@ export const timelineData = (json: string): Record<string, unknown> =>
     Object.entries(JSON.parse(json) as Record<string, unknown>).map(([name, value]) =>
       name.endsWith('Ms')
         ? [name.slice(0, -2), typeof value === 'number' ? new Date(value).toISOString() : null]
-        : [name, name === 'first' || name === 'masked' ? value === 1 : value],
+        : name === 'detail' && typeof value === 'string'
+          ? [name, JSON.parse(value) as unknown]
+          : [name, name === 'first' || name === 'masked' ? value === 1 : value],
     ),
   )

@@ -59,6 +59,7 @@ export const diffPart = (id) => {
 
 const rowsOf = (diff) => {
   const first = [
+    ...diff.alarms.map(({ from, to }) => row(`Alarm ${(to ?? from).title ?? (to ?? from).type}`, alarmText(from), alarmText(to))),
     diff.boot === null ? undefined : row('Boot', bootText(diff.boot.from), bootText(diff.boot.to), diff.boot.to),
     diff.presence === null ? undefined : row('Presence', presenceText(diff.presence.from), presenceText(diff.presence.to)),
     diff.firmware === null ? undefined : row('Firmware', diff.firmware.from ?? '—', diff.firmware.to ?? '—'),
@@ -109,6 +110,10 @@ const row = (name, from, to, told, title) =>
     h('td', { title: told?.observedAt === undefined ? undefined : exactTime(told.observedAt) }, h('b', {}, to)),
   )
 
+const alarmText = (alarm) =>
+  alarm === null
+    ? 'does not stand'
+    : `${alarm.severity}${alarm.unknown ? ', unknown' : ''}${alarm.operator === 'none' ? '' : `, ${alarm.operator}`}`
 const told = (fact) => (fact === null ? 'not told yet' : (fact.value ?? 'none'))
 const bootText = (boot) => (boot === null ? 'none told' : `${dateTime(boot.observedAt)}, ${boot.reason ?? 'reason not told'}`)
 const presenceText = ({ state, since }) => (since === null ? state : `${state} since ${dateTime(since)}`)

@@ -8,6 +8,7 @@ const pageSize = 100
 const lateSeconds = 900
 
 const groups = [
+  ['alarms', ['alarm'], 'Alarm'],
   ['boots', ['boot'], 'Boot'],
   ['presence', ['presence'], 'Presence'],
   ['firmware', ['firmware'], 'Firmware'],
@@ -21,7 +22,7 @@ const groups = [
 const labels = { cell: 'Cell', band: 'Band', late_upload: 'Late data', log_burst: 'Log burst', log_first_seen: 'New line' }
 const labelOf = (kind) => labels[kind] ?? groups.find(([, kinds]) => kinds.includes(kind))?.[2] ?? kind
 /** What a reader at 3 a.m. looks for first. */
-const loud = new Set(['boot', 'firmware', 'late_upload'])
+const loud = new Set(['alarm', 'boot', 'firmware', 'late_upload'])
 
 /** `go` moves the page to a moment. */
 export const timelinePart = (id, go) => {

@@ -1,5 +1,6 @@
 /** One device's black box: who it is, the moment looked at, its state then, what changed, what happened, charts, log lines. */
 import { get } from './api.js'
+import { alarmsThenMarks, deviceAlarmsPart } from './device-alarms.js'
 import { chartsPart } from './device-charts.js'
 import { clockPart } from './device-clock.js'
 import { deliveryPart } from './device-delivery.js'
@@ -47,6 +48,7 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
   const state = h('div', { class: 'stack' })
   const { explain, button: why, leave: leaveExplainer } = explainer(id, { at, knownAt })
   const charts = chartsPart(id, explain)
+  const alarms = deviceAlarmsPart(id)
   const logs = logsPart(id)
   const history = historyPart(id)
   const timeline = timelinePart(id, go)
@@ -55,7 +57,9 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
   const delivery = deliveryPart(id, go)
   // Who looks at a moment asks what happened; who looks at now asks how it is.
   const parts =
-    at === undefined ? [charts, timeline, diff, logs, history, clock, delivery] : [diff, timeline, charts, logs, history, clock, delivery]
+    at === undefined
+      ? [alarms, charts, timeline, diff, logs, history, clock, delivery]
+      : [diff, alarms, timeline, charts, logs, history, clock, delivery]
   root.append(
     head,
     momentBar(at, hours, { known, fixed }, go),
@@ -90,6 +94,7 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
     const range = { ...rangeOf(at, hours), knownAt }
     await Promise.all([
       logs.refresh(range),
+      alarms.refresh(range),
       // Charts of a past moment do not change; those of now move slower than the state.
       at !== undefined && chartsAtMs > 0
         ? undefined
@@ -219,6 +224,7 @@ const header = (device, now, why) => {
             why({ title: 'presence', of: 'presence' }),
           ),
       now.presence.recorderGap === null ? undefined : h('span', { class: 'tag warn' }, gapText(now.presence.recorderGap)),
+      alarmsThenMarks(now),
       device.registered ? undefined : h('span', { class: 'tag warn' }, 'not registered'),
       device.retired ? h('span', { class: 'tag warn' }, 'retired') : undefined,
     ),

@@ -1,22 +1,28 @@
 /** The page's frame: views by the address after #, one refresh loop, the token, the zone. */
-import { ApiError, setToken, takeTokenFromAddress } from './api.js'
+import { alarmView } from './alarm.js'
+import { alarmsView } from './alarms.js'
+import { ApiError, get, setToken, takeTokenFromAddress } from './api.js'
 import { clocksView } from './clocks.js'
 import { deadLettersView } from './dead-letters.js'
 import { deviceView } from './device.js'
 import { h, replace } from './dom.js'
 import { fleetView } from './fleet.js'
-import { browserZone, currentZone, setZone, time, zoneShort } from './format.js'
+import { browserZone, count, currentZone, setZone, time, zoneShort } from './format.js'
 import { keepingView } from './keeping.js'
 import { ledgerView } from './ledger.js'
 
 const views = {
   fleet: fleetView,
+  alarms: alarmsView,
+  alarm: alarmView,
   clocks: clocksView,
   device: deviceView,
   'dead-letters': deadLettersView,
   ledger: ledgerView,
   keeping: keepingView,
 }
+/** A view that is a part of another is marked there. */
+const belongsTo = { device: 'fleet', clocks: 'fleet', alarm: 'alarms' }
 const refreshMs = 10_000
 
 const main = document.getElementById('main')
@@ -43,7 +49,7 @@ const show = async () => {
   const [, name, ...rest] = address.pathname.split('/')
   const view = views[name] ?? fleetView
   for (const link of document.querySelectorAll('nav a[data-view]')) {
-    const active = link.dataset.view === (name === 'device' || name === 'clocks' ? 'fleet' : name)
+    const active = link.dataset.view === (belongsTo[name] ?? name)
     if (active) link.setAttribute('aria-current', 'page')
     else link.removeAttribute('aria-current')
   }
@@ -59,7 +65,7 @@ const refresh = async () => {
   refreshing = true
   const shown = current
   try {
-    await shown.refresh()
+    await Promise.all([shown.refresh(), countAlarms()])
     failedSince = undefined
     document.getElementById('failure')?.remove()
   } catch (error) {
@@ -70,6 +76,16 @@ const refresh = async () => {
   }
   // The address changed while this was under way.
   if (shown !== current) await refresh()
+}
+
+/** How many stand and how bad, in the head of every view. */
+const countAlarms = async () => {
+  const { active, unacknowledged } = await get('alarms/counts')
+  const worst = ['critical', 'major', 'minor', 'warning', 'indeterminate'].find((name) => active[name] > 0)
+  const mark = document.getElementById('alarm-count')
+  mark.textContent = active.total === 0 ? '' : count(active.total)
+  mark.className = `alarm-count ${worst ?? ''}`
+  mark.title = `${count(active.total)} alarms stand, ${count(unacknowledged.total)} of them not acknowledged`
 }
 
 const fail = (error) => {
@@ -148,6 +164,7 @@ document.addEventListener('keydown', (event) => {
     document.querySelector('input[type=search]')?.focus()
   } else if (event.key === 'p') pause.click()
   else if (event.key === 'Escape' && location.hash.startsWith('#/device')) location.hash = '#/fleet'
+  else if (event.key === 'Escape' && location.hash.startsWith('#/alarm/')) location.hash = '#/alarms'
 })
 window.addEventListener('hashchange', () => {
   takeTokenFromAddress()

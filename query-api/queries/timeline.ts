@@ -152,6 +152,32 @@ FROM (SELECT * FROM log_lines WHERE ${subject} AND ${inRange} AND observed_at IN
 INNER JOIN (${firstTimes}) AS f ON f.fingerprint = t.fingerprint AND f.first_at = t.observed_at
 GROUP BY t.fingerprint`
 
+/** What a person would ask about: not each delay and each further reading. */
+const alarmKinds = [
+  'AlarmRaised',
+  'SeverityChanged',
+  'AlarmCleared',
+  'EpisodeFoundLate',
+  'AlarmAmended',
+  'AlarmRetracted',
+  'ConditionUnknown',
+  'ConditionKnown',
+  'Acknowledged',
+  'AckWithdrawn',
+  'Closed',
+  'Commented',
+  'Assigned',
+  'Shelved',
+  'Unshelved',
+  'FlappingStarted',
+  'FlappingStopped',
+]
+/** Known from when the recorder decided it, not from when the reading came that did. */
+const alarmEntries = `
+SELECT ${entry('alarm', { key: "concat(stream, '#', leftPad(toString(stream_version), 12, '0'))", data: json({ id: ["concat(stream, if(found_late = 1, ':L', ':'), toString(episode))", 'String'], type: ['type', 'String'], qualifier: ['qualifier', 'String'], event: ['alarm_kind', 'String'], severity: ['severity', 'String'], actor: ['actor', 'String'], detail: ["if(detail = '', '{}', detail)", 'String'] }) })}
+FROM (SELECT *, kind AS alarm_kind FROM (SELECT * EXCEPT (received_at), at AS received_at FROM alarm_events WHERE tenant = {tenant:String} AND subject = {subject:String} AND received_at >= ${timeParam('from_ms')} - ${lookBack}))
+WHERE ${subject} AND ${inRange} AND alarm_kind IN (${alarmKinds.map((kind) => `'${kind}'`).join(', ')})`
+
 const parts: Record<TimelineKind, string> = {
   fact: factChanges('fact'),
   firmware: factChanges('firmware'),
@@ -166,6 +192,7 @@ const parts: Record<TimelineKind, string> = {
   counter: counterSteps,
   log_burst: logBursts,
   log_first_seen: firstSeen,
+  alarm: alarmEntries,
 }
 
 export const timeline = ({ warehouse, tenant }: Scope, query: TimelineQuery): Promise<TimelineRow[]> => {

@@ -7,6 +7,7 @@ import { diffStates, seriesKey, withoutAges } from '../domain/state-diff.ts'
 import { toTime, toTimeOrNull } from '../domain/time.ts'
 import { unitOf } from '../domain/units.ts'
 import { counterIncreases } from '../queries/state.ts'
+import { AlarmThen } from './alarms-then.ts'
 import { completeThrough, knownDevice, type RouteContext } from './context.ts'
 import { Boot } from './devices.ts'
 import { deviceStateAt, KnownAt, momentOf, PresenceThen } from './moment.ts'
@@ -33,6 +34,9 @@ const Reading = Type.Object({
 })
 const CounterReading = Type.Object({ value: Type.Number(), observedAt: Time, ratePerSecond: NumberOrNull, flag: Type.String() })
 const FactReading = Type.Object({ value: TextOrNull, masked: Type.Boolean(), observedAt: Time })
+
+const { id: _id, ageSeconds: _age, ...alarmSide } = AlarmThen.properties
+const AlarmSide = Type.Object(alarmSide)
 
 const StateDiff = Type.Object({
   deviceId: Type.String(),
@@ -70,6 +74,9 @@ const StateDiff = Type.Object({
     }),
   ),
   facts: Type.Array(Type.Object({ name: Type.String(), from: nullable(FactReading), to: nullable(FactReading) })),
+  alarms: Type.Array(Type.Object({ id: Type.String(), from: nullable(AlarmSide), to: nullable(AlarmSide) }), {
+    description: 'from null: raised between the two; to null: it stands no more.',
+  }),
   toldAgain: Type.Optional(
     Type.Object(
       {
@@ -79,6 +86,7 @@ const StateDiff = Type.Object({
         measurements: Type.Array(Type.Intersect([Type.Object(series), Reading])),
         counters: Type.Array(Type.Intersect([Type.Object(series), CounterReading])),
         facts: Type.Array(Type.Intersect([Type.Object({ name: Type.String() }), FactReading])),
+        alarms: Type.Array(Type.Intersect([Type.Object({ id: Type.String() }), AlarmSide])),
       },
       { description: 'With `toldAgain=true`: what has the same value from a later message, as it is at `to`.' },
     ),

@@ -8,6 +8,7 @@ import { clockAheadMaxMs, parseKnownAt, parseTime, toTime, toTimeOrNull } from '
 import { unitOf } from '../domain/units.ts'
 import { deviceAt, subjectAt, type SubjectState } from '../queries/moment.ts'
 import type { LastCounterRow, LastMeasurementRow } from '../queries/state.ts'
+import { AlarmThen, alarmsThen } from './alarms-then.ts'
 import { completeThrough, knownDevice, type RouteContext } from './context.ts'
 import { Boot, toBoot } from './devices.ts'
 import { nameCells, Radio, toRadio } from './radio.ts'
@@ -72,6 +73,7 @@ export const DeviceState = Type.Object({
   measurements: Type.Array(Measurement),
   counters: Type.Array(Counter),
   facts: Type.Array(Fact),
+  alarms: Type.Array(AlarmThen, { description: 'That stood then, newest first.' }),
   completeThrough: CompleteThrough,
 })
 
@@ -104,10 +106,15 @@ const commonOf = ({ measurements, counters, facts }: SubjectState, atMs: number)
 export const deviceStateAt = async (context: RouteContext, deviceId: string, moment: Moment): Promise<Static<typeof DeviceState>> => {
   const { scope } = context
   const { atMs, throughMs, knownMs } = moment
-  const then = await deviceAt(scope, { subject: deviceId, atMs: throughMs, knownMs }, { atMs, nowMs: context.deps.clock.nowMs() })
+  const [then, alarms] = await Promise.all([
+    deviceAt(scope, { subject: deviceId, atMs: throughMs, knownMs }, { atMs, nowMs: context.deps.clock.nowMs() }),
+    alarmsThen(context, deviceId, moment),
+  ])
   const { radio, boot, gap, presence: now } = then
   const common = commonOf(then, atMs)
-  const isEmpty = [radio, boot, now, ...common.measurements, ...common.counters, ...common.facts].every((found) => found === undefined)
+  const isEmpty = [radio, boot, now, ...common.measurements, ...common.counters, ...common.facts, ...alarms].every(
+    (found) => found === undefined,
+  )
   if (isEmpty) await knownDevice(context, deviceId)
   const names = await nameCells(scope, radio === undefined ? [] : [radio])
   const firmware = common.facts.find((fact) => fact.name === 'firmware.version')
@@ -130,6 +137,7 @@ export const deviceStateAt = async (context: RouteContext, deviceId: string, mom
     boot: boot === undefined ? null : { ...toBoot(boot), ageSeconds: ageSeconds(boot.observed_at_ms, atMs) },
     radio: radio === undefined ? null : { ...toRadio(radio, names), ageSeconds: ageSeconds(radio.observed_at_ms, atMs) },
     ...common,
+    alarms,
     completeThrough: completeThrough(context),
   }
 }

@@ -35,6 +35,7 @@ type State = {
   })[]
   counters: (Series & { value: number; observedAt: string })[]
   facts: { name: string; value: string | null; masked: boolean; observedAt: string }[]
+  alarms: { id: string; severity: string; unknown: boolean; operator: string }[]
 }
 
 let stop: () => Promise<void>
@@ -134,14 +135,15 @@ const msOf = ({ share, onEvent }: Moment, log: readonly DeviceEvent[]): number =
 }
 const within = (atMs: number): number => Math.max(fromMs - dayMs, atMs)
 
-const compared = ({ presence, boot, radio, measurements, counters, facts }: State): ComparedState =>
-  withoutAges({ presence, boot, radio: radio as { observedAt: string } | null, measurements, counters, facts })
+const compared = ({ presence, boot, radio, measurements, counters, facts, alarms }: State): ComparedState =>
+  withoutAges({ presence, boot, radio: radio as { observedAt: string } | null, measurements, counters, facts, alarms })
 /** A diff names the unit beside its sides, and how much a counter grew. */
 const comparable = (state: ComparedState) => ({
   ...state,
   measurements: byKey(state.measurements, seriesKey),
   counters: byKey(state.counters, seriesKey),
   facts: byKey(state.facts, ({ name }) => name),
+  alarms: byKey(state.alarms, ({ id }) => id),
 })
 const byKey = <T extends object>(items: readonly T[], keyOf: (item: T) => string) =>
   items.map((item) => ({ ...item, unit: undefined })).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))

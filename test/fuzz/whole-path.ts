@@ -18,7 +18,7 @@ import { createDeviceStage } from '../../processors/device-stage.ts'
 import type { StageState } from '../../processors/domain/state.ts'
 import { type TableName, tables } from '../../schemas/tables.ts'
 import { mapOf, shippedTopics } from '../parse-kit.ts'
-import { createBench, eventCodec } from '../stage-fakes.ts'
+import { alarmCodec, createBench, eventCodec } from '../stage-fakes.ts'
 import { Finding } from './fuzz-target.ts'
 
 export type Sent = {
@@ -86,6 +86,7 @@ const judge = async (
     codec: eventCodec,
     digest: md5,
     encodeDeadLetter: letters.encode,
+    encodeAlarm: alarmCodec.encode,
     seenIdsMax: 1_000,
     counters: { outcome: (outcome) => (outcomes[outcome] = (outcomes[outcome] ?? 0) + 1), limitReached: () => undefined },
     store: createMemoryStageStore<StageState>({ group: 'device-stage', log }),

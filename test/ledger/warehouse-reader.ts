@@ -86,7 +86,7 @@ export const createWarehouseReader = (port: number, adminToken: string, macs = '
       (
         await select(
           `SELECT subject, count(), countIf(${kept}), countIf(outcome IN ('duplicate', 'stored_copy')), countIf(outcome = 'quarantined'), countIf(outcome = 'ambiguous'),
-           uniqExactIf((boot_id, seq), ${kept} AND seq IS NOT NULL) FROM messages WHERE ${ours} AND outcome NOT IN ('tick', 'inventory') GROUP BY subject`,
+           uniqExactIf((boot_id, seq), ${kept} AND seq IS NOT NULL) FROM messages WHERE ${ours} AND outcome NOT IN ('tick', 'inventory', 'command', 'rules') GROUP BY subject`,
         )
       ).map(([subject = '', ...counts]) => {
         const [received = 0, stored = 0, duplicate = 0, quarantined = 0, ambiguous = 0, withSeq = 0] = counts.map(Number)

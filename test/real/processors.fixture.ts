@@ -1,4 +1,5 @@
 /** The processors of one machine, as a process that may be killed: Kafka's log, a state folder of its own, a shared warehouse. */
+import { createAlarmCodec } from '../../adapters/avro/alarm-codec.ts'
 import { createDeadLetterCodec, createEventCodec } from '../../adapters/avro/event-codec.ts'
 import { openWarehouse } from '../../adapters/clickhouse/warehouse.ts'
 import { openKafkaLog } from '../../adapters/kafka/event-log.ts'
@@ -45,6 +46,7 @@ const processors = await startProcessors({
   codec: createEventCodec(),
   decodeDeadLetter: letters.decode,
   encodeDeadLetter: letters.encode,
+  encodeAlarm: createAlarmCodec().encode,
   digest: md5,
   tenant: 'main',
   limits: { batchRecordsMax: 500, batchAfterMs: 50 },

@@ -10,6 +10,7 @@ export type AlarmPolicy = AlarmDelays & { type: AlarmType }
 export type RefusalCode =
   | 'ALARM_TYPE_UNKNOWN'
   | 'COMMAND_TOO_OLD'
+  | 'COMMAND_UNKNOWN'
   | 'COMMENTS_TOO_MANY'
   | 'EPISODE_STALE'
   | 'EPISODE_UNKNOWN'

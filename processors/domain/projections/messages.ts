@@ -3,7 +3,16 @@ import { toDateTime64 } from '../placed-time.ts'
 import type { Context } from '../projection.ts'
 
 /** Names of the column `messages.outcome`. `stored_copy`: what an outside broker had kept, in the ledger a duplicate. */
-export type MessageOutcome = 'stored' | 'duplicate' | 'ambiguous' | 'quarantined' | 'tick' | 'inventory' | 'stored_copy'
+export type MessageOutcome =
+  | 'stored'
+  | 'duplicate'
+  | 'ambiguous'
+  | 'quarantined'
+  | 'tick'
+  | 'inventory'
+  | 'stored_copy'
+  | 'command'
+  | 'rules'
 
 export const projectMessage = (
   { event, place, placed, rows }: Pick<Context, 'event' | 'place' | 'placed' | 'rows'>,

@@ -1,0 +1,91 @@
+/**
+ * What a device is to the rules: what selectors ask of it, from the inventory and from its own words, and what the rules keep of
+ * it between its messages.
+ */
+import type { DeviceEvent, FactsBody, InventoryChangedBody } from '../../../model/event.ts'
+import type { DeviceProfile } from '../../../model/rule.ts'
+import { type DeviceRuleState, initialRuleState } from '../rules/state.ts'
+
+/** Changes as a whole, never in place. */
+export type KnownProfile = Pick<
+  DeviceProfile,
+  'class' | 'product' | 'model' | 'site' | 'region' | 'firmware' | 'plan' | 'fixed' | 'expectedIntervalMs'
+> & { retired: boolean }
+
+export type WatchedState = {
+  kind: 'watched'
+  profile: KnownProfile
+  rules: DeviceRuleState
+  /** Newest arrival of its records and of the ticks that met it. */
+  nowMs: number
+  /** Slot of its newest entry in the due list; 0: none. */
+  slot: number
+  /** When its alarms have a deadline (`alarms:`); 0: none. */
+  alarmDueMs: number
+}
+
+/** What was never told of a device: it is one of a home. */
+const unknownProfile: KnownProfile = {
+  class: 'home',
+  product: '',
+  model: '',
+  site: '',
+  region: '',
+  firmware: '',
+  plan: '',
+  fixed: false,
+  expectedIntervalMs: null,
+  retired: false,
+}
+
+export const initialWatched = (): WatchedState => ({
+  kind: 'watched',
+  profile: { ...unknownProfile },
+  rules: initialRuleState(),
+  nowMs: 0,
+  slot: 0,
+  alarmDueMs: 0,
+})
+
+export const noteInventory = (watched: WatchedState, { fields, retired }: InventoryChangedBody): void => {
+  const { profile } = watched
+  const seconds = Number(fields['expected_interval_seconds'] ?? '')
+  const deviceClass = fields['class']
+  const site = fields['site'] ?? ''
+  watched.profile = {
+    ...profile,
+    class: deviceClass === 'critical' || deviceClass === 'business' ? deviceClass : 'home',
+    site,
+    region: fields['region'] ?? '',
+    plan: fields['plan'] ?? '',
+    fixed: site !== '' || (fields['latitude'] ?? '') !== '',
+    expectedIntervalMs: seconds > 0 ? seconds * 1_000 : null,
+    retired,
+  }
+}
+
+const told = { 'device.product': 'product', 'device.model': 'model', 'firmware.version': 'firmware' } as const
+
+/** Its product and model stand in its topics, its firmware in what it says. */
+export const noteOwnWords = (watched: WatchedState, { bodies }: DeviceEvent): void => {
+  for (const body of bodies) if (body.kind === 'Facts') noteFacts(watched, body)
+}
+
+const noteFacts = (watched: WatchedState, { items }: FactsBody): void => {
+  for (const { name, value } of items) {
+    if (value === null || !Object.hasOwn(told, name)) continue
+    const field = told[name as keyof typeof told]
+    if (watched.profile[field] !== value) watched.profile = { ...watched.profile, [field]: value }
+  }
+}
+
+export const profileOf = (device: string, { retired: _, ...known }: KnownProfile): DeviceProfile => ({
+  ...known,
+  device,
+  groups: [],
+  assignedFirmware: '',
+})
+
+/** `<product>/<model>/<mac>`; the id alone while the device has not shown them. */
+export const resourceOf = (device: string, { product, model }: KnownProfile): string =>
+  product === '' && model === '' ? device : `${product}/${model}/${device}`

@@ -1,0 +1,277 @@
+/** One alarm: why it is there in words, the evidence with its messages, what happened to it, and what a person can do about it. */
+import { alarmTags, failure, severityMark } from './alarms.js'
+import { get, post } from './api.js'
+import { explainer } from './device-explain.js'
+import { h, replace } from './dom.js'
+import { age, count, currentZone, dateTime, exactTime, time, zoneShort } from './format.js'
+
+export const alarmView = ({ root, id, noteComplete }) => {
+  const head = h('div', {})
+  const explained = h('div', { class: 'stack' })
+  const history = h('div', {})
+  const said = h('p', { class: 'notice', role: 'status', hidden: true })
+  const say = (text, bad = false) => {
+    said.hidden = text === ''
+    said.className = bad ? 'notice error' : 'notice'
+    said.textContent = text
+  }
+  let messages
+  const act = async (action, body, words) => {
+    try {
+      await post(`alarms/${encodeURIComponent(id)}/${action}`, body)
+      say(`${words} Given to the recorder; its history shows it in a moment.`)
+      setTimeout(() => void refresh().then(() => say('')), 2500)
+    } catch (error) {
+      say(failure(error), true)
+    }
+  }
+  const actions = actionsPanel(act)
+  root.append(head, said, h('div', { class: 'columns' }, explained, h('div', { class: 'stack' }, actions.root, history)))
+
+  let before = ''
+  const refresh = async () => {
+    const alarm = await get(`alarms/${encodeURIComponent(id)}`, { tz: currentZone() })
+    noteComplete(alarm.completeThrough)
+    document.title = `${alarm.title ?? alarm.type} · Fleet Recorder`
+    replace(head, header(alarm))
+    actions.draw(alarm)
+    const now = JSON.stringify([alarm.explanation, alarm.history])
+    if (now === before) return
+    before = now
+    if (alarm.deviceId !== null) messages ??= explainer(alarm.deviceId, {})
+    replace(explained, whyPanel(alarm), evidencePanel(alarm, messages), rulePanel(alarm))
+    replace(history, historyPanel(alarm))
+  }
+  return { refresh, leave: () => messages?.leave() }
+}
+
+const header = (alarm) => {
+  const seconds =
+    ((alarm.active || alarm.clearedAt === null ? Date.now() : Date.parse(alarm.clearedAt)) - Date.parse(alarm.raisedAt)) / 1000
+  return [
+    h(
+      'div',
+      { class: 'device-head' },
+      severityMark(alarm),
+      h('h1', {}, alarm.title ?? alarm.type, alarm.qualifier === '' ? '' : ` (${alarm.qualifier})`),
+      alarmTags(alarm),
+    ),
+    h(
+      'div',
+      { class: 'identity' },
+      h(
+        'span',
+        {},
+        'on ',
+        alarm.deviceId === null ? h('b', {}, alarm.subject) : h('a', { href: `#/device/${alarm.deviceId}` }, alarm.name ?? alarm.deviceId),
+      ),
+      alarm.site === null
+        ? undefined
+        : h('span', {}, 'site ', h('a', { href: `#/alarms?site=${encodeURIComponent(alarm.site.id)}` }, alarm.site.name ?? alarm.site.id)),
+      h('span', {}, 'class ', h('b', {}, alarm.class)),
+      h('span', { title: exactTime(alarm.raisedAt) }, 'raised ', h('b', {}, dateTime(alarm.raisedAt))),
+      alarm.clearedAt === null
+        ? h('span', {}, alarm.active ? 'stands for ' : 'stood ', h('b', {}, age(seconds)))
+        : h('span', { title: exactTime(alarm.clearedAt) }, 'cleared ', h('b', {}, dateTime(alarm.clearedAt)), ` after ${age(seconds)}`),
+      alarm.deviceId === null
+        ? undefined
+        : h('a', { href: `#/device/${alarm.deviceId}?at=${encodeURIComponent(alarm.raisedAt)}` }, 'the device at that moment'),
+    ),
+  ]
+}
+
+const whyPanel = ({ explanation }) =>
+  h(
+    'section',
+    { class: 'panel' },
+    h('h2', {}, 'Why', h('small', {}, `times in ${zoneShort()}`)),
+    h(
+      'div',
+      { class: 'statement why-words' },
+      explanation.words.map((sentence, index) => h('p', { class: index === 0 ? 'first' : '' }, sentence)),
+    ),
+  )
+
+const evidencePanel = ({ explanation }, messages) => {
+  const { evidence } = explanation
+  if (evidence === null) return undefined
+  const from = `${evidence.partition}:${evidence.firstOffset}`
+  const to = `${evidence.partition}:${evidence.lastOffset}`
+  return h(
+    'section',
+    { class: 'panel' },
+    h('h2', {}, 'Evidence', h('small', {}, `${evidence.topic} ${from}${to === from ? '' : ` to ${to}`}`)),
+    h(
+      'table',
+      { class: 'small-table evidence' },
+      h(
+        'tbody',
+        {},
+        evidence.values.map((value) =>
+          h(
+            'tr',
+            {},
+            h('th', { scope: 'row' }, value.name),
+            h('td', { class: 'number' }, value.text),
+            h('td', { class: 'soft nowrap', title: exactTime(value.observedAt) }, time(value.observedAt)),
+          ),
+        ),
+        [
+          ['level to raise', evidence.raiseText],
+          ['level to clear', evidence.clearText],
+        ].map(([label, level]) =>
+          level === null ? undefined : h('tr', {}, h('th', { scope: 'row' }, label), h('td', { class: 'number' }, level), h('td', {})),
+        ),
+      ),
+    ),
+    explanation.messages.length === 0 || messages === undefined
+      ? h('p', { class: 'foot' }, 'Its messages are no longer kept, or are of the recorder itself.')
+      : h(
+          'details',
+          { 'data-key': 'messages' },
+          h(
+            'summary',
+            {},
+            `${count(explanation.messages.length)} ${explanation.messages.length === 1 ? 'message' : 'messages'} of the device between those places`,
+          ),
+          h(
+            'ul',
+            { class: 'places' },
+            explanation.messages.map((message) =>
+              h(
+                'li',
+                {},
+                h(
+                  'button',
+                  {
+                    type: 'button',
+                    class: 'link mono',
+                    onclick: () => messages.explain({ title: `message ${message.place}`, of: 'message', message: message.place }),
+                  },
+                  message.place,
+                ),
+                h('span', { class: 'soft nowrap', title: exactTime(message.receivedAt) }, time(message.receivedAt)),
+                h('span', { class: 'mono' }, message.topic || message.outcome),
+              ),
+            ),
+          ),
+        ),
+  )
+}
+
+const rulePanel = ({ explanation, rule }) => {
+  const told = explanation.rule
+  return h(
+    'section',
+    { class: 'panel' },
+    h('h2', {}, 'Rule', h('small', {}, `${rule.id}, version ${rule.version}${told.inForce === null ? ', no longer loaded' : ''}`)),
+    told.inForce === null
+      ? undefined
+      : h(
+          'dl',
+          { class: 'pairs rule' },
+          pair('page', h('span', { class: 'mono' }, told.runbook)),
+          told.dependsOn.length === 0 ? undefined : pair('explained by', told.dependsOn.join(', ')),
+        ),
+  )
+}
+const pair = (label, value) => h('div', {}, h('dt', {}, label), h('dd', {}, value))
+
+const historyPanel = ({ history, historyCut }) =>
+  h(
+    'section',
+    { class: 'panel' },
+    h('h2', {}, 'History', h('small', {}, 'newest first')),
+    h(
+      'ol',
+      { class: 'timeline alarm-history' },
+      [...history]
+        .reverse()
+        .map((event) =>
+          h(
+            'li',
+            {},
+            h('span', { class: 'at', title: `so at ${exactTime(event.observedAt)}; known ${exactTime(event.at)}` }, time(event.at)),
+            h(
+              'span',
+              { class: 'message' },
+              event.text,
+              Math.abs(Date.parse(event.at) - Date.parse(event.observedAt)) > 120_000
+                ? h('span', { class: 'tag', title: 'By the device’s time' }, `so at ${time(event.observedAt)}`)
+                : undefined,
+            ),
+          ),
+        ),
+    ),
+    historyCut ? h('p', { class: 'foot' }, 'Only the newest thousand events are shown.') : undefined,
+  )
+
+const shelves = [
+  ['60', 'for 1 hour'],
+  ['480', 'for 8 hours'],
+  ['1440', 'for 1 day'],
+  ['10080', 'for 7 days'],
+  ['clear', 'until it clears'],
+]
+
+const actionsPanel = (act) => {
+  const root = h('section', { class: 'panel' })
+  const note = h('input', { 'aria-label': 'Reason or comment', placeholder: 'Reason or comment', maxLength: 500 })
+  const length = h(
+    'select',
+    { 'aria-label': 'How long' },
+    shelves.map(([value, text]) => h('option', { value }, text)),
+  )
+  const needs = (run) => () => {
+    if (note.value.trim() === '') {
+      note.setCustomValidity('Say why, for those who read it later.')
+      note.reportValidity()
+      return
+    }
+    run(note.value.trim())
+    note.value = ''
+  }
+  note.addEventListener('input', () => note.setCustomValidity(''))
+  const button = (text, onclick, more = {}) => h('button', { type: 'button', 'data-key': `act-${text}`, onclick, ...more }, text)
+  const first = h('div', { class: 'tools' })
+  const second = h('div', { class: 'tools' })
+  const shelve = (reason) => {
+    const end =
+      length.value === 'clear' ? { oneShot: true } : { until: new Date(Date.now() + (Number(length.value) * 60_000 - 1_000)).toISOString() }
+    void act('shelve', { reason, ...end }, 'Shelved.')
+  }
+  root.append(h('h2', {}, 'What you can do'), h('div', { class: 'form actions' }, first, note, second))
+  const draw = (alarm) => {
+    root.hidden = alarm.foundLate || alarm.deviceId === null
+    const { state } = alarm.operator
+    replace(
+      first,
+      state === 'none'
+        ? button('Acknowledge', () => void act('acknowledge', {}, 'Acknowledged.'), { class: 'primary' })
+        : button('Take back', () => void act('unacknowledge', {}, 'Taken back.')),
+      alarm.shelf.state === 'none' ? undefined : button('Off the shelf', () => void act('unshelve', {}, 'Taken off the shelf.')),
+      h('span', { class: 'soft' }, 'What you do stands in its history with your name.'),
+    )
+    replace(
+      second,
+      button(
+        'Comment',
+        needs((text) => void act('comment', { text }, 'Commented.')),
+      ),
+      state === 'closed'
+        ? undefined
+        : button(
+            'Close',
+            needs((reason) => void act('close', { reason }, 'Closed.')),
+          ),
+      alarm.active && alarm.explanation.rule.clearsByItself === false
+        ? button(
+            'Clear',
+            needs((reason) => void act('clear', { reason }, 'Cleared.')),
+          )
+        : undefined,
+      alarm.shelf.state === 'none' ? [button('Shelve', needs(shelve)), length] : undefined,
+    )
+  }
+  return { root, draw }
+}
