@@ -10,7 +10,17 @@ import { openForRepair } from './rebuild-live.ts'
 import { openFinished, type Past, runPast } from './rebuild-past.ts'
 
 /** Tables that nothing is added up from: rollups hang on measurements, and messages are the source. */
-export const applicableTables = ['counters', 'radio', 'log_lines', 'facts', 'presence', 'boots', 'clock_observations', 'alarm_events', 'alarm_episodes'] as const
+export const applicableTables = [
+  'counters',
+  'radio',
+  'log_lines',
+  'facts',
+  'presence',
+  'boots',
+  'clock_observations',
+  'alarm_events',
+  'alarm_episodes',
+] as const
 export type ApplicableTable = (typeof applicableTables)[number]
 
 export type ApplyOptions = {
