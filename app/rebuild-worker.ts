@@ -112,7 +112,7 @@ const run = async (task: WorkerTask): Promise<void> => {
       for (const name of Object.keys(figures) as (keyof RebuildFigures)[]) figures[name] += own[name]
       sources.push(source.figures)
     }
-    // Tables that are made anew one by one: dead letters are none of them.
+    // `only` names tables of the stage; the dead letters' is none of them.
     if (task.worker === 0 && task.only === null) {
       const ofSample = (subject: string): boolean => wanted === null || wanted.has(subject)
       for (const { partition, to } of task.sink)
