@@ -12,12 +12,13 @@ import { createMemorySubjectKeys } from '../../adapters/memory/memory-subject-ke
 import { md5 } from '../../adapters/system/clock-ids-digest.ts'
 import { inflateBounded } from '../../adapters/system/inflate.ts'
 import { createAccept } from '../../ingest/accept.ts'
-import type { DeviceMessage, LogBatch, LogTopic, Row, Warehouse } from '../../model/ports.ts'
+import type { DeviceMessage, LogBatch, LogTopic, Row, StageStore, Warehouse } from '../../model/ports.ts'
 import { createDeadLetterSink, type SinkState } from '../../processors/dead-letter-sink.ts'
 import { createDeviceStage } from '../../processors/device-stage.ts'
 import type { StageState } from '../../processors/domain/state.ts'
 import { type TableName, tables } from '../../schemas/tables.ts'
 import { mapOf, shippedTopics } from '../parse-kit.ts'
+import { shippedRules } from '../rule-kit.ts'
 import { alarmCodec, createBench, eventCodec } from '../stage-fakes.ts'
 import { Finding } from './fuzz-target.ts'
 
@@ -89,7 +90,7 @@ const judge = async (
     encodeAlarm: alarmCodec.encode,
     seenIdsMax: 1_000,
     counters: { outcome: (outcome) => (outcomes[outcome] = (outcomes[outcome] ?? 0) + 1), limitReached: () => undefined },
-    store: createMemoryStageStore<StageState>({ group: 'device-stage', log }),
+    store: judgedByRules(createMemoryStageStore<StageState>({ group: 'device-stage', log })),
     warehouse,
   })
   const events = await batchOf(log, 'device-events')
@@ -118,6 +119,14 @@ const judge = async (
   checkCounts(rows, kept, events.records.length, dead.records.length)
   return outcomes
 }
+
+const ruleBook: StageState = { kind: 'rule-book', version: '1', ruleSet: JSON.stringify(shippedRules()) }
+
+/** The shipped rules are in force from the first record on. */
+const judgedByRules = (store: StageStore<StageState>): StageStore<StageState> => ({
+  ...store,
+  get: (topic, partition, key) => (key === 'rule-book' ? ruleBook : store.get(topic, partition, key)),
+})
 
 const insert = (rows: Record<string, Row[]>, table: string, given: readonly Row[]): void => {
   block.reset()
