@@ -12,6 +12,7 @@ import { copyFile, copyFolder, entriesOf, isFile, sumFiles, writeWhole } from '.
 import { readTextFile } from '../adapters/system/text-file.ts'
 import type { Warehouse } from '../model/ports.ts'
 import type { Config } from '../runtime/config.ts'
+import { AppError } from '../runtime/errors.ts'
 import { backupFormat, type Manifest, manifestFile } from './backup-manifest.ts'
 import { openOperatorWarehouse } from './operator-warehouse.ts'
 
@@ -35,8 +36,14 @@ export const takeBackup = async (config: Config, to: string): Promise<BackupRepo
     const takenAt = new Date()
     const log = await copyWhenQuiet(config.DATA_DIR, join(to, 'log'), quietWithinMs, async () => {
       if (await isInserting(warehouse)) return false
-      frozen = await freezeTables(warehouse, config.DATA_DIR, name)
-      return true
+      try {
+        frozen = await freezeTables(warehouse, config.DATA_DIR, name)
+        return true
+      } catch (error) {
+        if (!(error instanceof AppError) || !error.retryable) throw error
+        await dropFrozen(config.DATA_DIR, name) // A busy warehouse refused one of them: all are tried again.
+        return false
+      }
     })
     if (log === null)
       throw new Error(`Expected a moment without an insert under way within ${quietWithinMs / 1000} s; is the warehouse well?`)

@@ -5,6 +5,9 @@ const status = (code: number): number => statusOf(new EngineError(code, 'X', '')
 
 describe('the status of an engine error', () => {
   it("is no 5xx where the statement is at fault: ClickHouse's 500 woke who watches the door (found by fuzzing)", () => {
+    const tooLong = 'filesystem error: in posix_stat: failed to determine attributes for the specified path: File name too long ["a"]'
+    expect(statusOf(new EngineError(1001, 'STD_EXCEPTION', tooLong))).toBe(400)
+    expect(status(1001)).toBe(500)
     expect([20, 42, 48, 59, 62, 125, 258, 306].map(status)).toEqual(Array(8).fill(400))
   })
 

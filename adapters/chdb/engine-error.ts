@@ -71,4 +71,8 @@ const ownFaults = new Set([
   1002, // UNKNOWN_EXCEPTION
 ])
 
-export const statusOf = (error: EngineError): number => statusByCode[error.code] ?? (ownFaults.has(error.code) ? 500 : 400)
+/** A name in the statement (of a table's column, looked for as a file) that no file system takes. */
+const isNameTooLong = ({ code, message }: EngineError): boolean => code === 1001 && message.includes('File name too long')
+
+export const statusOf = (error: EngineError): number =>
+  statusByCode[error.code] ?? (ownFaults.has(error.code) && !isNameTooLong(error) ? 500 : 400)

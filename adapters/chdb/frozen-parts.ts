@@ -24,7 +24,9 @@ const tablesOf = (warehouse: Warehouse): Promise<TableRow[]> =>
 /** Nothing may insert meanwhile, or the tables are of different moments. `name`, of the copy: letters and digits (others are escaped in the path). */
 export const freezeTables = async (warehouse: Warehouse, dataDir: string, name: string): Promise<FrozenTable[]> => {
   const found = await tablesOf(warehouse)
-  await Promise.all(found.map((table) => warehouse.command(`ALTER TABLE ${table.name} FREEZE WITH NAME '${name}'`)))
+  // Settled, not all: whoever clears up after a failure must not meet one that is still making links.
+  const freezes = await Promise.allSettled(found.map((table) => warehouse.command(`ALTER TABLE ${table.name} FREEZE WITH NAME '${name}'`)))
+  for (const freeze of freezes) if (freeze.status === 'rejected') throw freeze.reason
   return found.map((table) => {
     const folder = /\/(store\/[^/]+\/[^/]+)\/?$/.exec(table.path)?.[1]
     if (folder === undefined) throw new AppError('WAREHOUSE_REFUSED', `Expected ${table.name} to lie below store/, got ${table.path}`)

@@ -14,13 +14,19 @@ export const encodeCursor = (parts: readonly CursorPart[]): string => {
     .replaceAll('=', '')
 }
 
+/** `number`: a time, place or count, 0 or more; `signed`: any whole number. */
+export type CursorShape = readonly ('string' | 'number' | 'signed')[]
+
 /** `shape` names the type of each part; anything else than what `encodeCursor` made for that list is refused. */
-export const decodeCursor = (text: string, shape: readonly ('string' | 'number')[]): CursorPart[] => {
+export const decodeCursor = (text: string, shape: CursorShape): CursorPart[] => {
   const parts = partsOf(text)
   const fits =
     Array.isArray(parts) &&
     parts.length === shape.length &&
-    parts.every((part: unknown, index) => typeof part === shape[index] && (typeof part === 'string' || Number.isSafeInteger(part)))
+    parts.every((part: unknown, index) => {
+      if (shape[index] === 'string') return typeof part === 'string'
+      return Number.isSafeInteger(part) && (shape[index] === 'signed' || Number(part) >= 0)
+    })
   if (!fits) throw new ProblemError('CURSOR_INVALID', 'Expected the nextCursor of an earlier answer of the same list.')
   return parts as CursorPart[]
 }

@@ -96,7 +96,7 @@ export type ClockListQuery = TimeRange & {
   limit: number
   after: CursorPart[] | null
 }
-export const clockListCursor = ['number', 'string'] as const
+export const clockListCursor = ['signed', 'string'] as const
 
 /** One row per device that was heard in the range, with what is wrong. The newest estimate and verdict of the range count. */
 const clocks = `

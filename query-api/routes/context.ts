@@ -1,6 +1,6 @@
 /** What every route is given, and the checks that several of them begin with. */
 import type { QueryApiDeps } from '../deps.ts'
-import { type CursorPart, decodeCursor } from '../domain/cursor.ts'
+import { type CursorPart, type CursorShape, decodeCursor } from '../domain/cursor.ts'
 import { parseDeviceId } from '../domain/device-id.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { toTimeOrNull } from '../domain/time.ts'
@@ -46,7 +46,7 @@ export const knownPlace = async ({ scope }: RouteContext, place: string): Promis
   return place
 }
 
-export const cursorOf = (text: string | undefined, shape: readonly ('string' | 'number')[]): CursorPart[] | null =>
+export const cursorOf = (text: string | undefined, shape: CursorShape): CursorPart[] | null =>
   text === undefined ? null : decodeCursor(text, shape)
 
 /** Texts of the warehouse that are empty where nothing was said. */
