@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 /** Lanes: `unit` runs from a clone alone; `data` reads SAMPLE_DATA_DIR; `e2e` starts the program; `fuzz` sends it a minute of hostile input; `real` starts real servers; each is an npm script. */
 export default defineConfig({
   test: {
-    // The default is one less than the cores, which on two leaves one idle half of the time. Lanes of whole programs stay one by one.
+    // The default is one less than the cores, which on two leaves one idle half of the time. The lane of whole programs stays one by one; that of real
+    // servers mostly waits for them.
     maxWorkers: 2,
     projects: [
       {
@@ -28,7 +29,6 @@ export default defineConfig({
           exclude: ['**/node_modules/**'],
           testTimeout: 300_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
         },
       },
       { test: { name: 'fuzz', include: ['test/fuzz/*.test.ts'], testTimeout: 240_000, hookTimeout: 120_000 } },

@@ -36,6 +36,7 @@ describe('the topics of the log', () => {
     expect(await idOf(settings)).toBe(ids[0])
     const { topics } = await admin.metadata({ topics: kafkaTopicNames.map((topic) => settings.prefix + topic) })
     expect(Array.from(topics, ([name, { partitionsCount }]) => [name.slice(settings.prefix.length), partitionsCount]).sort()).toEqual([
+      ['alarms', 3],
       ['dead-letters', 1],
       ['device-events', 3],
       ['log-facts', 1],
@@ -50,7 +51,7 @@ describe('the topics of the log', () => {
     expect(await idOf(settings)).not.toBe(before)
     // Also when the facts about the old one stayed.
     const now = await idOf(settings)
-    await admin.deleteTopics({ topics: ['device-events', 'dead-letters'].map((topic) => settings.prefix + topic) })
+    await admin.deleteTopics({ topics: ['device-events', 'dead-letters', 'alarms'].map((topic) => settings.prefix + topic) })
     expect(await idOf(settings)).not.toBe(now)
   })
 
