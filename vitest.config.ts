@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
+const wholeSystems = ['test/ledger.real.test.ts', 'test/real/p*.real.test.ts']
+
 /** Lanes: `unit` runs from a clone alone; `data` reads SAMPLE_DATA_DIR; `e2e` starts the program; `fuzz` sends it a minute of hostile input; `real` starts real servers; each is an npm script. */
 export default defineConfig({
   test: {
@@ -26,9 +28,20 @@ export default defineConfig({
         test: {
           name: 'real',
           include: ['**/*.real.test.ts'],
-          exclude: ['**/node_modules/**'],
+          exclude: [...wholeSystems, '**/node_modules/**'],
           testTimeout: 300_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        // Those of five programs and three servers each: one by one, after the others.
+        test: {
+          name: 'real-whole',
+          include: wholeSystems,
+          testTimeout: 300_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
       { test: { name: 'fuzz', include: ['test/fuzz/*.test.ts'], testTimeout: 240_000, hookTimeout: 120_000 } },

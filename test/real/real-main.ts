@@ -66,5 +66,7 @@ if (leftOut.size > 0 && !allowMissing) {
 
 const rest = flags.filter((flag) => flag !== '--allow-missing')
 const excludes = [...leftOut].flatMap((pattern) => ['--exclude', pattern])
-const lane = spawn('vitest', ['run', '--project', 'real', '--passWithNoTests', ...excludes, ...rest], { stdio: 'inherit' })
+const lane = spawn('vitest', ['run', '--project', 'real', '--project', 'real-whole', '--passWithNoTests', ...excludes, ...rest], {
+  stdio: 'inherit',
+})
 lane.on('exit', (code) => process.exit(code ?? 1))
