@@ -187,6 +187,26 @@ export type AlarmCommandBody = {
  */
 export type RuleActivatedBody = { kind: 'RuleActivated'; version: string; ruleSet: string }
 
+/**
+ * What the fleet stage found about this device: it shares a fault with others, which one alarm of the group tells. Its own alarms
+ * of `alarmTypes` become symptoms of `situation` and notify nobody; `withdrawn`: they stand for themselves again.
+ */
+export type GroupVerdictBody = {
+  kind: 'GroupVerdict'
+  /** Id of the group's alarm, `<stream>:<n>`. */
+  situation: string
+  withdrawn: boolean
+  /** `group/cell/00101-1234`. */
+  group: string
+  /** Id of the group's rule. */
+  rule: string
+  /** Why the device is offline, one of `offlineCauses` (`model/fleet-signal.ts`); '' where the verdict says nothing of that. */
+  cause: string
+  /** In words. */
+  reason: string
+  alarmTypes: string[]
+}
+
 export type Body =
   | MeasurementsBody
   | RadioBody
@@ -201,6 +221,7 @@ export type Body =
   | TickBody
   | AlarmCommandBody
   | RuleActivatedBody
+  | GroupVerdictBody
 
 /** `sealed`: encrypted with the subject's key because the payload carries personal identifiers. `none`: not from a message. */
 export type Payload = { encoding: 'plain' | 'sealed' | 'none'; bytes: Uint8Array }

@@ -41,7 +41,7 @@ export const tables = {
     ['clock_verdict', "Enum8('trusted' = 0, 'missing' = 1, 'before-2010' = 2, 'future' = 3)"],
     [
       'outcome',
-      "Enum8('stored' = 0, 'duplicate' = 1, 'ambiguous' = 2, 'quarantined' = 3, 'tick' = 4, 'inventory' = 5, 'stored_copy' = 6, 'command' = 7, 'rules' = 8)",
+      "Enum8('stored' = 0, 'duplicate' = 1, 'ambiguous' = 2, 'quarantined' = 3, 'tick' = 4, 'inventory' = 5, 'stored_copy' = 6, 'command' = 7, 'rules' = 8, 'verdict' = 9, 'maintenance' = 10)",
     ],
     ['topic', word],
     ['boot_id', 'String'],
@@ -110,6 +110,7 @@ export const tables = {
     ['state', "Enum8('online' = 1, 'offline' = 2, 'unknown' = 3)"],
     ['session_id', 'Nullable(String)'],
     ['reason', 'Nullable(String)'],
+    ['cause', word],
     ...origin,
   ],
   boots: [

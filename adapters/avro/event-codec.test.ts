@@ -41,7 +41,7 @@ describe('event codec', () => {
 
   it('reads a frame of each earlier release, whose union of bodies ended earlier', () => {
     const now = readSchema('device-event') as unknown as { fields: { name: string; type: { items: { name: string }[] } }[] }
-    const released = 11 // Up to Tick: before AlarmCommand and RuleActivated.
+    const released = 11 // Up to Tick: before AlarmCommand, RuleActivated and GroupVerdict.
     const before = structuredClone(now)
     for (const field of before.fields) if (field.name === 'bodies') field.type.items = field.type.items.slice(0, released)
     const type = avsc.Type.forSchema(before as avsc.Schema)

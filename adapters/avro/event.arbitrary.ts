@@ -133,6 +133,16 @@ const body: fc.Arbitrary<Body> = fc.oneof(
     force: fc.boolean(),
   }),
   fc.record({ kind: kind('RuleActivated'), version: text, ruleSet: fc.constant('{"rules":[],"overrides":[]}') }),
+  fc.record({
+    kind: kind('GroupVerdict'),
+    situation: text,
+    withdrawn: fc.boolean(),
+    group: text,
+    rule: text,
+    cause: text,
+    reason: text,
+    alarmTypes: fc.array(text, { maxLength: 3 }),
+  }),
 )
 
 const eventId = fc.uint8Array({ minLength: 16, maxLength: 16 })

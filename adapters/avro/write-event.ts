@@ -178,6 +178,16 @@ const writeBody = (out: AvroWriter, body: Body): void => {
       out.text(body.version)
       out.text(body.ruleSet)
       break
+    case 'GroupVerdict':
+      out.long(13)
+      out.text(body.situation)
+      out.boolean(body.withdrawn)
+      out.text(body.group)
+      out.text(body.rule)
+      out.text(body.cause)
+      out.text(body.reason)
+      out.array(body.alarmTypes, (type) => out.text(type))
+      break
   }
 }
 

@@ -104,6 +104,7 @@ const pushRow = (
     state: next.state,
     session_id: next.sessionId,
     reason,
+    cause: '',
     log_id: place.logId,
     partition: place.partition,
     offset: place.offset,
