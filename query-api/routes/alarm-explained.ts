@@ -1,0 +1,239 @@
+/** Why an alarm is there: in words and as data, with the messages that were judged, its timers and what holds it down. */
+import { type Static, Type } from 'typebox'
+import type { Evidence } from '../../model/alarm.ts'
+import { alarmTypeOf, type Rule } from '../../model/rule.ts'
+import { explanationWords } from '../domain/alarm-explanation.ts'
+import { judgedUnit } from '../domain/alarm-reason.ts'
+import { isDeviceId } from '../domain/device-id.ts'
+import { toTime, toTimeOrNull } from '../domain/time.ts'
+import { valueText } from '../domain/value-words.ts'
+import { evidenceMessages, evidenceMessagesMax, type EvidenceMessageRow, evidencePeriods } from '../queries/alarm-evidence.ts'
+import type { AlarmEventRow, AlarmRow } from '../queries/alarms.ts'
+import { detailOf } from './alarm-history.ts'
+import { evidenceOf } from './alarm-item.ts'
+import type { RouteContext } from './context.ts'
+import { nullable, NumberOrNull, TextOrNull, Time, TimeOrNull } from './schemas.ts'
+
+const EvidenceData = Type.Object({
+  topic: Type.String({ description: 'Of the log.' }),
+  partition: Type.Integer(),
+  firstOffset: Type.Integer(),
+  lastOffset: Type.Integer(),
+  values: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      value: Type.Union([Type.Number(), Type.String(), Type.Null()]),
+      unit: Type.String({ description: 'UCUM; empty where it has none.' }),
+      text: Type.String({ description: 'The value with its unit as people write it.' }),
+      observedAt: Time,
+    }),
+  ),
+  raiseLevel: NumberOrNull,
+  clearLevel: NumberOrNull,
+  raiseText: TextOrNull,
+  clearText: TextOrNull,
+})
+
+export const Explanation = Type.Object({
+  words: Type.Array(Type.String(), { description: 'In the order in which they are read; may quote a device: escape before showing.' }),
+  rule: Type.Object({
+    id: Type.String(),
+    version: Type.Integer({ description: 'That decided.' }),
+    inForce: Type.Union([Type.Integer(), Type.Null()], { description: 'Version that is loaded; null: none.' }),
+    title: TextOrNull,
+    why: TextOrNull,
+    cause: TextOrNull,
+    action: TextOrNull,
+    runbook: TextOrNull,
+    eventType: TextOrNull,
+    clearsByItself: Type.Union([Type.Boolean(), Type.Null()]),
+    condition: Type.Unknown({ description: 'As loaded: levels, window, aggregate, counts.' }),
+    dependsOn: Type.Array(Type.String()),
+  }),
+  thresholds: Type.Object(
+    { raise: NumberOrNull, clear: NumberOrNull },
+    { description: 'That were compared with; null for rules without levels.' },
+  ),
+  evidence: nullable(EvidenceData),
+  newestEvidence: nullable(EvidenceData),
+  periods: Type.Array(Time, { description: 'Starts of the periods of 15 minutes that the evidence fills.' }),
+  messages: Type.Array(
+    Type.Object({
+      topic: Type.String({ description: 'MQTT topic.' }),
+      place: Type.String({ description: 'partition:offset in the log.' }),
+      receivedAt: Time,
+      observedAt: Time,
+      outcome: Type.String(),
+      explain: Type.String({ description: 'Address of the message with its payload.' }),
+    }),
+    { description: `The device’s messages between those offsets, newest first, at most ${String(evidenceMessagesMax)}.` },
+  ),
+  timers: Type.Object({
+    onDelaySeconds: NumberOrNull,
+    offDelaySeconds: NumberOrNull,
+    raiseDelay: nullable(Type.Object({ startedAt: Time, dueAt: TimeOrNull })),
+    clearDelay: nullable(Type.Object({ startedAt: Time, dueAt: TimeOrNull }, { description: 'It runs now.' })),
+    clearsWithoutRepeatAt: TimeOrNull,
+    shelvedUntil: TimeOrNull,
+  }),
+  suppressedBy: Type.Array(Type.Object({ kind: Type.String(), by: Type.String(), reason: Type.String(), since: Time })),
+  groupedBy: nullable(Type.Object({ situation: Type.String(), role: Type.String(), reason: Type.String() })),
+  links: Type.Object({ device: TextOrNull, stateThen: TextOrNull, timeline: TextOrNull, rule: Type.String(), runbook: TextOrNull }),
+})
+
+export const explain = async (
+  context: RouteContext,
+  row: AlarmRow,
+  rule: Rule | undefined,
+  history: readonly AlarmEventRow[],
+  tz: string,
+): Promise<Static<typeof Explanation>> => {
+  const { scope, deps } = context
+  const raise = history.find(({ kind }) => kind === 'AlarmRaised' || kind === 'EpisodeFoundLate')
+  const newest = evidenceOf(row.evidence)
+  // A step to another severity has evidence of its own; what raised it is the first.
+  const evidence = evidenceIn(raise) ?? newest
+  const where = evidence === null ? null : { subject: row.subject, evidence, knownMs: row.detected_ms }
+  const [messages, periods] = await Promise.all([
+    where === null ? [] : evidenceMessages(scope, where),
+    where === null || rule?.condition.form !== 'level' ? [] : evidencePeriods(scope, where, rule.condition),
+  ])
+  const suppressors = suppressorsOf(row, history)
+  const grouped = history.findLast(({ kind }) => kind === 'Correlated')
+  const groupReason = grouped === undefined ? '' : textIn(detailOf(grouped), 'reason')
+  const device = isDeviceId(row.subject) ? `/api/v1/devices/${row.subject}` : null
+  return {
+    words: explanationWords({
+      alarm: {
+        type: row.type,
+        qualifier: row.qualifier,
+        severity: row.severity,
+        condition: row.condition,
+        foundLate: row.found_late === 1,
+        retracted: row.retracted === 1,
+        amendments: row.amendments,
+        amendedReason: row.amended_reason,
+        raisedMs: row.raised_ms,
+        detectedMs: row.detected_ms,
+        clearedMs: row.cleared_ms,
+        clearCause: row.clear_cause,
+        firstRaisedMs: row.first_raised_ms,
+        firstClearedMs: row.first_cleared_ms,
+        occurrences: row.occurrences,
+        ruleVersion: row.rule_version,
+        operator: row.operator,
+        operatorActor: row.operator_actor,
+        acknowledgedMs: row.acknowledged_ms,
+        shelf: row.shelf,
+        shelvedUntilMs: row.shelved_until_ms,
+        suppressedBy: suppressors,
+        flapping: row.flapping === 1,
+        situation: row.situation,
+        situationRole: row.situation_role,
+        situationReason: groupReason,
+      },
+      rule,
+      evidence,
+      newest,
+      periods,
+      tz,
+      nowMs: deps.clock.nowMs(),
+    }),
+    rule: {
+      id: row.type,
+      version: row.rule_version,
+      inForce: rule?.version ?? null,
+      title: rule?.title ?? null,
+      why: rule?.why ?? null,
+      cause: rule?.cause ?? null,
+      action: rule?.action ?? null,
+      runbook: rule?.runbook ?? null,
+      eventType: rule?.eventType ?? null,
+      clearsByItself: rule === undefined ? null : alarmTypeOf(rule).willClear,
+      condition: rule?.condition ?? null,
+      dependsOn: [...(rule?.dependsOn ?? [])],
+    },
+    thresholds: { raise: evidence?.raiseLevel ?? null, clear: evidence?.clearLevel ?? null },
+    evidence: evidenceData(evidence, rule),
+    newestEvidence: evidenceData(newest, rule),
+    periods: periods.map(toTime),
+    messages: evidence === null || device === null ? [] : messages.map((message) => messageOf(device, evidence, message)),
+    timers: timersOf(row, rule, history),
+    suppressedBy: suppressors.map(({ sinceMs, ...rest }) => ({ ...rest, since: toTime(sinceMs) })),
+    groupedBy: row.situation === '' ? null : { situation: row.situation, role: row.situation_role, reason: groupReason },
+    links: {
+      device,
+      stateThen: device === null ? null : `${device}/state?at=${toTime(row.raised_ms)}`,
+      timeline:
+        device === null ? null : `${device}/timeline?from=${toTime(row.raised_ms - 3_600_000)}&to=${toTime(row.raised_ms + 3_600_000)}`,
+      rule: `/api/v1/rules?id=${row.type}`,
+      runbook: rule?.runbook ?? null,
+    },
+  }
+}
+
+const evidenceIn = (event: AlarmEventRow | undefined): Evidence | null =>
+  event === undefined ? null : ((detailOf(event)['evidence'] ?? null) as Evidence | null)
+
+const textIn = (data: Record<string, unknown>, name: string): string => {
+  const value = data[name]
+  return typeof value === 'string' ? value : ''
+}
+
+/** What holds it down now, with the reason that was told when it began. */
+const suppressorsOf = (row: AlarmRow, history: readonly AlarmEventRow[]) =>
+  row.suppressed_by.map((by) => {
+    const event = history.findLast(({ kind, detail }) => kind === 'Suppressed' && detail.includes(JSON.stringify(by)))
+    const detail = event === undefined ? {} : detailOf(event)
+    const suppressor = (detail['suppressor'] ?? {}) as Record<string, unknown>
+    return { kind: textIn(suppressor, 'kind') || 'alarm', by, reason: textIn(detail, 'reason'), sinceMs: event?.at_ms ?? row.detected_ms }
+  })
+
+const evidenceData = (evidence: Evidence | null, rule: Rule | undefined): Static<typeof EvidenceData> | null => {
+  if (evidence === null) return null
+  const [first] = evidence.values
+  // The first value is the one that was compared with the levels: a share or a quotient has not the unit of its readings.
+  const unit = judgedUnit(rule, first?.unit ?? '')
+  const level = (value: number | null): string | null => (value === null ? null : valueText(value, unit, first?.name))
+  return {
+    ...evidence,
+    raiseText: level(evidence.raiseLevel),
+    clearText: level(evidence.clearLevel),
+    values: evidence.values.map(({ observedAtMs, ...value }, index) => ({
+      ...value,
+      text: valueText(value.value, index === 0 ? unit : value.unit, value.name),
+      observedAt: toTime(observedAtMs),
+    })),
+  }
+}
+
+const messageOf = (device: string, { partition }: Evidence, message: EvidenceMessageRow) => {
+  const place = `${String(partition)}:${String(message.offset)}`
+  return {
+    topic: message.topic,
+    place,
+    receivedAt: toTime(message.received_ms),
+    observedAt: toTime(message.observed_ms),
+    outcome: message.outcome,
+    explain: `${device}/explain?of=message&message=${place}`,
+  }
+}
+
+const timersOf = (row: AlarmRow, rule: Rule | undefined, history: readonly AlarmEventRow[]): Static<typeof Explanation>['timers'] => {
+  const delay = (event: AlarmEventRow | undefined) =>
+    event === undefined ? null : { startedAt: toTime(event.observed_ms), dueAt: toTimeOrNull(deadlineOf(detailOf(event), 'deadline')) }
+  const stale = history.findLast(({ kind }) => kind === 'AlarmRaised' || kind === 'EvidenceUpdated' || kind === 'SeverityChanged')
+  return {
+    onDelaySeconds: rule === undefined ? null : rule.onDelayMs / 1_000,
+    offDelaySeconds: rule === undefined ? null : rule.offDelayMs / 1_000,
+    raiseDelay: delay(history.find(({ kind }) => kind === 'RaiseDelayStarted')),
+    clearDelay: row.condition === 'clearing' ? delay(history.findLast(({ kind }) => kind === 'ClearDelayStarted')) : null,
+    clearsWithoutRepeatAt: row.cleared_ms !== null || stale === undefined ? null : toTimeOrNull(deadlineOf(detailOf(stale), 'staleAt')),
+    shelvedUntil: toTimeOrNull(row.shelved_until_ms),
+  }
+}
+
+const deadlineOf = (data: Record<string, unknown>, name: string): number | null => {
+  const { eventMs } = (data[name] ?? {}) as Record<string, unknown>
+  return typeof eventMs === 'number' ? eventMs : null
+}
