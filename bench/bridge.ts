@@ -35,6 +35,7 @@ const { values } = parseArgs({
     bytes: { type: 'string', default: '200' },
     rates: { type: 'string', default: '2000,5000,20000' },
     seconds: { type: 'string', default: '7' },
+    'warm-up': { type: 'string', default: '2' },
     only: { type: 'string', default: 'drain,live,kill' },
     telegraf: { type: 'string', default: telegrafDefault },
     peer: { type: 'string', multiple: true, default: [] },
@@ -46,7 +47,7 @@ const messages = Number(values.messages)
 const seconds = Number(values.seconds)
 const rates = values.rates.split(',').map(Number)
 const only = new Set(values.only.split(','))
-const warmUpSeconds = 2
+const warmUpSeconds = Number(values['warm-up'])
 const killRate = 5_000
 const killSeconds = 6
 const quietMs = 8_000

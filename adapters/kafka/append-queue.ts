@@ -49,7 +49,7 @@ export const heldMsMax = 30_000
 export const waitingBytesMax = 256 * 1024 * 1024
 const recordOverheadBytes = 100
 /** No new record within one look: nobody else is coming, waiting on would only delay. */
-const lingerLookMs = 10
+const lingerLookMs = 13
 const reopenAfterMsMin = 100
 const reopenAfterMsMax = 2_000
 

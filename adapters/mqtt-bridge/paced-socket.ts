@@ -6,7 +6,7 @@
  */
 import { connect, type Socket } from 'node:net'
 
-export const readEveryMs = 8
+export const readEveryMs = 16
 /** More than this in one read: there is more to read already. */
 export const muchBytes = 16 * 1024
 const bufferBytes = 64 * 1024
