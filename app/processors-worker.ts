@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { createAlarmCodec } from '../adapters/avro/alarm-codec.ts'
+import { createFleetCodec } from '../adapters/avro/fleet-codec.ts'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
 import { openWarehouse } from '../adapters/clickhouse/warehouse.ts'
 import { md5, systemClock } from '../adapters/system/clock-ids-digest.ts'
@@ -31,6 +32,8 @@ const run = async (): Promise<void> => {
     decodeDeadLetter: letters.decode,
     encodeDeadLetter: letters.encode,
     encodeAlarm: createAlarmCodec().encode,
+    encodeSignal: createFleetCodec().encode,
+    decodeSignal: createFleetCodec().decode,
     digest: md5,
     tenant: config.TENANT,
     clock: systemClock,

@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { createAlarmCodec } from '../adapters/avro/alarm-codec.ts'
+import { createFleetCodec } from '../adapters/avro/fleet-codec.ts'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
 import { peekArrivalMs } from '../adapters/avro/peek-arrival.ts'
 import { openRowGatherer } from '../adapters/clickhouse/row-gatherer.ts'
@@ -86,6 +87,7 @@ const run = async (task: WorkerTask): Promise<void> => {
       digest: md5,
       encodeDeadLetter: letters.encode,
       encodeAlarm: createAlarmCodec().encode,
+      encodeSignal: createFleetCodec().encode,
       decodeDeadLetter: letters.decode,
       peekArrivalMs,
       seenIdsMax: Math.ceil(seenIdsMax / task.stage.length),

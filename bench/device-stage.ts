@@ -3,6 +3,7 @@
  * everything and a store in memory that encodes states as LMDB's does.
  *   node bench/device-stage.ts [messages] [devices]
  */
+import { createFleetCodec } from '../adapters/avro/fleet-codec.ts'
 import { availableParallelism, cpus } from 'node:os'
 import { Packr } from 'msgpackr'
 import { md5 } from '../adapters/system/clock-ids-digest.ts'
@@ -108,6 +109,7 @@ const stageCost = (records: readonly StoredRecord[], judged: boolean): Promise<n
       digest: md5,
       encodeDeadLetter: deadLetterCodec.encode,
       encodeAlarm: alarmCodec.encode,
+      encodeSignal: createFleetCodec().encode,
       seenIdsMax,
       counters: { outcome: () => undefined, limitReached: () => undefined },
       store: createByteStore(),

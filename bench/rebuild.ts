@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createAlarmCodec } from '../adapters/avro/alarm-codec.ts'
+import { createFleetCodec } from '../adapters/avro/fleet-codec.ts'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
 import { startWarehouseChild } from '../adapters/chdb/supervisor.ts'
 import { migrate } from '../adapters/clickhouse/migrations.ts'
@@ -80,6 +81,8 @@ const fill = async (): Promise<void> => {
     decodeDeadLetter: letters.decode,
     encodeDeadLetter: letters.encode,
     encodeAlarm: createAlarmCodec().encode,
+    encodeSignal: createFleetCodec().encode,
+    decodeSignal: createFleetCodec().decode,
     digest: md5,
     tenant: config.TENANT,
     onError: (error) => console.error(error.message),

@@ -3,6 +3,7 @@
  */
 import type { AlarmRecord } from '../model/alarm-event.ts'
 import type { DeadLetter } from '../model/event.ts'
+import type { FleetSignal } from '../model/fleet-signal.ts'
 import type { Clock, Digest, EventCodec, EventLog, LogBatch, LogTopic, StageStore, Warehouse } from '../model/ports.ts'
 import type { Result } from '../model/result.ts'
 import { createDeadLetterSink, type SinkState } from './dead-letter-sink.ts'
@@ -20,6 +21,8 @@ export type ProcessorsDeps = {
   decodeDeadLetter: (frame: Uint8Array) => Result<DeadLetter>
   encodeDeadLetter: (letter: DeadLetter) => Uint8Array
   encodeAlarm: (record: AlarmRecord) => Uint8Array
+  encodeSignal: (signal: FleetSignal) => Uint8Array
+  decodeSignal: (frame: Uint8Array) => Result<FleetSignal>
   digest: Digest
   /** Of dead letters whose frame does not tell it. */
   tenant: string
@@ -80,6 +83,7 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
     digest: deps.digest,
     encodeDeadLetter: deps.encodeDeadLetter,
     encodeAlarm: deps.encodeAlarm,
+    encodeSignal: deps.encodeSignal,
     decodeDeadLetter: deps.decodeDeadLetter,
     warehouse,
     seenIdsMax: Math.ceil(seenIdsMax / partitions),

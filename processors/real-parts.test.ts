@@ -10,6 +10,7 @@ import { migrate } from '../adapters/clickhouse/migrations.ts'
 import { type Environment, openEnvironment } from '../adapters/lmdb/environment.ts'
 import { openEventLog } from '../adapters/lmdb/event-log.ts'
 import { createAlarmCodec } from '../adapters/avro/alarm-codec.ts'
+import { createFleetCodec } from '../adapters/avro/fleet-codec.ts'
 import { createStageStore } from '../adapters/lmdb/stage-store.ts'
 import { md5, systemClock } from '../adapters/system/clock-ids-digest.ts'
 import type { DeviceEvent } from '../model/event.ts'
@@ -71,6 +72,8 @@ describe('processors on the embedded parts', () => {
       decodeDeadLetter: deadLetterCodec.decode,
       encodeDeadLetter: deadLetterCodec.encode,
       encodeAlarm: createAlarmCodec().encode,
+      encodeSignal: createFleetCodec().encode,
+      decodeSignal: createFleetCodec().decode,
       digest: md5,
       tenant: 'main',
       limits: { batchRecordsMax: 300, batchAfterMs: 20 },

@@ -1,4 +1,5 @@
 /** Shares of a rebuild give together, row for row, what one run gives; erased subjects end at their mark. */
+import { createFleetCodec } from '../adapters/avro/fleet-codec.ts'
 import { describe, expect, it } from 'vitest'
 import { peekArrivalMs } from '../adapters/avro/peek-arrival.ts'
 import { md5 } from '../adapters/system/clock-ids-digest.ts'
@@ -54,6 +55,7 @@ const run = async (records: readonly StoredRecord[], changed: Partial<RebuildDep
     digest: md5,
     encodeDeadLetter: deadLetterCodec.encode,
     encodeAlarm: alarmCodec.encode,
+    encodeSignal: createFleetCodec().encode,
     decodeDeadLetter: deadLetterCodec.decode,
     peekArrivalMs,
     seenIdsMax: 100_000,

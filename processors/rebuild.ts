@@ -7,6 +7,7 @@
  * they do to ours. What a partition's subjects share beyond time is kept equal or refused: ticks belong to all (their own row
  * to one), the pace of `judgeSilent` is agreed with the peers, and windows that would have overflowed end a shared run.
  */
+import type { AlarmRecord } from '../model/alarm-event.ts'
 import type { DeadLetter, TickBody } from '../model/event.ts'
 import type { LogTopic, Row, StoredRecord, Warehouse } from '../model/ports.ts'
 import type { Result } from '../model/result.ts'
@@ -53,6 +54,8 @@ export type RebuildDeps = RunDeps & {
   elapsedMs: () => number
   /** After each chunk: records so far, of this partition, and the most that the windows have held. */
   onProgress: (partition: number, records: number, kept: Kept) => void
+  /** What became of alarms, in their order; the devices stand as they were right after. Nothing is sent out. */
+  onAlarms?: (alarms: readonly AlarmRecord[], overlay: Overlay) => void
 }
 
 /** Where the time went, in milliseconds: `readMs`, `runMs` and `encodeMs` are this thread's, `waitMs` is spent waiting for the engine. */
@@ -131,8 +134,9 @@ const createRunner = (deps: RebuildDeps, partition: number, figures: RebuildFigu
     !(table === 'messages' && ofAll.has(String(row['outcome'])) && share?.isFirst === false) && !erased.hides(row)
 
   /** What was made so far goes out. */
-  const drain = ({ unchecked, alarms }: Batch): void => {
+  const drain = ({ unchecked, alarms, signals }: Batch): void => {
     alarms.length = 0 // Outputs are off.
+    signals.length = 0
     const startedMs = elapsedMs()
     for (const own of unchecked) {
       const { table, rows } = own

@@ -4,6 +4,7 @@
  */
 import type { AlarmRecord } from '../model/alarm-event.ts'
 import type { DeadLetter, DeviceEvent } from '../model/event.ts'
+import type { FleetSignal } from '../model/fleet-signal.ts'
 import { ownSource } from '../model/own-source.ts'
 import type { Digest, EventCodec, LogRecord, Row, StoredRecord } from '../model/ports.ts'
 import { noteBoot } from './domain/boot-tracker.ts'
@@ -14,7 +15,16 @@ import { placeTime } from './domain/placed-time.ts'
 import type { Derived } from './domain/rules/inputs.ts'
 import { activate, type RulesInForce } from './domain/watch/rules-in-force.ts'
 import { noteHealth } from './domain/watch/ingest-health.ts'
-import { healthOf, type Watch, watchCommand, watchEvent, watchInventory, watchSign, watchTick } from './domain/watch/watch-device.ts'
+import {
+  healthOf,
+  type Watch,
+  watchCommand,
+  watchEvent,
+  watchInventory,
+  watchSign,
+  watchTick,
+  watchVerdict,
+} from './domain/watch/watch-device.ts'
 import { type Context, type LimitName, type StageTable, stageTables, type TableRows } from './domain/projection.ts'
 import { projectBoot } from './domain/projections/boots.ts'
 import { projectClock } from './domain/projections/clock.ts'
@@ -40,6 +50,7 @@ export type RunDeps = {
   seenIdsMax: number
   counters: RunCounters
   encodeAlarm: (record: AlarmRecord) => Uint8Array
+  encodeSignal: (signal: FleetSignal) => Uint8Array
 }
 
 /** For `/metrics`. */
@@ -59,6 +70,8 @@ export type Batch = {
   outputs: LogRecord[]
   /** What became of alarms: records of the topic `alarms`. */
   alarms: AlarmRecord[]
+  /** What changed for the fleet stage. */
+  signals: FleetSignal[]
   rules: RulesInForce
   window: IdentityWindow
 }
@@ -84,6 +97,7 @@ export const runRecord = (batch: Batch, record: StoredRecord): void => {
     return
   }
   const alarmsBefore = batch.alarms.length
+  const signalsBefore = batch.signals.length
   try {
     runEvent(batch, decoded.event, record)
     refuseMisfits(batch.unchecked)
@@ -97,6 +111,7 @@ export const runRecord = (batch: Batch, record: StoredRecord): void => {
       own.from = rows.length
     }
     batch.alarms.length = alarmsBefore
+    batch.signals.length = signalsBefore
     deps.counters.outcome('failed')
     batch.outputs.push(deadLetterOf(batch, record, 'PROJECTION_FAILED', error instanceof Error ? error.message : String(error)))
   }
@@ -130,7 +145,9 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
 
   const { book } = batch.rules
   const watch: Watch | null =
-    book === null ? null : { book, event, place, overlay, state, rows, records: batch.alarms, onLimit: deps.counters.limitReached }
+    book === null
+      ? null
+      : { book, event, place, overlay, state, rows, records: batch.alarms, signals: batch.signals, onLimit: deps.counters.limitReached }
 
   const own = event.bodies[0]
   if (own?.kind === 'Tick') {
@@ -138,7 +155,7 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
     projectMessage(message, 'tick', record.value)
     if (noteTick(state.watch, own, event.receivedAtMs)) judgeSilent(message, state)
     noteHealth(healthOf(state), own, event.receivedAtMs)
-    if (watch !== null) watchTick(watch)
+    if (watch !== null) watchTick(watch, batch.rules)
     deps.counters.outcome('tick')
     return
   }
@@ -162,6 +179,13 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
     projectMessage(message, 'command', record.value)
     for (const body of event.bodies) if (watch !== null && body.kind === 'AlarmCommand') watchCommand(watch, body)
     deps.counters.outcome('command')
+    return
+  }
+
+  if (own?.kind === 'GroupVerdict') {
+    projectMessage(message, 'verdict', record.value)
+    for (const body of event.bodies) if (watch !== null && body.kind === 'GroupVerdict') watchVerdict(watch, body)
+    deps.counters.outcome('verdict')
     return
   }
 
@@ -225,6 +249,7 @@ const projectAll = (context: Context, watch: Watch | null): void => {
       case 'Tick':
       case 'AlarmCommand':
       case 'RuleActivated':
+      case 'GroupVerdict':
         break
     }
   }

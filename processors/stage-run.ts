@@ -3,6 +3,7 @@
  * here, and nothing but the log and the stored state decides. `device-stage.ts` carries the result out; `recovery.ts` runs
  * the same over the past to make rows that the warehouse has lost.
  */
+import type { FleetSignal } from '../model/fleet-signal.ts'
 import type { LogRecord, Row, StageResult, StoredRecord } from '../model/ports.ts'
 import { createLedgerBook } from './domain/ledger.ts'
 import { emptyRows, stageTables, type TableRows } from './domain/projection.ts'
@@ -64,6 +65,7 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
       ledger: createLedgerBook(),
       outputs: [],
       alarms: [],
+      signals: [],
       rules,
       window,
     }
@@ -137,13 +139,19 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
   }
 }
 
-const outputsOf = ({ deps, partition, outputs, alarms }: Batch): Prepared['outputs'] => {
+const outputsOf = ({ deps, partition, outputs, alarms, signals }: Batch): Prepared['outputs'] => {
   const told = alarms.map((alarm): LogRecord => ({ partition, key: alarm.subject, value: Uint8Array.from(deps.encodeAlarm(alarm)) }))
+  const signalled = signals.map(
+    (signal): LogRecord => ({ partition: 0, key: signalKey(signal), value: Uint8Array.from(deps.encodeSignal(signal)) }),
+  )
   return [
     ...(outputs.length === 0 ? [] : [{ topic: 'dead-letters' as const, records: outputs }]),
     ...(told.length === 0 ? [] : [{ topic: 'alarms' as const, records: told }]),
+    ...(signalled.length === 0 ? [] : [{ topic: 'fleet-signals' as const, records: signalled }]),
   ]
 }
+
+const signalKey = ({ body }: FleetSignal): string => ('device' in body ? body.device : body.kind)
 
 const rowsOf = (rows: TableRows): number =>
   rows.measurements.length + rows.counters.length + rows.log_lines.length + rows.facts.length + rows.messages.length

@@ -1,6 +1,7 @@
 /** What tests and the benchmark of this room stand on: a warehouse in memory, events by short words, a run over a log. */
 import { createAlarmCodec } from '../adapters/avro/alarm-codec.ts'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
+import { createFleetCodec } from '../adapters/avro/fleet-codec.ts'
 import { createMemoryLog, type MemoryLog } from '../adapters/memory/memory-log.ts'
 import { createMemoryStageStore } from '../adapters/memory/memory-stage-store.ts'
 import { md5 } from '../adapters/system/clock-ids-digest.ts'
@@ -15,6 +16,7 @@ import { shippedRules } from './rule-kit.ts'
 export const eventCodec = createEventCodec()
 export const deadLetterCodec = createDeadLetterCodec()
 export const alarmCodec = createAlarmCodec()
+export const fleetCodec = createFleetCodec()
 export const arrivalMs = Date.UTC(2026, 0, 5, 12)
 export const deviceId = '00-11-22-33-44-55'
 
@@ -159,6 +161,7 @@ export const createBench = () => {
     digest: md5,
     encodeDeadLetter: deadLetterCodec.encode,
     encodeAlarm: alarmCodec.encode,
+    encodeSignal: fleetCodec.encode,
     seenIdsMax: 1_000,
     counters: {
       outcome: (outcome) => (counts[outcome] = (counts[outcome] ?? 0) + 1),

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import mqtt from 'mqtt'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAlarmCodec } from '../adapters/avro/alarm-codec.ts'
+import { createFleetCodec } from '../adapters/avro/fleet-codec.ts'
 import { createDeadLetterCodec, createEventCodec } from '../adapters/avro/event-codec.ts'
 import { openEnvironment } from '../adapters/lmdb/environment.ts'
 import { openEventLog } from '../adapters/lmdb/event-log.ts'
@@ -178,6 +179,7 @@ describe('the walk', () => {
       'device-events': createEventCodec().decode,
       'dead-letters': createDeadLetterCodec().decode,
       alarms: createAlarmCodec().decode,
+      'fleet-signals': createFleetCodec().decode,
     }
     const counts: Record<string, number> = {}
     for (const topic of Object.keys(decoders) as LogTopic[]) {

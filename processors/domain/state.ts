@@ -5,6 +5,7 @@
 import type { AlarmsState } from './watch/device-alarms.ts'
 import type { WatchedState } from './watch/watched.ts'
 import type { DueBounds, DueState } from './watch/due-state.ts'
+import type { PartitionTold } from './watch/fleet-mark.ts'
 import type { HealthState } from './watch/ingest-health.ts'
 import { type BootState, initialBoot } from './boot-tracker.ts'
 import type { DriftState } from './clock-drift.ts'
@@ -73,9 +74,10 @@ export type PartitionState = {
   watch: WatchState
   /** Offset of the last row that each table got of this partition, compared with the warehouse's marks at start. */
   lastRows: Record<string, number>
-  /** Undefined in states of earlier releases, like the next one. */
+  /** Undefined in states of earlier releases, like those after it. */
   health?: HealthState
   due?: DueBounds
+  fleet?: PartitionTold
 }
 
 export type StageState =

@@ -3,6 +3,7 @@
  * blocks. What must hold for any messages: nothing throws, each message is kept once, each record decodes, no event is
  * refused by a projection, every row fits its column, and the ledger adds up.
  */
+import { createFleetCodec } from '../../adapters/avro/fleet-codec.ts'
 import { createDeadLetterCodec } from '../../adapters/avro/event-codec.ts'
 import { ByteBuffer } from '../../adapters/clickhouse/byte-buffer.ts'
 import { compileEncoder } from '../../adapters/clickhouse/native-block.ts'
@@ -88,6 +89,7 @@ const judge = async (
     digest: md5,
     encodeDeadLetter: letters.encode,
     encodeAlarm: alarmCodec.encode,
+    encodeSignal: createFleetCodec().encode,
     seenIdsMax: 1_000,
     counters: { outcome: (outcome) => (outcomes[outcome] = (outcomes[outcome] ?? 0) + 1), limitReached: () => undefined },
     store: judgedByRules(createMemoryStageStore<StageState>({ group: 'device-stage', log })),

@@ -1,5 +1,6 @@
 /** The processors of one machine, as a process that may be killed: Kafka's log, a state folder of its own, a shared warehouse. */
 import { createAlarmCodec } from '../../adapters/avro/alarm-codec.ts'
+import { createFleetCodec } from '../../adapters/avro/fleet-codec.ts'
 import { createDeadLetterCodec, createEventCodec } from '../../adapters/avro/event-codec.ts'
 import { openWarehouse } from '../../adapters/clickhouse/warehouse.ts'
 import { openKafkaLog } from '../../adapters/kafka/event-log.ts'
@@ -47,6 +48,8 @@ const processors = await startProcessors({
   decodeDeadLetter: letters.decode,
   encodeDeadLetter: letters.encode,
   encodeAlarm: createAlarmCodec().encode,
+  encodeSignal: createFleetCodec().encode,
+  decodeSignal: createFleetCodec().decode,
   digest: md5,
   tenant: 'main',
   limits: { batchRecordsMax: 500, batchAfterMs: 50 },

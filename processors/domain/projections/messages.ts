@@ -13,6 +13,7 @@ export type MessageOutcome =
   | 'stored_copy'
   | 'command'
   | 'rules'
+  | 'verdict'
 
 export const projectMessage = (
   { event, place, placed, rows }: Pick<Context, 'event' | 'place' | 'placed' | 'rows'>,

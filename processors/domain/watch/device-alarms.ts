@@ -184,6 +184,9 @@ export const openAlarms = (alarms: AlarmsState, turn: AlarmTurn) => {
     /** Null where the device has no such stream. */
     find: (stream: string): string | null => ids().find((id) => openOf(id).stream === stream) ?? null,
     tell: (id: string, command: AlarmCommand): Refusal | null => step(id, command, null),
+    /** Streams of these types; null: all. */
+    ofTypes: (types: readonly string[] | null): string[] =>
+      types === null ? ids() : ids().filter((id) => types.includes(partsOfKey(id)[0])),
     stateOf,
     keyOf: (id: string): AlarmKey => openOf(id).key,
     /** The stage's time has come to `nowMs`. */

@@ -3,9 +3,10 @@
  * commands go to the alarm that they name. All that comes of it depends on the log and the rules alone.
  * Before: the projections.  After: `alarm-rows.ts`.
  */
-import type { AlarmRecord } from '../../../model/alarm-event.ts'
+import type { AlarmRecord, Audience } from '../../../model/alarm-event.ts'
 import type { AlarmType, OperatorCommand } from '../../../model/alarm.ts'
-import type { AlarmCommandBody, DeviceEvent, InventoryChangedBody } from '../../../model/event.ts'
+import type { AlarmCommandBody, DeviceEvent, GroupVerdictBody, InventoryChangedBody } from '../../../model/event.ts'
+import type { FleetSignal } from '../../../model/fleet-signal.ts'
 import { alarmTypeOf, type DeviceProfile } from '../../../model/rule.ts'
 import { believedAheadMs } from '../placed-time.ts'
 import type { LimitName, Place, TableRows } from '../projection.ts'
@@ -20,7 +21,11 @@ import { type AlarmSink, writeRefused, writeTold } from './alarm-rows.ts'
 import { type AlarmsState, type DeviceAlarms, initialAlarms, openAlarms } from './device-alarms.ts'
 import { enterDue, horizonMs, initialDue, slotMs, takeDue } from './due-list.ts'
 import type { DueBounds } from './due-state.ts'
+import type { PartitionTold } from './fleet-mark.ts'
+import { initialMark, initialTold, noteGroups, type SignalSink, tellDevice, tellTime } from './group-signals.ts'
 import { type HealthState, initialHealth } from './ingest-health.ts'
+import type { RulesInForce } from './rules-in-force.ts'
+import { correlateOver, correlateWith, heldOf, withdrawFrom } from './verdicts.ts'
 import { initialWatched, type KnownProfile, noteInventory, noteOwnWords, profileOf, resourceOf, type WatchedState } from './watched.ts'
 
 /** Of the record that is run. */
@@ -32,6 +37,7 @@ export type Watch = {
   state: PartitionState
   rows: TableRows
   records: AlarmRecord[]
+  signals: FleetSignal[]
   onLimit: (limit: LimitName) => void
 }
 
@@ -42,6 +48,7 @@ const spreadMs = 60_000
 
 export const healthOf = (state: PartitionState): HealthState => (state.health ??= initialHealth())
 const dueOf = (state: PartitionState): DueBounds => (state.due ??= initialDue())
+const toldOf = (state: PartitionState): PartitionTold => (state.fleet ??= initialTold())
 
 /**
  * The device's share of the stage's time: by the arrivals of its own records and the ticks that met it, so that no other device
@@ -62,6 +69,7 @@ export const watchEvent = (watch: Watch, derived: Derived): void => {
   if (inputs.length === 0) return
   const watched = openWatched(watch.overlay, watch.event.subject.id)
   noteOwnWords(watched, watch.event)
+  noteGroups((watched.fleet ??= initialMark()), watch.event, derived.observedAtMs)
   judge(watch, watched, inputs)
 }
 
@@ -83,13 +91,32 @@ export const watchInventory = (watch: Watch, body: InventoryChangedBody): void =
   else judge(watch, watched, [{ kind: 'registered' }], body.id)
 }
 
-/** Devices that are due by this tick. */
-export const watchTick = (watch: Watch): void => {
+/** Devices that are due by this tick; then the time is told to the fleet stage, after all that it had brought. */
+export const watchTick = (watch: Watch, rules: RulesInForce): void => {
   for (const { slot, id } of takeDue(watch.overlay, dueOf(watch.state), watch.event.receivedAtMs)) {
     const watched = watch.overlay.look('watched', id)
     if (watched?.slot === slot) visit(watch, watched, id)
   }
+  tellTime(sinkOf(watch), toldOf(watch.state), healthOf(watch.state), rules)
 }
+
+const sinkOf = ({ event, place, signals }: Watch): SignalSink => ({ tenant: event.tenant, place, atMs: event.receivedAtMs, signals })
+
+const noInputs: readonly RuleInput[] = []
+
+/** The fleet stage hears of it when something has changed; a verdict ends with what it was about. */
+const tellFleet = (watch: Watch, watched: WatchedState, id: string, context: RuleContext, inputs: readonly RuleInput[]): void => {
+  tellDevice(sinkOf(watch), toldOf(watch.state), watched, context, inputs, () => isPlanned(watch, id))
+  const { verdict, fleet } = watched
+  if (verdict === undefined || fleet === undefined) return
+  if (verdict.cause === '' ? fleet.awaySinceMs === 0 : !fleet.isAbsent) delete watched.verdict
+}
+
+/** Asked only when a device goes. */
+const isPlanned = ({ overlay }: Watch, id: string): boolean =>
+  Object.values(overlay.look('alarms', id)?.byKey ?? {}).some(
+    ({ state }) => state?.suppressedBy?.some(({ kind }) => kind === 'maintenance') === true,
+  )
 
 const visit = (watch: Watch, watched: WatchedState, id: string): void => {
   const nowMs = passNow(watch, watched)
@@ -100,6 +127,7 @@ const visit = (watch: Watch, watched: WatchedState, id: string): void => {
   const alarmsDue = watched.alarmDueMs > 0 && watched.alarmDueMs <= nowMs
   const commands = rulesDue ? evaluate(watched.rules, { kind: 'tick' }, context).commands : []
   if (commands.length > 0 || alarmsDue) turn(watch, watched, id, context, commands, alarmsDue ? 'first' : 'no')
+  tellFleet(watch, watched, id, context, noInputs)
   remind(watch, watched, id, context)
 }
 
@@ -112,6 +140,7 @@ const judge = (watch: Watch, watched: WatchedState, inputs: readonly RuleInput[]
   // What the message says comes before the deadlines that its arrival has passed.
   const alarmsDue = watched.alarmDueMs > 0 && watched.alarmDueMs <= nowMs
   if (commands.length > 0 || alarmsDue) turn(watch, watched, id, context, commands, alarmsDue ? 'last' : 'no')
+  tellFleet(watch, watched, id, context, inputs)
   const { slot, rules, alarmDueMs } = watched
   // A message puts silence off: the entry that stands is early enough for it, but not for what is due sooner.
   const soonMs = Math.min(
@@ -151,23 +180,27 @@ const turn = (
     for (const one of commands) if (explains(one)) alarms.observe(one.key, one.command, one.delays)
     for (const one of commands) if (!explains(one)) alarms.observe(one.key, one.command, one.delays)
     if (fire === 'last') alarms.fire()
+    if (watched.verdict !== undefined) correlateWith(alarms, watched.verdict, context.nowMs)
   })
 }
 
 const retire = (watch: Watch, watched: WatchedState, id: string): void => {
-  withAlarms(watch, watched, id, contextOf(watch, watched, id, passNow(watch, watched)), (alarms) => alarms.retireAll())
+  const context = contextOf(watch, watched, id, passNow(watch, watched))
+  withAlarms(watch, watched, id, context, (alarms) => alarms.retireAll())
+  tellFleet(watch, watched, id, context, noInputs)
 }
 
 const withAlarms = (
   watch: Watch,
   watched: WatchedState,
   id: string,
-  { rules, nowMs, resource }: RuleContext,
+  { rules, nowMs, resource, profile }: RuleContext,
   work: (alarms: DeviceAlarms, sink: AlarmSink) => void,
 ): void => {
   const { overlay, book, event, place, rows, records, onLimit } = watch
   const stored: AlarmsState = overlay.look('alarms', id) ?? initialAlarms(resource)
-  const sink: AlarmSink = { tenant: event.tenant, subject: id, place, receivedAtMs: event.receivedAtMs, rows, records }
+  const audienceOf = (type: string): Audience => audienceFor(rules, profile, type)
+  const sink: AlarmSink = { tenant: event.tenant, subject: id, place, receivedAtMs: event.receivedAtMs, rows, records, audienceOf }
   const alarms = openAlarms(stored, {
     tenant: event.tenant,
     rules,
@@ -181,6 +214,31 @@ const withAlarms = (
   if (isChanged) overlay.keep('alarms', id, stored)
   watched.alarmDueMs = dueMs
 }
+
+/** What the fleet stage found about this device. */
+export const watchVerdict = (watch: Watch, body: GroupVerdictBody): void => {
+  const { id } = watch.event.subject
+  const watched = openWatched(watch.overlay, id)
+  const nowMs = passNow(watch, watched)
+  const context = contextOf(watch, watched, id, nowMs)
+  const { fleet } = watched
+  const isOver = body.cause === '' ? fleet?.awaySinceMs === 0 : fleet?.isAbsent !== true
+  if (body.withdrawn && watched.verdict?.situation === body.situation) delete watched.verdict
+  else if (!body.withdrawn && !isOver) watched.verdict = heldOf(body)
+  withAlarms(watch, watched, id, context, (alarms) => {
+    if (body.withdrawn) withdrawFrom(alarms, body.situation, nowMs)
+    else if (isOver) correlateOver(alarms, heldOf(body), nowMs)
+    else correlateWith(alarms, heldOf(body), nowMs)
+  })
+  remind(watch, watched, id, context)
+}
+
+const audienceFor = (rules: CompiledRules, { class: own, product, model, site }: DeviceProfile, type: string): Audience => ({
+  class: own,
+  notifies: rules.rules.get(type)?.notify[own] === true,
+  model: product === '' ? model : `${product}/${model}`,
+  site,
+})
 
 /** What a person asks. One that cannot be done is a row of its own, so that whoever asked can see why. */
 export const watchCommand = (watch: Watch, body: AlarmCommandBody): void => {

@@ -5,6 +5,7 @@
 import type { DeviceEvent, FactsBody, InventoryChangedBody } from '../../../model/event.ts'
 import type { DeviceProfile } from '../../../model/rule.ts'
 import { type DeviceRuleState, initialRuleState } from '../rules/state.ts'
+import type { FleetMark, HeldVerdict } from './fleet-mark.ts'
 
 /** Changes as a whole, never in place. */
 export type KnownProfile = Pick<
@@ -22,6 +23,9 @@ export type WatchedState = {
   slot: number
   /** When its alarms have a deadline (`alarms:`); 0: none. */
   alarmDueMs: number
+  /** Undefined in states of earlier releases. */
+  fleet?: FleetMark
+  verdict?: HeldVerdict
 }
 
 /** What was never told of a device: it is one of a home. */

@@ -1,0 +1,36 @@
+/** What the device stage keeps for the fleet stage: of a device what was told of it last, of a partition what was forwarded. */
+import type { Usual } from '../rules/state.ts'
+
+export type FleetMark = {
+  /** `<plmn>-<eci>` and the like; '' until shown. */
+  cell: string
+  enb: string
+  tac: string
+  plmn: string
+  apn: string
+  /** The device's time of the newest radio snapshot. */
+  radioMs: number
+  /** Dwell by cell. */
+  usual: Usual | null
+  /** Cell, eNB and TAC of the usual cell, one a line. */
+  home: string
+  /** Since when another cell serves it; 0: none does. */
+  awaySinceMs: number
+  isAbsent: boolean
+  /** Its groups as they were told last; '': never. */
+  told: string
+}
+
+export type PartitionTold = {
+  online: number
+  forwardedMs: number
+  /** Version of the rules that were told last. */
+  rules: string
+  healthySinceMs: number
+  /** 1 after the first start that was heard, 2 after another one or a break. */
+  starts: number
+  isHealthy: boolean
+}
+
+/** What the fleet stage said of a device, while it holds. */
+export type HeldVerdict = { situation: string; group: string; rule: string; cause: string; reason: string; alarmTypes: string[] }
