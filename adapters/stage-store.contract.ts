@@ -74,6 +74,15 @@ export const describeStageStore = (engine: string, open: OpenStore): void => {
       await expect(store.finish(result(0, 9))).rejects.toThrow(/from 10, got 0 to 9/)
     })
 
+    it('keeps states that came about by no record, and its progress stays where it was', async () => {
+      await store.finish(result(0, 4))
+      await store.begin({ topic, partition: 0, from: 5, to: 7 })
+      await store.put(topic, 0, new Map([['one', state(1)], ['two', state(2)]])) // biome-ignore format: one map
+      await store.put(topic, 0, new Map([['one', null]]))
+      expect([plain(store.get(topic, 0, 'one')), plain(store.get(topic, 0, 'two'))]).toEqual([undefined, plain(state(2))])
+      expect(await store.resume(topic, 0)).toMatchObject({ next: 5, repeatTo: 7 })
+    })
+
     it('keeps states by partition and key, and removes with null', async () => {
       await store.finish(
         result(0, 0, {

@@ -5,6 +5,7 @@
  */
 import { readTlsFiles } from '../adapters/mqtt/tls-files.ts'
 import { parseUsersFile } from '../adapters/mqtt/users-file.ts'
+import { systemClock } from '../adapters/system/clock-ids-digest.ts'
 import { assertWritableFolder } from '../adapters/system/folder.ts'
 import { readTextFile } from '../adapters/system/text-file.ts'
 import type { Config } from '../runtime/config.ts'
@@ -14,12 +15,14 @@ import { loadKeepingRules } from './keeping-file.ts'
 import { filtersOf } from './link-parts.ts'
 import { loadTopicMap } from './project-files.ts'
 import { loadRuleSet } from './rules-file.ts'
+import { webhookChannels } from './webhook-parts.ts'
 
 /** Throws the first problem, with the code that a start would give. */
 export const checkSurroundings = (config: Config): void => {
   filtersOf(config, loadTopicMap(config.TOPICS_FILE).filters)
   loadKeepingRules(config.KEEPING_FILE)
   loadRuleSet(config.RULES_DIR)
+  webhookChannels(config, systemClock)
   if (config.MQTTS_LISTEN !== '') {
     readTlsFiles({
       certFile: config.MQTTS_CERT_FILE,

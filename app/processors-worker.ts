@@ -12,6 +12,7 @@ import { startProcessors } from '../processors/main.ts'
 import { AppError } from '../runtime/errors.ts'
 import { describeError } from '../runtime/logger.ts'
 import { openStageParts } from './log-parts.ts'
+import { openAlarmOutputs } from './parts/alarm-outputs.ts'
 import type { ProcessorsData, ProcessorsReport } from './processors-thread.ts'
 
 const { config, warehouse: access } = workerData as ProcessorsData
@@ -42,6 +43,15 @@ const run = async (): Promise<void> => {
     onCount: counts.add,
     onRefilled: (refilled) => report({ kind: 'refilled', refilled }),
   })
+  const outputs = await openAlarmOutputs({
+    config,
+    log: parts.log,
+    warehouse,
+    createStore: parts.createStore,
+    processors,
+    report,
+    onCount: counts.add,
+  })
   report({ kind: 'started' })
   const progress = (): void =>
     report({
@@ -49,6 +59,7 @@ const run = async (): Promise<void> => {
       lagRecords: processors.lagRecords(),
       completeThroughMs: processors.completeThroughMs(),
       failing: processors.failing(),
+      outputs: outputs.status(),
       counts: counts.take(),
     })
   progress()
@@ -57,6 +68,7 @@ const run = async (): Promise<void> => {
   parentPort?.once('message', () => {
     clearInterval(timer)
     const stop = async (): Promise<void> => {
+      await outputs.stop()
       await processors.stop()
       await parts.close()
       await warehouse.close()

@@ -79,6 +79,7 @@ const createByteStore = (): StageStore<StageState> => {
     finish: async (result) => {
       for (const [key, state] of result.states) states.set(key, packr.pack(state))
     },
+    put: async () => undefined,
   }
 }
 const warehouse: Warehouse = {

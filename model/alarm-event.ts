@@ -3,7 +3,7 @@
  * the first), the stage's time, and its number in the stream. Decided by `processors/domain/alarms`, read by the tables
  * `alarm_events` and `alarm_episodes`, by the API and by notifications. Additive for ever: kinds and fields are only added.
  */
-import type { AlarmKey, EpisodeRef, Evidence, Severity, SituationRole, Suppressor, Verdict } from './alarm.ts'
+import type { AlarmKey, DeviceClass, EpisodeRef, Evidence, Severity, SituationRole, Suppressor, Verdict } from './alarm.ts'
 import type { LogTopic } from './ports.ts'
 
 /**
@@ -124,7 +124,22 @@ export type RecordedAlarmEvent = { stream: string; key: AlarmKey; event: AlarmEv
 /** The record that it came about by: the same on every replay. */
 export type AlarmSource = { topic: LogTopic; logId: string; partition: number; offset: number }
 
+/** Whom an alarm is for, by the rule and the inventory as they were when it was raised. */
+export type Audience = {
+  class: DeviceClass | 'group' | 'platform'
+  /** The rule's own wish for this class. */
+  notifies: boolean
+  model: string
+  site: string
+}
+
 /** One record of the log topic `alarms`. `<stream>#<version>` is its id: readers drop those that they know. */
-export type AlarmRecord = RecordedAlarmEvent & { tenant: string; subject: string; source: AlarmSource }
+export type AlarmRecord = RecordedAlarmEvent & {
+  tenant: string
+  subject: string
+  source: AlarmSource
+  /** With `AlarmRaised`; left out by earlier releases, and where nobody but the stage itself could know. */
+  audience?: Audience
+}
 
 export const isForLog = ({ kind }: AlarmEvent): boolean => kind !== 'ObservationCounted' && kind !== 'CommandNoted'

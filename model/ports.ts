@@ -113,6 +113,8 @@ export type StageStore<S> = {
   begin: (range: StageRange) => Promise<void>
   /** State, segments, outputs and the offset `range.to + 1`, in one step; the pending note is gone after it. */
   finish: (result: StageResult<S>) => Promise<void>
+  /** State alone, all of it or nothing, without progress: what came about by no record (an answer from outside, time). */
+  put: (topic: LogTopic, partition: number, states: ReadonlyMap<string, S | null>) => Promise<void>
 }
 
 // ---------------------------------------------------------------------------------------------------------- warehouse

@@ -38,6 +38,18 @@ type WithoutTime<T> = T extends unknown ? Omit<T, 'atMs'> : never
 /** What a person did about an alarm of a device; the stage that carries it out adds its time. */
 export type AlarmCommandRequest = { subject: string; stream: string; key: AlarmKey; command: WithoutTime<OperatorCommand> }
 
+export type ChannelNow = {
+  configured: boolean
+  disabled: boolean
+  failingSinceMs: number | null
+  lastAnswer: string
+  lastSentMs: number | null
+  held: number
+  pending: number
+  parked: number
+  oldestPendingMs: number | null
+}
+
 export type QueryApiDeps = {
   warehouse: Warehouse
   clock: Clock
@@ -55,6 +67,8 @@ export type QueryApiDeps = {
   commandAlarms?: (commands: readonly AlarmCommandRequest[]) => Promise<{ topic: LogTopic; partition: number; offset: number }[]>
   /** Rules that alarms are judged by, as this process has loaded them; none when left out. */
   rules?: readonly Rule[]
+  /** How the channel of notifications stands; null while that is not known, left out where another program sends. */
+  channel?: () => ChannelNow | null
   redrive: (filter: { topicShape: string; reason: string; limit: number }, actor: string) => Promise<RedriveReport>
   /** What a dead letter's reason code means and what to do about it; undefined for a code that is not known (any more). */
   explainReason?: (reason: string) => { means: string; whatToDo: string } | undefined

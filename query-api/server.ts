@@ -26,6 +26,7 @@ import { keepingRoutes } from './routes/keeping.ts'
 import { ledgerHopRoutes } from './routes/ledger-hops.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
 import { metricRoutes } from './routes/metrics.ts'
+import { notificationRoutes } from './routes/notifications.ts'
 import { type PageFile, pageRoutes } from './routes/page.ts'
 import { parseRoutes } from './routes/parse.ts'
 import { publicRoutes } from './routes/public.ts'
@@ -103,6 +104,7 @@ export const createServer = async (
         timelineRoutes,
         alarmRoutes,
         alarmActionRoutes,
+        notificationRoutes,
         ruleRoutes,
         explainRoutes,
         exportRoutes,

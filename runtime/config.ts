@@ -17,6 +17,8 @@ const optionalText = (description: string) => Type.String({ default: '', descrip
 const count = (defaultValue: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: defaultValue, minimum, maximum, description })
 
+const whsec = '^$|^whsec_[A-Za-z0-9+/]{32,86}={0,2}$'
+
 export const configSchema = Type.Object(
   {
     DATA_DIR: Type.String({ default: './data', minLength: 1, description: 'Folder of everything that is kept. One program at a time.' }),
@@ -255,6 +257,44 @@ export const configSchema = Type.Object(
       100_000_000_000_000,
       'Below this much free disk nothing is accepted (no PUBACK), so that there is room to recover.',
     ),
+    WEBHOOK_URL: optionalText(
+      'Where alarms are told: signed CloudEvents, docs/guides/notifications.md. https, or http to this machine (WEBHOOK_NETWORKS=loopback). Empty: nobody is told.',
+    ),
+    WEBHOOK_SECRET: Type.String({
+      default: '',
+      pattern: whsec,
+      expects: 'whsec_ and 24 to 64 bytes in base64, or nothing',
+      description:
+        'Signs what is sent (Standard Webhooks): `whsec_` and base64 of 24 to 64 random bytes. Required with WEBHOOK_URL, here or in WEBHOOK_SECRET_FILE.',
+    }),
+    WEBHOOK_SECOND_SECRET: Type.String({
+      default: '',
+      pattern: whsec,
+      expects: 'whsec_ and 24 to 64 bytes in base64, or nothing',
+      description: 'Signs beside it while the secret is changed: receivers take either.',
+    }),
+    WEBHOOK_SECRET_FILE: optionalText('File whose first line is the secret, a second line the other one, in the place of WEBHOOK_SECRET.'),
+    WEBHOOK_NETWORKS: Type.Union([Type.Literal('public'), Type.Literal('private'), Type.Literal('loopback')], {
+      default: 'public',
+      description:
+        'Where the addresses of WEBHOOK_URL and WATCHDOG_URL may lie, checked when the name is resolved: on the internet; in own networks too; on this machine too. Link-local and the metadata services of clouds: never.',
+    }),
+    WATCHDOG_URL: optionalText(
+      'Where the heartbeat goes while everything works, signed like alarms; its absence is the alarm. Empty: to WEBHOOK_URL.',
+    ),
+    WATCHDOG_EVERY_SECONDS: count(300, 0, 86_400, 'S between two heartbeats; 0: none.'),
+    SITUATION_SETTLE_MS: count(
+      360_000,
+      0,
+      3_600_000,
+      'Ms that the raise of a single device waits for the verdict about the fleet, so that one fault does not page five hundred times. Critical alarms of critical devices, groups and the platform wait for nothing.',
+    ),
+    PUBLIC_URL: Type.String({
+      default: '',
+      pattern: '^$|^https?://[^\\s#?]+[^/\\s#?]$',
+      expects: 'http:// or https:// without a slash at its end, or nothing',
+      description: 'Where people reach the page, for links in what is told. Empty: no links.',
+    }),
     REBUILD_SAMPLE_AT: Type.String({
       default: '03:30',
       pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$',
@@ -340,8 +380,21 @@ const embeddedBrokerChecks = (config: Config): string[] => {
   return problems
 }
 
-const crossChecks = (config: Config): string[] => {
+/** The address itself is judged where it is used (`app/webhook-parts.ts`), which `--check` asks too. */
+const webhookChecks = (config: Config): string[] => {
   const problems: string[] = []
+  const hasSecret = config.WEBHOOK_SECRET !== '' || config.WEBHOOK_SECRET_FILE !== ''
+  for (const name of ['WEBHOOK_URL', 'WATCHDOG_URL'] as const)
+    if (config[name] !== '' && !hasSecret) problems.push(`${name}: expected WEBHOOK_SECRET or WEBHOOK_SECRET_FILE beside it`)
+  if (config.WEBHOOK_SECRET !== '' && config.WEBHOOK_SECRET_FILE !== '')
+    problems.push('WEBHOOK_SECRET and WEBHOOK_SECRET_FILE: expected one of them')
+  if (config.WEBHOOK_SECOND_SECRET !== '' && config.WEBHOOK_SECRET === '')
+    problems.push('WEBHOOK_SECOND_SECRET: expected WEBHOOK_SECRET beside it')
+  return problems
+}
+
+const crossChecks = (config: Config): string[] => {
+  const problems: string[] = webhookChecks(config)
   if (config.ADMIN_TOKEN !== '' && config.ADMIN_TOKEN_FILE !== '') problems.push('ADMIN_TOKEN and ADMIN_TOKEN_FILE: expected one of them')
   // What belongs to the embedded broker is of no concern beside the address of a real one.
   if (config.MQTT_URL === '') problems.push(...embeddedBrokerChecks(config))

@@ -31,6 +31,8 @@ export const errorCodes = {
   MQTT_UNAVAILABLE: { runbook: true, retryable: true },
   MQTT_LOGIN_REFUSED: { runbook: true, retryable: true },
   MQTT_SUBSCRIPTION_REFUSED: { runbook: true, retryable: true },
+  WEBHOOK_INVALID: { runbook: true, retryable: false },
+  WEBHOOK_FAILING: { runbook: true, retryable: true },
   TLS_FILES_INVALID: { runbook: true, retryable: false },
 } as const satisfies Record<string, { runbook: boolean; retryable: boolean }>
 

@@ -180,6 +180,10 @@ describe('the walk', () => {
       'dead-letters': createDeadLetterCodec().decode,
       alarms: createAlarmCodec().decode,
       'fleet-signals': createFleetCodec().decode,
+      // An alarm that is over and acknowledged is an empty record.
+      'alarms-current': (bytes: Uint8Array) => ({
+        ok: bytes.byteLength === 0 || typeof JSON.parse(Buffer.from(bytes).toString()) === 'object',
+      }),
     }
     const counts: Record<string, number> = {}
     for (const topic of Object.keys(decoders) as LogTopic[]) {

@@ -1,5 +1,5 @@
 /** Events of alarms as bytes of the log topic `alarms`. Before: the device stage. After: `EventLog.append`, notifications. */
-import type { AlarmEvent, AlarmRecord } from '../../model/alarm-event.ts'
+import type { AlarmEvent, AlarmRecord, Audience } from '../../model/alarm-event.ts'
 import type { LogTopic } from '../../model/ports.ts'
 import type { Result } from '../../model/result.ts'
 import { createFrameCodec } from './frame-codec.ts'
@@ -10,7 +10,7 @@ export type AlarmCodec = { encode: (record: AlarmRecord) => Uint8Array; decode: 
 export const createAlarmCodec = (): AlarmCodec => createFrameCodec<AlarmRecord>('alarm-event', writeAlarm, toRecord)
 
 /** In the order of `schemas/avro/alarm-event.avsc`. */
-const writeAlarm = (out: AvroWriter, { tenant, subject, stream, key, event, source }: AlarmRecord): void => {
+const writeAlarm = (out: AvroWriter, { tenant, subject, stream, key, event, source, audience }: AlarmRecord): void => {
   const { version, episode, kind, atMs, ...detail } = event
   out.text(tenant)
   out.text(subject)
@@ -26,7 +26,7 @@ const writeAlarm = (out: AvroWriter, { tenant, subject, stream, key, event, sour
   out.text(source.logId)
   out.int(source.partition)
   out.long(source.offset)
-  out.text(JSON.stringify(detail))
+  out.text(JSON.stringify(audience === undefined ? detail : { ...detail, audience }))
 }
 
 type Flat = {
@@ -49,12 +49,14 @@ type Flat = {
 
 const toRecord = (value: unknown): AlarmRecord => {
   const { tenant, subject, stream, version, episode, kind, resource, type, qualifier, atMs, detail, ...flat } = value as Flat
+  const { audience, ...said } = JSON.parse(detail) as { audience?: Audience }
   return {
     tenant,
     subject,
     stream,
     key: { resource, type, qualifier },
-    event: { kind, ...(JSON.parse(detail) as object), episode, atMs, version } as AlarmEvent,
+    event: { kind, ...said, episode, atMs, version } as AlarmEvent,
+    ...(audience === undefined ? {} : { audience }),
     source: {
       topic: flat.sourceTopic as LogTopic,
       logId: flat.sourceLogId,

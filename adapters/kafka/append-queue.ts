@@ -9,6 +9,7 @@
 import type { Clock, LogRecord, LogTopic } from '../../model/ports.ts'
 import type { KafkaTopic } from './client-settings.ts'
 import { AppError } from '../../runtime/errors.ts'
+import { compactedTopics } from '../../schemas/topics.ts'
 import { unavailable } from './errors.ts'
 
 /** A null value is a tombstone, for compacted topics. */
@@ -68,7 +69,7 @@ type Waiting = {
 }
 
 /** `appends` and `indexes` tell of each record whose it is and where in that append. Flat, since it runs for each message. */
-type Batch = { topic: LogTopic; partition: number; records: LogRecord[]; bytes: number; appends: Waiting[]; indexes: number[] }
+type Batch = { topic: LogTopic; partition: number; records: OutgoingRecord[]; bytes: number; appends: Waiting[]; indexes: number[] }
 
 export type AppendQueue = {
   append: (topic: LogTopic, records: readonly LogRecord[]) => Promise<number[]>
@@ -183,7 +184,8 @@ export const createAppendQueue = (options: AppendQueueOptions): AppendQueue => {
         if (batch.bytes > 0 && batch.bytes + size > batchBytesMax) break taking
         bytes += size
         batch.bytes += size
-        batch.records.push(record)
+        // In a compacted topic an empty value takes the key away.
+        batch.records.push(record.value.length === 0 && compactedTopics.has(append.topic) ? { key: record.key, value: null } : record)
         batch.appends.push(append)
         batch.indexes.push(append.taken)
       }

@@ -227,6 +227,12 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
     segments: local.segments,
     begin,
     finish,
+    /** Goes into the snapshot that follows the next range: until then another machine would not know of it. */
+    put: async (topic, partition, changed) => {
+      const own = ownedNow(topic, partition)
+      await local.put(topic, partition, changed)
+      for (const key of changed.keys()) own.changed.states.add(key)
+    },
     snapshot: snapshotOnce,
     close: async () => {
       clearInterval(timer)

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { Admin, ConfigResourceTypes } from '@platformatic/kafka'
 import type { LogTopic } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
-import { logTopics } from '../../schemas/topics.ts'
+import { compactedTopics, logTopics } from '../../schemas/topics.ts'
 import { type KafkaSettings, type KafkaTopic, platformaticOptions } from './client-settings.ts'
 import { says } from './errors.ts'
 import { readRecords } from './fetcher.ts'
@@ -94,7 +94,7 @@ const checkCount = (name: string, found: number, atCreation: number, expected: n
 
 const createTopic = async (admin: Admin, settings: KafkaSettings, topic: KafkaTopic, wanted: TopicSettings): Promise<void> => {
   const partitioned = topic in logTopics && logTopics[topic as LogTopic].partitioned
-  const configs = topic === 'subject-keys' ? compacted : retained(topic === 'log-facts' ? -1 : wanted.retentionMs)
+  const configs = isCompacted(topic) ? compacted : retained(topic === 'log-facts' ? -1 : wanted.retentionMs)
   try {
     await admin.createTopics({
       topics: [settings.prefix + topic],
@@ -106,6 +106,8 @@ const createTopic = async (admin: Admin, settings: KafkaSettings, topic: KafkaTo
     if (!says(error, 'TOPIC_ALREADY_EXISTS')) throw error // Another instance was first.
   }
 }
+
+const isCompacted = (topic: KafkaTopic): boolean => topic === 'subject-keys' || compactedTopics.has(topic as LogTopic)
 
 const retained = (retentionMs: number): Record<string, string> => ({
   'cleanup.policy': 'delete',
@@ -145,12 +147,12 @@ const described = (topic: { id: string; partitionsCount: number } | undefined): 
 const verifyPolicies = async (admin: Admin, settings: KafkaSettings): Promise<void> => {
   const policies = await configOf(admin, settings, 'cleanup.policy')
   for (const topic of kafkaTopicNames) {
-    const expected = topic === 'subject-keys' ? 'compact' : 'delete'
+    const expected = isCompacted(topic) ? 'compact' : 'delete'
     const found = policies.get(topic) ?? ''
     if (found === expected) continue
     throw new AppError(
       'LOG_TOPICS_INVALID',
-      `Expected cleanup.policy=${expected} of topic ${settings.prefix}${topic}, got ${found}: records would be ${expected === 'delete' ? 'replaced by later ones of their key' : 'deleted by age, and with them the keys'}`,
+      `Expected cleanup.policy=${expected} of topic ${settings.prefix}${topic}, got ${found}: records would be ${expected === 'delete' ? 'replaced by later ones of their key' : 'deleted by age, and with them the newest of their key'}`,
     )
   }
 }

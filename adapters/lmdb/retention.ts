@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock, LogTopic } from '../../model/ports.ts'
+import { compactedTopics } from '../../schemas/topics.ts'
 import { chunkHeader } from './chunk.ts'
 import type { Environment } from './environment.ts'
 import { boundsOf, openLogFacts } from './log-storage.ts'
@@ -85,6 +86,7 @@ export const startRetention = (
 const headsOf = (environment: Environment): Head[] => {
   const heads: Head[] = []
   for (const [topic, count] of openLogFacts(environment, undefined).partitionCounts) {
+    if (compactedTopics.has(topic)) continue // By key, not by age (`compaction.ts`).
     for (let partition = 0; partition < count; partition++) {
       const { first, bytes } = boundsOf(environment, topic, partition)
       for (const { value } of environment.chunks.getRange({ ...wholePartition(topic, partition), limit: 1 })) {

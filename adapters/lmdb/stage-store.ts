@@ -24,6 +24,7 @@ export type StageStoreOptions = {
 /** Expired segments that one `finish` deletes; after a long stop the rest goes with the next ones. */
 export const segmentsDroppedMax = 1_000
 
+type PackedState = { key: [string, LogTopic, number, string]; bytes: Uint8Array | null }
 type Segment = { key: [string, LogTopic, number, string, number, number]; bytes: Uint8Array }
 
 /** Plain maps; states are encoded before the write lock is taken, so that appends do not wait for it. */
@@ -45,13 +46,32 @@ export const createStageStore = <S>(options: StageStoreOptions): StageStore<S> =
     await written(environment.root, committed)
   }
 
+  const packed = (topic: LogTopic, partition: number, states: ReadonlyMap<string, S | null>): PackedState[] =>
+    [...states].map(([key, state]) => ({
+      key: [group, topic, partition, shortKey(key)],
+      bytes: state === null ? null : (packr.pack(state) as Uint8Array),
+    }))
+  const write = (states: readonly PackedState[]): void => {
+    for (const { key, bytes } of states) {
+      if (bytes === null) environment.states.removeSync(key)
+      else environment.states.putSync(key, bytes)
+    }
+  }
+
+  const put: StageStore<S>['put'] = async (topic, partition, changed) => {
+    const states = packed(topic, partition, changed)
+    lowWater.check('progress')
+    await written(
+      environment.root,
+      environment.root.childTransaction(() => write(states)),
+    )
+    environment.refresh()
+  }
+
   const finish = async (result: StageResult<S>): Promise<void> => {
     const { range, segments, tables } = result
     const { topic, partition } = range
-    const states = [...result.states].map(([key, state]) => ({
-      key: [group, topic, partition, shortKey(key)] as [string, LogTopic, number, string],
-      bytes: state === null ? null : (packr.pack(state) as Uint8Array),
-    }))
+    const states = packed(topic, partition, result.states)
     const outputs: { topic: LogTopic; own: PartitionChunks }[] = []
     for (const output of result.outputs) {
       for (const own of toPartitionChunks(output.records, clock.nowMs())) outputs.push({ topic: output.topic, own })
@@ -61,10 +81,7 @@ export const createStageStore = <S>(options: StageStoreOptions): StageStore<S> =
     lowWater.check('progress')
     const committed = environment.root.childTransaction(() => {
       const { lastRowOffsets } = checkRange(progressOf(topic, partition), range, group)
-      for (const { key, bytes } of states) {
-        if (bytes === null) environment.states.removeSync(key)
-        else environment.states.putSync(key, bytes)
-      }
+      write(states)
       for (const { name, put, dropBeforeMs } of segments) {
         for (const key of expired(environment, [group, topic, partition, name], dropBeforeMs)) environment.segments.removeSync(key)
         if (put) environment.segments.putSync([group, topic, partition, name, put.atMs, range.from], put.bytes)
@@ -96,6 +113,7 @@ export const createStageStore = <S>(options: StageStoreOptions): StageStore<S> =
     },
     begin,
     finish,
+    put,
   }
 }
 

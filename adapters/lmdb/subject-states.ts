@@ -20,6 +20,9 @@ export const removeSubjectStates = (environment: Environment, subject: string): 
       if (!state.ids?.includes(subject)) continue
       environment.states.putSync(key, packr.pack({ ...state, ids: state.ids.filter((id) => id !== subject) }))
       touched++
+    } else if (key[3].startsWith('output:') && (packr.unpack(value) as { subject?: string }).subject === subject) {
+      environment.states.removeSync(key) // What was told of its alarms.
+      touched++
     }
   }
   return touched

@@ -12,7 +12,15 @@ export const createMemoryStageStore = <S>({ group, log }: { group: string; log: 
 
   const checked = (range: StageRange): Progress => checkRange(progressOf(range.topic, range.partition), range, group)
 
+  const keep = (own: string, changed: ReadonlyMap<string, S | null>): void => {
+    for (const [key, state] of changed) {
+      if (state === null) states.delete(`${own}:${key}`)
+      else states.set(`${own}:${key}`, structuredClone(state))
+    }
+  }
+
   return {
+    put: async (topic, partition, changed) => keep(at(topic, partition), changed),
     resume: async (topic, partition) => positionOf(progressOf(topic, partition)),
     get: (topic, partition, key) => structuredClone(states.get(`${at(topic, partition)}:${key}`)),
     segments: (topic, partition, name) => [...(segments.get(`${at(topic, partition)}:${name}`) ?? [])],
@@ -24,10 +32,7 @@ export const createMemoryStageStore = <S>({ group, log }: { group: string; log: 
       const own = at(range.topic, range.partition)
       const { lastRowOffsets } = checked(range)
       for (const { topic, records } of result.outputs) log.appendNow(topic, records)
-      for (const [key, state] of result.states) {
-        if (state === null) states.delete(`${own}:${key}`)
-        else states.set(`${own}:${key}`, structuredClone(state))
-      }
+      keep(own, result.states)
       for (const { name, put, dropBeforeMs } of result.segments) {
         const kept = (segments.get(`${own}:${name}`) ?? []).filter(({ atMs }) => atMs >= dropBeforeMs)
         const all = put ? [...kept, { atMs: put.atMs, bytes: Uint8Array.from(put.bytes) }] : kept

@@ -2,6 +2,7 @@
  * Up to when everything that arrived is in the warehouse, for a query API without processors in its own program: read from
  * the ticks, which every partition gets every 5 s and which the device stage writes into `messages` like all else.
  */
+import type { EventLog, Warehouse } from '../../model/ports.ts'
 import type { Part } from '../../runtime/lifecycle.ts'
 import type { Composition } from '../composition.ts'
 
@@ -16,13 +17,7 @@ export const completeThrough = ({ made, config, clock, readiness, warn }: Compos
     let asking: Promise<void> | null = null
     const failed = warn('it cannot be read up to when the data are complete')
     const ask = async (): Promise<void> => {
-      const rows = await made.warehouse.query<{ partition: number; tick_ms: number }>(
-        `SELECT partition, toInt64(toUnixTimestamp64Milli(max(received_at))) AS tick_ms FROM messages
-         WHERE tenant = {tenant:String} AND outcome = 'tick' AND log_id = {logId:String}
-           AND received_at >= fromUnixTimestamp64Milli({fromMs:Int64}) GROUP BY partition`,
-        { tenant: config.TENANT, logId: made.log.logId, fromMs: clock.nowMs() - lookBackSeconds * 1_000 },
-      )
-      throughMs = rows.length < made.log.partitionCount('device-events') ? null : Math.min(...rows.map(({ tick_ms }) => tick_ms))
+      throughMs = await readCompleteThrough({ warehouse: made.warehouse, log: made.log, tenant: config.TENANT, nowMs: clock.nowMs() })
     }
     made.completeThroughMs = () => throughMs
     readiness.push(async () => (throughMs === null ? ['processors'] : []))
@@ -39,3 +34,16 @@ export const completeThrough = ({ made, config, clock, readiness, warn }: Compos
     }
   },
 })
+
+type Asked = { warehouse: Warehouse; log: Pick<EventLog, 'logId' | 'partitionCount'>; tenant: string; nowMs: number }
+
+/** Null: some partition has no tick of the last day. */
+export const readCompleteThrough = async ({ warehouse, log, tenant, nowMs }: Asked): Promise<number | null> => {
+  const rows = await warehouse.query<{ partition: number; tick_ms: number }>(
+    `SELECT partition, toInt64(toUnixTimestamp64Milli(max(received_at))) AS tick_ms FROM messages
+     WHERE tenant = {tenant:String} AND outcome = 'tick' AND log_id = {logId:String}
+       AND received_at >= fromUnixTimestamp64Milli({fromMs:Int64}) GROUP BY partition`,
+    { tenant, logId: log.logId, fromMs: nowMs - lookBackSeconds * 1_000 },
+  )
+  return rows.length < log.partitionCount('device-events') ? null : Math.min(...rows.map(({ tick_ms }) => tick_ms))
+}

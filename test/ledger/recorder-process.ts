@@ -27,8 +27,12 @@ const project = resolve(import.meta.dirname, '../..')
 const readyWithinMs = 60_000
 const outputLinesMax = 200
 
-/** `plantedBug`: one of `planted-bugs.ts`, in the program and its threads. */
-export const createRecorder = async (dataFolder: string, plantedBug?: string): Promise<Recorder> => {
+/** `plantedBug`: one of `planted-bugs.ts`, in the program and its threads. `settings`: over the usual ones. */
+export const createRecorder = async (
+  dataFolder: string,
+  plantedBug?: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Recorder> => {
   const [mqtt = 0, websocket = 0, http = 0, warehouse = 0] = await freePorts(4)
   const ports = { mqtt, websocket, http, warehouse }
   const adminToken = 'ledger-test-token-0123456789'
@@ -51,6 +55,7 @@ export const createRecorder = async (dataFolder: string, plantedBug?: string): P
         MQTT_WS_LISTEN: `127.0.0.1:${websocket}`,
         HTTP_LISTEN: `127.0.0.1:${http}`,
         WAREHOUSE_LISTEN: `127.0.0.1:${warehouse}`,
+        ...settings,
       },
     })
     const keep = (bytes: Buffer): void => {

@@ -65,7 +65,7 @@ export type OutputState = {
 /** Streams with what they wait for, in parts, so that one change rewrites a short list. */
 export type OutputIndex = { kind: 'output-index'; entries: IndexEntry[] }
 /** 0: nothing. */
-export type IndexEntry = [stream: string, heldMs: number, nextMs: number, forgetMs: number, rows: number]
+export type IndexEntry = [stream: string, heldMs: number, nextMs: number, forgetMs: number, rows: number, parked: number, sinceMs: number]
 /** When this partition was read for the first time: what was appended before is history. */
 export type OutputBegin = { kind: 'output-begin'; atMs: number }
 

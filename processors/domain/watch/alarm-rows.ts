@@ -1,7 +1,7 @@
 /** What became of alarms, as rows of `alarm_events` and `alarm_episodes` and as records of the log topic `alarms`. */
-import type { AlarmRecord } from '../../../model/alarm-event.ts'
+import type { AlarmRecord, Audience } from '../../../model/alarm-event.ts'
 import type { AlarmKey } from '../../../model/alarm.ts'
-import type { Row } from '../../../model/ports.ts'
+import type { LogTopic, Row } from '../../../model/ports.ts'
 import type { AlarmState } from '../alarms/alarm-state.ts'
 import type { Refusal } from '../alarms/draft.ts'
 import { toDateTime64 } from '../placed-time.ts'
@@ -13,13 +13,15 @@ export type AlarmSink = {
   tenant: string
   subject: string
   place: Place
+  /** Of the records that bring alarms about. */
+  topic: LogTopic
   receivedAtMs: number
-  rows: TableRows
+  rows: Pick<TableRows, 'alarm_events' | 'alarm_episodes'>
   /** Records for the topic, in their order. */
   records: AlarmRecord[]
+  /** Of an alarm of this type. */
+  audienceOf: (type: string) => Audience
 }
-
-const logTopic = 'device-events'
 
 export const writeTold = (sink: AlarmSink, told: Told): void => {
   sink.rows.alarm_events.push(eventRow(sink, told))
@@ -32,7 +34,8 @@ export const writeTold = (sink: AlarmSink, told: Told): void => {
     stream,
     key,
     event,
-    source: { topic: logTopic, logId: place.logId, partition: place.partition, offset: place.offset },
+    source: { topic: sink.topic, logId: place.logId, partition: place.partition, offset: place.offset },
+    ...(event.kind === 'AlarmRaised' ? { audience: sink.audienceOf(key.type) } : {}),
   })
 }
 
@@ -65,7 +68,7 @@ export const writeRefused = (
   })
 }
 
-const common = ({ tenant, subject, place, receivedAtMs }: AlarmSink, stream: string, { resource, type, qualifier }: AlarmKey) => ({
+const common = ({ tenant, subject, place, topic, receivedAtMs }: AlarmSink, stream: string, { resource, type, qualifier }: AlarmKey) => ({
   tenant,
   subject,
   stream,
@@ -73,7 +76,7 @@ const common = ({ tenant, subject, place, receivedAtMs }: AlarmSink, stream: str
   type,
   qualifier,
   received_at: receivedAtMs,
-  log_topic: logTopic,
+  log_topic: topic,
   log_id: place.logId,
   partition: place.partition,
   offset: place.offset,

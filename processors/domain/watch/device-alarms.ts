@@ -59,7 +59,7 @@ export type Told = {
 
 export type AlarmTurn = {
   tenant: string
-  rules: CompiledRules
+  rules: Pick<CompiledRules, 'rules' | 'dependents'>
   /** Of a rule that holds no more: the inventory knows its type still. */
   typeOf: (type: string) => AlarmType | undefined
   nowMs: number

@@ -4,7 +4,7 @@
  * Before: the projections.  After: `alarm-rows.ts`.
  */
 import type { AlarmRecord, Audience } from '../../../model/alarm-event.ts'
-import type { AlarmType, OperatorCommand } from '../../../model/alarm.ts'
+import type { AlarmType } from '../../../model/alarm.ts'
 import type { AlarmCommandBody, DeviceEvent, GroupVerdictBody, InventoryChangedBody } from '../../../model/event.ts'
 import type { FleetSignal } from '../../../model/fleet-signal.ts'
 import { alarmTypeOf, type DeviceProfile } from '../../../model/rule.ts'
@@ -25,6 +25,7 @@ import type { PartitionTold } from './fleet-mark.ts'
 import { initialMark, initialTold, noteGroups, type SignalSink, tellDevice, tellTime } from './group-signals.ts'
 import { type HealthState, initialHealth } from './ingest-health.ts'
 import type { RulesInForce } from './rules-in-force.ts'
+import { commandOf } from './operator-command.ts'
 import { correlateOver, correlateWith, heldOf, withdrawFrom } from './verdicts.ts'
 import { initialWatched, type KnownProfile, noteInventory, noteOwnWords, profileOf, resourceOf, type WatchedState } from './watched.ts'
 
@@ -200,7 +201,16 @@ const withAlarms = (
   const { overlay, book, event, place, rows, records, onLimit } = watch
   const stored: AlarmsState = overlay.look('alarms', id) ?? initialAlarms(resource)
   const audienceOf = (type: string): Audience => audienceFor(rules, profile, type)
-  const sink: AlarmSink = { tenant: event.tenant, subject: id, place, receivedAtMs: event.receivedAtMs, rows, records, audienceOf }
+  const sink: AlarmSink = {
+    tenant: event.tenant,
+    subject: id,
+    place,
+    topic: 'device-events',
+    receivedAtMs: event.receivedAtMs,
+    rows,
+    records,
+    audienceOf,
+  }
   const alarms = openAlarms(stored, {
     tenant: event.tenant,
     rules,
@@ -263,32 +273,6 @@ export const watchCommand = (watch: Watch, body: AlarmCommandBody): void => {
     writeRefused(sink, { stream: body.stream, key, state: own === null ? null : alarms.stateOf(own), refusal, command: said, atMs: nowMs })
   })
   remind(watch, watched, id, context)
-}
-
-const commandOf = (body: AlarmCommandBody, actor: string, atMs: number): OperatorCommand | null => {
-  const { expectedEpisode, commandId, to, ticket, untilMs, oneShot, force } = body
-  const common = { actor, expectedEpisode, commandId, atMs }
-  const text = body.text ?? ''
-  switch (body.name as OperatorCommand['kind']) {
-    case 'Acknowledge':
-      return { kind: 'Acknowledge', ...common }
-    case 'Unacknowledge':
-      return { kind: 'Unacknowledge', ...common }
-    case 'Close':
-      return { kind: 'Close', ...common, reason: text }
-    case 'Comment':
-      return { kind: 'Comment', ...common, text }
-    case 'Assign':
-      return { kind: 'Assign', ...common, to, ticket }
-    case 'ClearManually':
-      return { kind: 'ClearManually', ...common, reason: text, force }
-    case 'Shelve':
-      return { kind: 'Shelve', ...common, untilMs, oneShot, reason: text }
-    case 'Unshelve':
-      return { kind: 'Unshelve', ...common }
-    default:
-      return null
-  }
 }
 
 /** The index of a device's kind is looked up once a batch. */
