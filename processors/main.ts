@@ -1,5 +1,5 @@
 /**
- * The processors: device stage and dead-letter sink as consumers of the log. `app` hands in every port and calls `stop`.
+ * The processors: device stage, fleet stage and dead-letter sink as consumers of the log. `app` hands in every port and calls `stop`.
  */
 import type { AlarmRecord } from '../model/alarm-event.ts'
 import type { DeadLetter } from '../model/event.ts'
@@ -9,8 +9,10 @@ import type { Result } from '../model/result.ts'
 import { createDeadLetterSink, type SinkState } from './dead-letter-sink.ts'
 import { createDeviceStage } from './device-stage.ts'
 import { seenIdsMax } from './domain/seen-ids.ts'
+import type { FleetStageState } from './domain/fleet/fleet-state.ts'
 import type { StageState } from './domain/state.ts'
-import { type RecoveryDeps, type Refilled, recoverSink, recoverStage } from './recovery.ts'
+import { createFleetStage } from './fleet-stage.ts'
+import { type RecoveryDeps, type Refilled, recoverFleet, recoverSink, recoverStage } from './recovery.ts'
 
 export type ProcessorsDeps = {
   log: EventLog
@@ -67,15 +69,17 @@ export const batchLimits = {
 export const consumerGroups = [
   { group: 'device-stage', topics: ['device-events'] },
   { group: 'dead-letter-sink', topics: ['dead-letters'] },
+  { group: 'fleet-stage', topics: ['fleet-signals'] },
 ] as const satisfies readonly { group: string; topics: readonly LogTopic[] }[]
 
-const [stageGroup, sinkGroup] = consumerGroups
+const [stageGroup, sinkGroup, fleetGroup] = consumerGroups
 
 export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors> => {
   const { log, warehouse, onCount } = deps
   const partitions = log.partitionCount('device-events')
   const stageStore = deps.createStore<StageState>(stageGroup.group)
   const sinkStore = deps.createStore<SinkState>(sinkGroup.group)
+  const fleetStore = deps.createStore<FleetStageState>(fleetGroup.group)
   const common = {
     logId: log.logId,
     tenant: deps.tenant,
@@ -84,6 +88,8 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
     encodeDeadLetter: deps.encodeDeadLetter,
     encodeAlarm: deps.encodeAlarm,
     encodeSignal: deps.encodeSignal,
+    decodeSignal: deps.decodeSignal,
+    partitions,
     decodeDeadLetter: deps.decodeDeadLetter,
     warehouse,
     seenIdsMax: Math.ceil(seenIdsMax / partitions),
@@ -100,6 +106,7 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
     log,
     stageStore,
     sinkStore,
+    fleetStore,
     onRefilled: (refilled) => {
       onCount('refilled', refilled.table, refilled.rows)
       deps.onRefilled?.(refilled)
@@ -108,6 +115,12 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
 
   const stage = createDeviceStage({ ...common, store: stageStore })
   const sink = createDeadLetterSink({ ...common, store: sinkStore, onUndecodable: () => onCount('outcomes', 'undecodable-letter', 1) })
+  const fleet = createFleetStage({
+    ...common,
+    store: fleetStore,
+    onLimit: (limit) => onCount('limits', limit, 1),
+    onRefused: () => onCount('outcomes', 'refused-signal', 1),
+  })
   const failures = createFailures()
   const consume = (
     group: (typeof consumerGroups)[number],
@@ -140,10 +153,15 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
     await sinkStore.resume('dead-letters', partition)
     return sink.startAt(partition, await recoverSink(recovery))
   }
+  const startFleet = async (partition: number): ReturnType<typeof fleet.startAt> => {
+    await fleetStore.resume('fleet-signals', partition)
+    return fleet.startAt(partition, await recoverFleet(recovery))
+  }
   const stageConsumer = await consume(stageGroup, startStage, stage.processBatch)
   const sinkConsumer = await consume(sinkGroup, startSink, sink.processBatch)
+  const fleetConsumer = await consume(fleetGroup, startFleet, fleet.processBatch)
   return {
-    lagRecords: () => Math.max(stageConsumer.lagRecords(), sinkConsumer.lagRecords()),
+    lagRecords: () => Math.max(stageConsumer.lagRecords(), sinkConsumer.lagRecords(), fleetConsumer.lagRecords()),
     completeThroughMs: () => {
       const ours = stageConsumer.partitions?.('device-events') ?? Array.from({ length: partitions }, (_, partition) => partition)
       const times = ours.map((partition) => stage.completeThroughMs(partition))
@@ -154,6 +172,7 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
     stop: async () => {
       await stageConsumer.stop()
       await sinkConsumer.stop()
+      await fleetConsumer.stop()
     },
   }
 }

@@ -7,6 +7,7 @@ import {
   type Bench,
   createBench,
   deadLetterCodec,
+  fleetCodec,
   eventCodec,
   eventOf,
   readingsOf,
@@ -46,6 +47,9 @@ const recoverBench = async (bench: Bench, store = bench.store) => {
     log: bench.log,
     stageStore: store,
     sinkStore,
+    fleetStore: createMemoryStageStore({ group: 'fleet-stage', log: bench.log }),
+    partitions: 1,
+    decodeSignal: fleetCodec.decode,
     decodeDeadLetter: deadLetterCodec.decode,
     onRefilled: (told) => refilled.push(told),
   })
@@ -202,6 +206,9 @@ describe('recovery', () => {
       log: bench.log,
       stageStore: bench.store,
       sinkStore: store,
+      fleetStore: createMemoryStageStore({ group: 'fleet-stage', log: bench.log }),
+      partitions: 1,
+      decodeSignal: fleetCodec.decode,
       decodeDeadLetter: deadLetterCodec.decode,
       onRefilled: (told) => refilled.push(told),
     })

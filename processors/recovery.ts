@@ -14,19 +14,25 @@ import type { EventLog, LogTopic, Row, StageStore, StoredRecord, Warehouse } fro
 import { AppError } from '../runtime/errors.ts'
 import { type DeadLetterSinkDeps, type SinkState, sinkStateKey, sinkTable, toDeadLetterRows } from './dead-letter-sink.ts'
 import type { Marks } from './device-stage.ts'
+import { fleetKey, type FleetStageState } from './domain/fleet/fleet-state.ts'
+import { type FleetTable, fleetTables } from './domain/fleet/turn.ts'
 import { type StageTable, stageTables } from './domain/projection.ts'
 import type { StageState } from './domain/state.ts'
-import { createPartitionRun, type PartitionRun, rowsBeyond, rowsPerRangeMax } from './stage-run.ts'
+import { createFleetRun, type FleetRunDeps } from './fleet-run.ts'
+import { createPartitionRun, rowsBeyond, rowsPerRangeMax } from './stage-run.ts'
 import type { RunDeps } from './run-record.ts'
+import type { MarksOf, RangeRun } from './stage-protocol.ts'
 
-export type RecoveryDeps = RunDeps & {
-  log: EventLog
-  warehouse: Warehouse
-  stageStore: StageStore<StageState>
-  sinkStore: StageStore<SinkState>
-  decodeDeadLetter: DeadLetterSinkDeps['decodeDeadLetter']
-  onRefilled: (refilled: Refilled) => void
-}
+export type RecoveryDeps = RunDeps &
+  Pick<FleetRunDeps, 'partitions' | 'decodeSignal'> & {
+    log: EventLog
+    warehouse: Warehouse
+    stageStore: StageStore<StageState>
+    fleetStore: StageStore<FleetStageState>
+    sinkStore: StageStore<SinkState>
+    decodeDeadLetter: DeadLetterSinkDeps['decodeDeadLetter']
+    onRefilled: (refilled: Refilled) => void
+  }
 
 /** One line for the log per table that had fallen short. */
 export type Refilled = { table: string; partition: number; fromOffset: number; toOffset: number; rows: number; lostRecords: number }
@@ -55,7 +61,37 @@ export const recoverStage = async (deps: RecoveryDeps, partition: number): Promi
     if (mark !== undefined) own[table] = mark
   }
   await refuseBeyond(deps, 'device-events', partition, own)
-  await refillStage(deps, partition, own)
+  const stored = deps.stageStore.get('device-events', partition, 'partition')
+  await refill(deps, {
+    topic: 'device-events',
+    partition,
+    tables: stageTables,
+    marks: own,
+    lastRows: stored?.kind === 'partition' ? stored.lastRows : {},
+    openRun: (read) => createPartitionRun(deps, partition, { read, segments: () => [] }),
+  } satisfies Refilling<StageState, StageTable>)
+  return own
+}
+
+/** The same for the fleet stage, whose topic has one partition. */
+export const recoverFleet = async (deps: RecoveryDeps): Promise<MarksOf<FleetTable>> => {
+  const marks = await readMarks(deps)
+  const own: Partial<Record<FleetTable, number>> = {}
+  for (const table of fleetTables) {
+    const mark = marks.get(`fleet-signals:0:${table}`)
+    if (mark !== undefined) own[table] = mark
+  }
+  await refuseBeyond(deps, 'fleet-signals', 0, own)
+  const stored = deps.fleetStore.get('fleet-signals', 0, fleetKey)
+  const silent = { ...deps, onLimit: () => undefined, onRefused: () => undefined }
+  await refill(deps, {
+    topic: 'fleet-signals',
+    partition: 0,
+    tables: fleetTables,
+    marks: own,
+    lastRows: stored?.kind === 'fleet' ? stored.lastRows : {},
+    openRun: (read) => createFleetRun(silent, 0, read),
+  } satisfies Refilling<FleetStageState, FleetTable>)
   return own
 }
 
@@ -92,43 +128,48 @@ const refuseBeyond = async (
   }
 }
 
-const refillStage = async (deps: RecoveryDeps, partition: number, marks: Partial<Record<StageTable, number>>): Promise<void> => {
-  const stored = deps.stageStore.get('device-events', partition, 'partition')
-  const lastRows = stored?.kind === 'partition' ? stored.lastRows : {}
-  const short: StageTable[] = []
-  for (const table of stageTables) {
+type Refilling<S, T extends string> = {
+  topic: LogTopic
+  partition: number
+  tables: readonly T[]
+  /** Taken further where a table holds more than its mark says. */
+  marks: Partial<Record<T, number>>
+  lastRows: Readonly<Record<string, number>>
+  openRun: (read: (key: string) => S | undefined) => RangeRun<S, T>
+}
+
+const refill = async <S, T extends string>(deps: RecoveryDeps, refilling: Refilling<S, T>): Promise<void> => {
+  const { topic, partition, tables, marks, lastRows, openRun } = refilling
+  const short: T[] = []
+  for (const table of tables) {
     if ((lastRows[table] ?? -1) <= (marks[table] ?? -1)) continue
-    marks[table] = await heldUpTo(deps, table, partition, marks[table])
-    if ((lastRows[table] ?? -1) > marks[table]) short.push(table)
+    const held = await heldUpTo(deps, table, topic, partition, marks[table])
+    marks[table] = held
+    if ((lastRows[table] ?? -1) > held) short.push(table)
   }
   if (short.length === 0) return
   const end = Math.max(...short.map((table) => lastRows[table] ?? -1)) + 1
   // A range ends at each mark, so that no account of the ledger reaches across one.
   const cuts = new Set(short.map((table) => marks[table] ?? -1))
-  const { first } = await deps.log.bounds('device-events', partition)
+  const { first } = await deps.log.bounds(topic, partition)
   const report = new Map(short.map((table) => [table, reportOf(table, partition, (marks[table] ?? -1) + 1, lastRows[table] ?? -1, first)]))
 
-  const refill = async (run: PartitionRun, records: readonly StoredRecord[], commit: Commit): Promise<void> => {
+  const states = new Map<string, S>()
+  const run = openRun((key) => structuredClone(states.get(key)))
+  for await (const records of chunks(deps.log.read(topic, partition, first, end))) {
     for (let index = 0; index < records.length; ) {
       const prepared = run.prepare(records, index, (offset) => cuts.has(offset), rowsPerRangeMax)
       for (const table of short) {
         const rows = rowsBeyond(prepared.rows[table], marks[table])
         const own = report.get(table)
         if (rows.length === 0 || own === undefined) continue
-        await insert(deps, 'device-events', partition, table, marks[table] ?? -1, prepared, rows)
+        await insert(deps, topic, partition, table, marks[table] ?? -1, prepared, rows)
         own.rows += rows.length
       }
-      commit(prepared.states)
+      for (const [key, state] of prepared.states) if (state !== null) states.set(key, structuredClone(state))
       index += prepared.records
     }
   }
-
-  const states = new Map<string, StageState>()
-  const run = createPartitionRun(deps, partition, { read: (key) => structuredClone(states.get(key)), segments: () => [] })
-  const commit: Commit = (changed) => {
-    for (const [key, state] of changed) if (state !== null) states.set(key, structuredClone(state))
-  }
-  for await (const records of chunks(deps.log.read('device-events', partition, first, end))) await refill(run, records, commit)
   for (const refilled of report.values()) deps.onRefilled(refilled)
 }
 
@@ -136,28 +177,36 @@ const refillStage = async (deps: RecoveryDeps, partition: number, marks: Partial
  * What a table really holds, asked only where its mark falls short: a lost mark must not double rows that are there. Merges
  * of the ledger keep no last offset; when it has rows and no mark, it is taken to reach as far as the messages.
  */
-const heldUpTo = async (deps: RecoveryDeps, table: string, partition: number, mark: number | undefined): Promise<number> => {
+const heldUpTo = async (
+  deps: RecoveryDeps,
+  table: string,
+  topic: LogTopic,
+  partition: number,
+  mark: number | undefined,
+): Promise<number> => {
   if (table === 'ledger' && mark !== undefined) return mark
-  const greatest = await greatestOffset(deps, table, partition)
-  const held = table === 'ledger' && greatest >= 0 ? await greatestOffset(deps, 'messages', partition) : greatest
+  const greatest = await greatestOffset(deps, table, topic, partition)
+  const held = table === 'ledger' && greatest >= 0 ? await greatestOffset(deps, 'messages', topic, partition) : greatest
   return Math.max(mark ?? -1, held)
 }
 
+/** Two topics give rows to the tables of alarms. */
+const ofTwoTopics: ReadonlySet<string> = new Set(fleetTables)
+
 /** -1 when the table holds no row of this log's partition. */
-const greatestOffset = async ({ warehouse, logId }: RecoveryDeps, table: string, partition: number): Promise<number> => {
+const greatestOffset = async ({ warehouse, logId }: RecoveryDeps, table: string, topic: LogTopic, partition: number): Promise<number> => {
+  const ofTopic = ofTwoTopics.has(table) ? ' AND log_topic = {topic:String}' : ''
   const [held] = await warehouse.query<{ offset: number | string; held: number | string }>(
-    `SELECT max(offset) AS offset, count() AS held FROM ${table} WHERE log_id = {logId:String} AND partition = {partition:UInt16}`,
-    { logId, partition },
+    `SELECT max(offset) AS offset, count() AS held FROM ${table} WHERE log_id = {logId:String} AND partition = {partition:UInt16}${ofTopic}`,
+    { logId, partition, topic },
   )
   return held === undefined || Number(held.held) === 0 ? -1 : Number(held.offset)
 }
 
-type Commit = (states: ReadonlyMap<string, StageState | null>) => void
-
 const refillSink = async (deps: RecoveryDeps, marked: number): Promise<void> => {
   const lastRow = deps.sinkStore.get('dead-letters', 0, sinkStateKey)?.lastRow ?? -1
   if (lastRow <= marked) return
-  const mark = await heldUpTo(deps, sinkTable, 0, marked)
+  const mark = await heldUpTo(deps, sinkTable, 'dead-letters', 0, marked)
   if (lastRow <= mark) return
   const { first } = await deps.log.bounds('dead-letters', 0)
   const report = reportOf(sinkTable, 0, mark + 1, lastRow, first)

@@ -30,23 +30,29 @@ export type FakeWarehouse = Warehouse & {
 /** Exactly once per token; marks and greatest offsets are told as ClickHouse would. */
 export const createFakeWarehouse = (logId: () => string): FakeWarehouse => {
   const tokens = new Set<string>()
-  const greatest = (table: string, partition?: number): number[] =>
+  /** Of alarms two topics give rows. */
+  const topicOf = (table: string, row: Row): string => String(row['log_topic'] ?? topicOfTable(table as TableName))
+  const greatest = (table: string, partition: number, topic?: string): number[] =>
     (warehouse.rows[table] ?? [])
-      .filter((row) => row['log_id'] === logId() && (partition === undefined || row['partition'] === partition))
+      .filter(
+        (row) => row['log_id'] === logId() && row['partition'] === partition && (topic === undefined || topicOf(table, row) === topic),
+      )
       .map((row) => Number(row['offset']))
   const query = async (sql: string, params: Record<string, unknown> = {}): Promise<unknown[]> => {
     if (sql.includes('FROM sink_marks')) {
       if (warehouse.marksLost) return []
-      return Object.keys(warehouse.rows).flatMap((table) =>
-        [...new Set((warehouse.rows[table] ?? []).map((row) => Number(row['partition'])))].map((partition) => ({
-          topic: topicOfTable(table as TableName),
-          partition,
-          table,
-          offset: String(Math.max(...greatest(table, partition))),
-        })),
-      )
+      return Object.keys(warehouse.rows).flatMap((table) => {
+        const rows = warehouse.rows[table] ?? []
+        const places = new Map(rows.map((row) => [`${topicOf(table, row)} ${String(row['partition'])}`, row]))
+        return [...places.values()].map((row) => {
+          const partition = Number(row['partition'])
+          const topic = topicOf(table, row)
+          return { topic, partition, table, offset: String(Math.max(...greatest(table, partition, topic))) }
+        })
+      })
     }
-    const offsets = greatest(/FROM (\w+)/.exec(sql)?.[1] ?? '', Number(params['partition']))
+    const ofTopic = sql.includes('log_topic') ? String(params['topic']) : undefined
+    const offsets = greatest(/FROM (\w+)/.exec(sql)?.[1] ?? '', Number(params['partition']), ofTopic)
     return [{ offset: String(Math.max(0, ...offsets)), held: String(offsets.length) }]
   }
   const warehouse: FakeWarehouse = {

@@ -1,0 +1,58 @@
+/**
+ * Is it the group's fault: enough of it went bad together, and far more of it than of all others (k, share, lift). And of groups
+ * that pass, which one: the most specific that explains nearly all of what the widest one shows.
+ */
+export type TestLevels = { membersMin: number; shareMin: number; liftMin: number }
+export type Shares = { bad: number; base: number; othersBad: number; othersBase: number }
+
+export const shareOf = ({ bad, base }: Shares): number => (base === 0 ? 0 : Math.min(1, bad / base))
+export const othersShare = ({ othersBad, othersBase }: Shares): number => (othersBase === 0 ? 0 : Math.min(1, othersBad / othersBase))
+
+/**
+ * `base`: members that were online. The lift is against all others, not against a whole that holds the group: a group of half
+ * the fleet could never be three times the whole. A group that is the whole fleet is told from nothing, so it never passes.
+ */
+export const passes = ({ membersMin, shareMin, liftMin }: TestLevels, shares: Shares): boolean =>
+  shares.othersBase > 0 && shares.bad >= Math.max(membersMin, shareMin * shares.base) && shareOf(shares) >= liftMin * othersShare(shares)
+
+export type Candidate = {
+  key: string
+  /** 0 is the most specific kind. */
+  rank: number
+  /** Its members that went bad. */
+  bad: ReadonlySet<string>
+  /** Does it still pass with so many. */
+  passes: (bad: number) => boolean
+}
+
+/** Faults apart: each explains its own devices, which are then taken out before the next is looked for. */
+export const explain = (candidates: readonly Candidate[], explainsMin: number): { candidate: Candidate; bad: string[] }[] => {
+  const found: { candidate: Candidate; bad: string[] }[] = []
+  const explained = new Set<string>()
+  const left = ({ bad }: Candidate): string[] => [...bad].filter((id) => !explained.has(id))
+  for (;;) {
+    const open = candidates
+      .map((candidate) => ({ candidate, bad: left(candidate) }))
+      .filter(({ candidate, bad }) => bad.length > 0 && candidate.passes(bad.length))
+      .sort(
+        (one, other) =>
+          other.bad.length - one.bad.length ||
+          one.candidate.rank - other.candidate.rank ||
+          (one.candidate.key < other.candidate.key ? -1 : 1),
+      )
+    const [widest] = open
+    if (widest === undefined) return found
+    const own = new Set(widest.bad)
+    const chosen = open
+      .filter(({ bad }) => bad.filter((id) => own.has(id)).length >= explainsMin * own.size)
+      .sort(
+        (one, other) =>
+          one.candidate.rank - other.candidate.rank ||
+          other.bad.length - one.bad.length ||
+          (one.candidate.key < other.candidate.key ? -1 : 1),
+      )[0]
+    if (chosen === undefined) return found
+    found.push(chosen)
+    for (const id of chosen.bad) explained.add(id)
+  }
+}

@@ -1,0 +1,49 @@
+/** Groups and their shares in words. */
+import type { GroupKind, OfflineCause } from '../../../model/fleet-signal.ts'
+
+const words: Readonly<Record<GroupKind, string>> = {
+  cell: 'cell',
+  site: 'site',
+  enb: 'eNB',
+  tac: 'tracking area',
+  region: 'region',
+  apn: 'APN',
+  operator: 'operator',
+  firmware: 'firmware',
+  model: 'model',
+}
+
+export const splitKey = (key: string): [GroupKind, string] => {
+  const at = key.indexOf('/')
+  return [key.slice(0, at) as GroupKind, key.slice(at + 1)]
+}
+
+export const groupWords = (key: string): string => {
+  const [kind, value] = splitKey(key)
+  return `${words[kind]} ${value}`
+}
+
+export const percent = (share: number): string => {
+  const hundredths = share * 100
+  return `${hundredths >= 10 || hundredths === 0 ? Math.round(hundredths) : Math.round(hundredths * 10) / 10} %`
+}
+
+export const minutesOf = (ms: number): string => `${Math.round(ms / 6_000) / 10} min`
+
+/** What all of a group's members being offline says of the cause. A dark site may be its power or its line: boots tell. */
+export const causeOf = (kind: GroupKind): OfflineCause => {
+  switch (kind) {
+    case 'cell':
+    case 'enb':
+    case 'tac':
+    case 'apn':
+    case 'operator':
+      return 'cell-or-sim'
+    case 'firmware':
+    case 'model':
+      return 'firmware'
+    case 'site':
+    case 'region':
+      return 'unknown'
+  }
+}

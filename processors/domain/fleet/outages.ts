@@ -1,0 +1,166 @@
+/** Group outage (rule 3): members of one cell, site, operator ... went offline together, and the others did not. */
+import { groupKinds, groupResource } from '../../../model/fleet-signal.ts'
+import type { Rule } from '../../../model/rule.ts'
+import { mostWithin, sumWithin } from './counts.ts'
+import { nowOf } from './fleet-alarms.ts'
+import { type Candidate, explain, othersShare, passes, type Shares, shareOf } from './group-test.ts'
+import { causeOf, groupWords, minutesOf, percent, splitKey } from './group-words.ts'
+import { listed } from './lists.ts'
+import { allKey, keysOf } from './members.ts'
+import { outageTypes } from './membership.ts'
+import { endSituation, raiseSituation, shareNow } from './situations.ts'
+import { type FleetTurn, parameterOf, ruleOf } from './turn.ts'
+
+export const outageRule = 'presence.group-outage'
+
+/** Wills come one by one: so long after it first passes a group is judged, so that the right one of several is named. */
+const settleMs = 30_000
+
+type Levels = ReturnType<typeof levelsOf>
+const levelsOf = (rule: Rule) => ({
+  membersMin: parameterOf(rule, 'membersMin', 5),
+  shareMin: parameterOf(rule, 'shareMin', 0.2),
+  liftMin: parameterOf(rule, 'liftMin', 3),
+  withinMs: parameterOf(rule, 'withinMs', 300_000),
+  onlineBeforeMs: parameterOf(rule, 'onlineBeforeMs', 600_000),
+  explainsMin: parameterOf(rule, 'explainsMin', 0.8),
+  clearShareOfRaise: parameterOf(rule, 'clearShareOfRaise', 0.5),
+  settleMs: parameterOf(rule, 'settleMs', settleMs),
+})
+
+export const judgeOutages = (turn: FleetTurn): void => {
+  const rule = ruleOf(turn, outageRule)
+  if (rule === undefined) return
+  endOutages(turn, rule)
+  const levels = levelsOf(rule)
+  const passing = lookAtSuspects(turn, levels)
+  if (passing.length === 0) return
+  const nowMs = nowOf(turn)
+  const isSettled = passing.some(({ key }) => nowMs - (turn.state.suspects[key] ?? nowMs) >= levels.settleMs)
+  if (isSettled) raiseOutages(turn, rule, levels, passing)
+}
+
+type Passing = { key: string; shares: Shares }
+
+const sharesOf = (turn: FleetTurn, { withinMs, onlineBeforeMs }: Levels, key: string): Shares | null => {
+  const { overlay } = turn
+  const nowMs = nowOf(turn)
+  const group = overlay.look('group', key)
+  const all = overlay.look('group', allKey)
+  if (group === undefined || all === undefined) return null
+  const bad = sumWithin(group.bad, nowMs, withinMs)
+  const base = Math.max(bad, mostWithin(group.online, nowMs, onlineBeforeMs))
+  return {
+    bad,
+    base,
+    othersBad: Math.max(0, sumWithin(all.bad, nowMs, withinMs) - bad),
+    othersBase: Math.max(0, Math.max(sumWithin(all.bad, nowMs, withinMs), mostWithin(all.online, nowMs, onlineBeforeMs)) - base),
+  }
+}
+
+const lookAtSuspects = (turn: FleetTurn, levels: Levels): Passing[] => {
+  const { suspects } = turn.state
+  const nowMs = nowOf(turn)
+  const passing: Passing[] = []
+  for (const [key, sinceMs] of Object.entries(suspects)) {
+    const shares = sharesOf(turn, levels, key)
+    if (shares === null || shares.bad < levels.membersMin) Reflect.deleteProperty(suspects, key)
+    else if (passes(levels, shares)) {
+      if (sinceMs === 0) suspects[key] = nowMs
+      passing.push({ key, shares })
+    } else suspects[key] = 0
+  }
+  return passing
+}
+
+const raiseOutages = (turn: FleetTurn, rule: Rule, levels: Levels, passing: readonly Passing[]): void => {
+  const { overlay, state } = turn
+  const nowMs = nowOf(turn)
+  const badOf = new Map<string, Set<string>>(passing.map(({ key }) => [key, new Set()]))
+  for (const device of listed(overlay, 'bad', nowMs - levels.withinMs)) {
+    const member = overlay.look('member', device)
+    if (member?.counts !== true) continue
+    for (const key of keysOf(member.groups)) badOf.get(key)?.add(device)
+  }
+  const candidates = passing.map(
+    ({ key, shares }): Candidate => ({
+      key,
+      rank: groupKinds.indexOf(splitKey(key)[0]),
+      bad: badOf.get(key) ?? new Set(),
+      passes: (bad) => passes(levels, { ...shares, bad }),
+    }),
+  )
+  const sharesBy = new Map(passing.map(({ key, shares }) => [key, shares]))
+  for (const { candidate, bad } of explain(candidates, levels.explainsMin)) {
+    const shares = sharesBy.get(candidate.key)
+    const sinceMs = state.suspects[candidate.key] ?? 0
+    if (shares === undefined || sinceMs === 0 || nowMs - sinceMs < levels.settleMs || !isNews(turn, candidate, bad)) continue
+    raiseOutage(turn, rule, levels, candidate.key, bad, shares)
+  }
+}
+
+/** Not what stands already, nor a part of something wider that stands. */
+const isNews = ({ overlay }: FleetTurn, { key, rank }: Candidate, bad: readonly string[]): boolean => {
+  if ((overlay.look('group', key)?.situation ?? '') !== '') return false
+  let fresh = 0
+  let free = 0
+  const situations = new Set<string>()
+  for (const device of bad) {
+    const own = overlay.look('member', device)?.situation ?? ''
+    const of = own === '' ? undefined : overlay.look('situation', own)?.of
+    if (of === undefined) free++
+    else situations.add(own)
+    if (of === undefined || groupKinds.indexOf(splitKey(of)[0]) < rank) fresh++
+  }
+  return fresh * 2 > bad.length && (free > 0 || situations.size > 1)
+}
+
+const raiseOutage = (turn: FleetTurn, rule: Rule, levels: Levels, key: string, members: readonly string[], shares: Shares): void => {
+  const nowMs = nowOf(turn)
+  const { base, othersBad, othersBase } = shares
+  const [kind, value] = splitKey(key)
+  const own = { ...shares, bad: members.length }
+  const reason = `${members.length} of ${base} devices of ${groupWords(key)} went offline within ${minutesOf(levels.withinMs)} (${percent(shareOf(own))}); of all others ${othersBad} of ${othersBase} (${percent(othersShare(shares))})`
+  const value_ = (name: string, number: number | string, unit: string) => ({ name, value: number, unit, observedAtMs: nowMs })
+  const situation = raiseSituation(turn, {
+    rule,
+    of: key,
+    resource: groupResource(kind, value),
+    qualifier: '',
+    severity: rule.severity,
+    members,
+    base,
+    cause: causeOf(kind),
+    reason,
+    alarmTypes: outageTypes,
+    raiseLevel: levels.shareMin,
+    values: [
+      value_('group.bad', members.length, '{device}'),
+      value_('group.members', base, '{device}'),
+      value_('group.share', Math.round(shareOf(own) * 1_000) / 1_000, '1'),
+      value_('fleet.share', Math.round(othersShare(shares) * 1_000) / 1_000, '1'),
+      value_('presence.cause', causeOf(kind), ''),
+    ],
+  })
+  const group = turn.overlay.look('group', key)
+  if (situation === null || group === undefined) return
+  group.situation = situation
+  turn.overlay.keep('group', key, group)
+}
+
+/** Over when the share has fallen below half of what it was at the raise. */
+const endOutages = (turn: FleetTurn, rule: Rule): void => {
+  const { clearShareOfRaise } = levelsOf(rule)
+  for (const key of [...turn.state.standing]) {
+    const situation = turn.overlay.look('situation', key)
+    if (situation?.rule !== outageRule || situation.under !== '') continue
+    const share = shareNow(situation)
+    if (share >= clearShareOfRaise * situation.shareAtRaise) continue
+    endSituation(
+      turn,
+      key,
+      rule,
+      `${situation.members - situation.badNow} of ${situation.members} devices are back: ${percent(share)} of ${groupWords(situation.of)} are offline`,
+    )
+  }
+}
