@@ -2,10 +2,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Row } from '../model/ports.ts'
 import {
+  boots,
   createFleetBench,
   type FleetBench,
   deviceOf,
   inOrder,
+  inventory,
   minuteMs,
   online,
   radio,
@@ -55,5 +57,181 @@ describe('a cell that fails', () => {
     await bench.run(...inOrder(ticks(25 * minuteMs + 5 * secondMs, 40 * minuteMs), back))
     expect(events(bench, 'presence.group-outage').at(-1)).toBe('group/cell/00101-257 AlarmCleared')
     expect(newest(bench).filter((row) => row['cleared_at'] === null)).toEqual([])
+  })
+
+  it('takes one in that goes later; when the cell is over, who is still away stands for itself again', async () => {
+    const bench = createFleetBench()
+    const [late = 0] = inCell(0x101).slice(-1)
+    const early = dead.filter((n) => n !== late)
+    await bench.run(
+      rulesEvent(),
+      ...inOrder(
+        ticks(0, 40 * minuteMs),
+        arrival,
+        early.map((n, at) => will(n, 15 * minuteMs + at * secondMs)),
+        will(late, 20 * minuteMs),
+        early.slice(0, 18).flatMap((n) => [online(n, 30 * minuteMs + n), radio(n, 30 * minuteMs + n + 1, 0x101)]),
+      ),
+    )
+    const own = bench.rowsOf('alarm_events').filter((row) => row['subject'] === deviceOf(late) && row['type'] === 'presence.offline')
+    expect(own.map(({ kind }) => kind)).toEqual(['AlarmRaised', 'Correlated', 'Uncorrelated'])
+    expect(
+      newest(bench)
+        .filter((row) => row['cleared_at'] === null)
+        .map((row) => [row['subject'], row['situation']]),
+    ).toEqual([
+      [deviceOf(18), ''],
+      [deviceOf(late), ''],
+    ])
+  })
+
+  it('two cells that fail apart are two situations; a tracking area is one, and what was told of its cell lies under it', async () => {
+    const apart = createFleetBench()
+    const both = [...inCell(0x101), ...inCell(0x201)].map((n, at) => will(n, 15 * minuteMs + at * secondMs))
+    await apart.run(rulesEvent(), ...inOrder(ticks(0, 22 * minuteMs), arrival, both))
+    expect(events(apart, 'presence.group-outage').filter((text) => text.endsWith('Raised'))).toEqual([
+      'group/cell/00101-257 AlarmRaised',
+      'group/cell/00101-513 AlarmRaised',
+    ])
+
+    const area = createFleetBench()
+    const inAreas = fleet.flatMap((n) => [online(n, n * 10), radio(n, n * 10 + 5, cellOf(n), n < 40 ? 7 : 8)])
+    const first = inCell(0x101).map((n, at) => will(n, 15 * minuteMs + at * secondMs))
+    const then = inCell(0x201).map((n, at) => will(n, 17 * minuteMs + at * secondMs))
+    await area.run(rulesEvent(), ...inOrder(ticks(0, 22 * minuteMs), inAreas, first, then))
+    expect(events(area, 'presence.group-outage')).toEqual([
+      'group/cell/00101-257 AlarmRaised',
+      'group/cell/00101-257 Correlated',
+      'group/tac/00101-7 AlarmRaised',
+      'group/tac/00101-7 Correlated',
+      'group/cell/00101-257 Uncorrelated',
+      'group/cell/00101-257 Correlated',
+    ])
+    const [root] = newest(area).filter((row) => row['resource'] === 'group/tac/00101-7')
+    const symptoms = newest(area).filter((row) => row['situation'] === root?.['situation'] && row['situation_role'] === 'symptom')
+    expect(symptoms.map((row) => row['type']).sort()).toEqual(
+      ['presence.group-outage', ...Array.from({ length: 40 }, () => 'presence.offline')].sort(),
+    )
+  })
+})
+
+describe('no situation', () => {
+  const raised = (bench: FleetBench): string[] =>
+    bench
+      .rowsOf('alarm_events')
+      .filter((row) => row['kind'] === 'AlarmRaised')
+      .map((row) => `${String(row['resource'])} ${String(row['type'])}`)
+
+  it('is made by four devices of a cell, nor by a tenth of everything', async () => {
+    const few = createFleetBench()
+    await few.run(
+      rulesEvent(),
+      ...inOrder(
+        ticks(0, 25 * minuteMs),
+        arrival,
+        inCell(0x101)
+          .slice(0, 4)
+          .map((n) => will(n, 15 * minuteMs)),
+      ),
+    )
+    expect(raised(few).filter((text) => text.startsWith('group'))).toEqual([])
+    const all = createFleetBench()
+    const some = fleet.filter((n) => n % 4 === 0).map((n) => will(n, 15 * minuteMs))
+    await all.run(rulesEvent(), ...inOrder(ticks(0, 25 * minuteMs), arrival, some))
+    expect(raised(all).filter((text) => text.startsWith('group'))).toEqual([])
+  })
+
+  it('is made by a restart: one alarm of the platform, none of a device, and it ends by itself', async () => {
+    const bench = createFleetBench()
+    const restartMs = 20 * minuteMs
+    const back = fleet.flatMap((n) => [
+      online(n, restartMs + 90 * secondMs + n * 100),
+      radio(n, restartMs + 90 * secondMs + n * 100 + 5, cellOf(n)),
+    ])
+    const after = { instanceStartedAtMs: 1 }
+    await bench.run(
+      rulesEvent(),
+      ...inOrder(
+        ticks(0, restartMs),
+        arrival,
+        fleet.map((n) => will(n, restartMs + 30 * secondMs)),
+        ticks(restartMs + minuteMs, restartMs + 15 * minuteMs, after),
+        back,
+      ),
+    )
+    expect(raised(bench)).toEqual(['platform/ingest platform.ingest-lag'])
+    expect(events(bench, 'platform.ingest-lag')).toEqual(['platform/ingest AlarmRaised', 'platform/ingest AlarmCleared'])
+  })
+
+  it('is made while no front door has its broker: the platform tells that, then that it is over', async () => {
+    const bench = createFleetBench()
+    await bench.run(
+      rulesEvent(),
+      ...inOrder(
+        ticks(0, 20 * minuteMs),
+        arrival,
+        ticks(20 * minuteMs + 5 * secondMs, 30 * minuteMs, { brokerConnected: false }),
+        fleet.map((n) => will(n, 25 * minuteMs)),
+        ticks(30 * minuteMs + 5 * secondMs, 40 * minuteMs),
+        fleet.map((n) => online(n, 31 * minuteMs)),
+      ),
+    )
+    expect(raised(bench)).toEqual(['platform/ingest platform.ingest-lag'])
+    expect(events(bench, 'platform.ingest-lag')).toEqual([
+      'platform/ingest AlarmRaised',
+      'platform/ingest SeverityChanged',
+      'platform/ingest AlarmCleared',
+    ])
+  })
+})
+
+describe('a cell that is left', () => {
+  const left = inCell(0x101).flatMap((n, at) => [
+    radio(n, 60 * minuteMs + at * secondMs, 0x201),
+    radio(n, 70 * minuteMs + at * secondMs, 0x201),
+  ])
+  const home = inCell(0x101).map((n, at) => radio(n, 100 * minuteMs + at * secondMs, 0x101))
+
+  it('is an exodus when none has come back for a quarter of an hour, and over when half of them have', async () => {
+    const bench = createFleetBench()
+    await bench.run(rulesEvent(), ...inOrder(ticks(0, 80 * minuteMs), arrival, left))
+    expect(events(bench, 'cell.exodus')).toEqual(['group/cell/00101-257 AlarmRaised', 'group/cell/00101-257 Correlated'])
+    const [row] = newest(bench).filter(({ type }) => type === 'cell.exodus')
+    expect([row?.['severity'], row?.['condition']]).toEqual(['major', 'active'])
+    await bench.run(...inOrder(ticks(80 * minuteMs + 5 * secondMs, 105 * minuteMs), home.slice(0, 9)))
+    expect(events(bench, 'cell.exodus')).toHaveLength(2)
+    await bench.run(...inOrder(ticks(105 * minuteMs + 5 * secondMs, 107 * minuteMs), radio(9, 106 * minuteMs, 0x101)))
+    expect(events(bench, 'cell.exodus').at(-1)).toBe('group/cell/00101-257 AlarmCleared')
+  })
+
+  it('is none when one comes back in between', async () => {
+    const bench = createFleetBench()
+    await bench.run(rulesEvent(), ...inOrder(ticks(0, 80 * minuteMs), arrival, left, radio(0, 72 * minuteMs, 0x101)))
+    expect(events(bench, 'cell.exodus')).toEqual([])
+  })
+})
+
+describe('a site that loses its power', () => {
+  it('is a power outage once its devices come back with boots that power explains', async () => {
+    const bench = createFleetBench()
+    const site = fleet.filter((n) => n % 8 === 0)
+    const atSite = site.map((n) => inventory(n, 1_000 + n, { site: 'taipei-1', region: 'north' }))
+    const dark = site.map((n, at) => will(n, 15 * minuteMs + at * secondMs))
+    const light = site.flatMap((n, at) => [
+      online(n, 45 * minuteMs + at * secondMs),
+      boots(n, 45 * minuteMs + at * secondMs + 500, at % 2 === 0 ? 'power' : null),
+    ])
+    await bench.run(rulesEvent(), ...inOrder(ticks(0, 70 * minuteMs), arrival, atSite, dark, light))
+    expect([...events(bench, 'presence.group-outage'), ...events(bench, 'site.power-outage')]).toEqual([
+      'group/site/taipei-1 AlarmRaised',
+      'group/site/taipei-1 Correlated',
+      'group/site/taipei-1 AlarmCleared',
+      'group/site/taipei-1 AlarmRaised',
+      'group/site/taipei-1 Correlated',
+      'group/site/taipei-1 AlarmCleared',
+    ])
+    const [root] = newest(bench).filter(({ type }) => type === 'site.power-outage')
+    const members = newest(bench).filter((row) => row['situation'] === root?.['situation'] && row['situation_role'] === 'symptom')
+    expect(members.map((row) => row['subject']).sort()).toEqual(site.map(deviceOf).sort())
   })
 })

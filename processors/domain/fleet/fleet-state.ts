@@ -26,8 +26,12 @@ export type MemberState = {
   /** Keys of the situations that it is part of while it is away, and while it is away from its usual cell; '': none. */
   situation: string
   exodus: string
+  /** The newest that it was part of, kept when it is back. */
+  lastSituation: string
   /** A boot after its absence, by the device's time; 0: none that power would explain. */
   bootMs: number
+  /** A power outage was told of its present or last absence then; 0: none. */
+  powerMs: number
   retired: boolean
 }
 

@@ -26,7 +26,9 @@ const newMember = (): MemberState => ({
   leftMs: {},
   situation: '',
   exodus: '',
+  lastSituation: '',
   bootMs: 0,
+  powerMs: 0,
   retired: true,
 })
 
@@ -47,6 +49,9 @@ export const applyDevice = (turn: FleetTurn, signal: DeviceSignal): void => {
     member.counts = false
   } else if (before.absence === null) {
     member.badMs = atMs
+    member.bootMs = 0
+    member.powerMs = 0
+    member.lastSituation = ''
     member.counts = !member.absence.usual && !member.absence.planned
   }
   recount(turn, before, member)

@@ -25,9 +25,12 @@ export const join = (turn: FleetTurn, device: string, member: MemberState, key: 
   const own = saying.cause === '' ? 'exodus' : 'situation'
   if (member[own] === key) return
   if (member[own] !== '') lower(turn, member[own])
-  member[own] = key
+  // Of a power outage some are back when it is told: they are members of what is over for them.
+  const isBad = own === 'exodus' || member.absence !== null
+  member[own] = isBad ? key : ''
+  if (own === 'situation') member.lastSituation = key
   overlay.keep('member', device, member)
-  situation.badNow++
+  if (isBad) situation.badNow++
   situation.members++
   overlay.keep('situation', key, situation)
   turn.verdicts.push({

@@ -1,16 +1,15 @@
 /** The time of the fleet stage: the least of what its source partitions have told. When it moves on, everything is judged. */
 import type { TimeSignal } from '../../../model/fleet-signal.ts'
+import { judgeExodus } from './exodus.ts'
 import { fireDue } from './fleet-alarms.ts'
 import { judgeOutages } from './outages.ts'
+import { judgePlatform } from './platform.ts'
+import { judgePower } from './power.ts'
 import type { FleetTurn } from './turn.ts'
 
-export const passTime = (turn: FleetTurn, partition: number, { online, healthySinceMs }: TimeSignal): void => {
-  const { state, atMs, sourcePartitions } = turn
-  const known = state.partitions[partition]
-  if (known === undefined) return // Made by `fleet-run.ts` for each record.
-  known.ms = atMs
-  known.online = online
-  known.healthySinceMs = healthySinceMs
+export const passTime = (turn: FleetTurn, partition: number, signal: TimeSignal): void => {
+  const { state, sourcePartitions } = turn
+  noteTime(turn, partition, signal)
   const times = Object.values(state.partitions)
   if (times.filter(({ ms }) => ms > 0).length < sourcePartitions) return
   const leastMs = Math.min(...times.map(({ ms }) => ms))
@@ -18,5 +17,20 @@ export const passTime = (turn: FleetTurn, partition: number, { online, healthySi
   state.nowMs = leastMs
   fireDue(turn)
   if (state.rules === null) return
+  if (!judgePlatform(turn)) return
   judgeOutages(turn)
+  judgeExodus(turn)
+  judgePower(turn)
+}
+
+const noteTime = ({ state, atMs }: FleetTurn, partition: number, { online, healthySinceMs, isResumed }: TimeSignal): void => {
+  const known = state.partitions[partition]
+  if (known === undefined) return // Made by `fleet-run.ts` for each record.
+  if (isResumed && healthySinceMs !== null && healthySinceMs !== known.healthySinceMs) {
+    known.resumedMs = healthySinceMs
+    state.platform['gap'] = known.ms > 0 ? Math.max(0, atMs - known.ms) : 0
+  }
+  known.ms = atMs
+  known.online = online
+  known.healthySinceMs = healthySinceMs
 }

@@ -63,7 +63,7 @@ export const raiseSituation = (turn: FleetTurn, raising: Raising): string | null
   for (const device of members) {
     const member = overlay.look('member', device)
     if (member === undefined) continue
-    const former = cause === '' ? '' : member.situation
+    const former = cause === '' ? '' : member.situation === '' ? member.lastSituation : member.situation
     join(turn, device, member, key, { cause, reason, alarmTypes })
     if (former !== '' && former !== key) placeUnder(turn, former, key)
   }
@@ -105,15 +105,19 @@ export const endSituation = (turn: FleetTurn, key: string, rule: Rule, why: stri
   })
   withdraw(turn, listed(overlay, situation.cause === '' ? 'away' : 'bad', 0), key, situation)
   overlay.drop('situation', key)
-  const [name = '', of = ''] = [situation.of.startsWith('home:') ? 'home' : 'group', situation.of.replace(/^home:/, '')]
-  const about = overlay.look(name as 'group' | 'home', of)
-  if (about?.situation === key) {
-    about.situation = ''
-    overlay.keep(name as 'group' | 'home', of, about as never)
-  }
+  free(overlay.look('group', situation.of), key, (group) => overlay.keep('group', situation.of, group))
+  const home = situation.of.replace(/^home:/, '')
+  free(overlay.look('home', home), key, (own) => overlay.keep('home', home, own))
   for (const other of [...state.standing]) {
     const below = overlay.look('situation', other)
     const own = state.rules?.rules.find(({ id }) => id === below?.rule)
     if (below?.under === key && own !== undefined) endSituation(turn, other, own, why)
   }
+}
+
+/** What it was about can have the next one. */
+const free = <S extends { situation: string }>(about: S | undefined, key: string, keep: (about: S) => void): void => {
+  if (about?.situation !== key) return
+  about.situation = ''
+  keep(about)
 }

@@ -1,0 +1,75 @@
+/**
+ * The recorder's own trouble as one alarm (rule 50): devices cannot reach it, its ticks were missing, or it was started anew.
+ * While that stands nothing is said about groups, and for one deadline after: a restart is no outage of anybody. Its end comes
+ * when devices have reached us for that long without a break.
+ */
+import type { Severity } from '../../../model/alarm.ts'
+import { nowOf, observeGroup } from './fleet-alarms.ts'
+import { minutesOf } from './group-words.ts'
+import { type FleetTurn, parameterOf, ruleOf } from './turn.ts'
+
+export const platformRule = 'platform.ingest-lag'
+export const platformResource = 'platform/ingest'
+/** One deadline of silence (`rules/presence.yaml`): so long after the return devices are waited for. */
+const graceMs = 300_000
+
+type Trouble = { text: string; severity: Severity }
+
+/** True while absence can be judged. */
+export const judgePlatform = (turn: FleetTurn): boolean => {
+  const { state } = turn
+  const nowMs = nowOf(turn)
+  const rule = ruleOf(turn, platformRule)
+  const times = Object.values(state.partitions)
+  const isAway = times.some(({ healthySinceMs }) => healthySinceMs === null)
+  const resumedMs = Math.max(0, ...times.map(({ resumedMs: ms }) => ms))
+  const isSettling = resumedMs > 0 && nowMs - resumedMs < graceMs
+  const awaySinceMs = isAway ? (state.platform['away'] ??= nowMs) : 0
+  if (!isAway) Reflect.deleteProperty(state.platform, 'away')
+  if (rule !== undefined) {
+    const raised = state.platform['raised'] ?? 0
+    const critical = parameterOf(rule, 'criticalLagMs', 300_000)
+    const trouble: Trouble | null = isAway
+      ? {
+          text: 'devices cannot reach the recorder: no front door has its broker',
+          severity: nowMs - awaySinceMs >= critical ? 'critical' : rule.severity,
+        }
+      : isSettling
+        ? { text: gapWords(state.platform['gap'] ?? 0), severity: (state.platform['gap'] ?? 0) >= critical ? 'critical' : rule.severity }
+        : null
+    const known = state.platform['severity'] ?? 0
+    if (trouble !== null && (raised === 0 || rankOf(trouble.severity) > known)) {
+      tell(turn, trouble, 'active')
+      state.platform['raised'] = nowMs
+      state.platform['severity'] = rankOf(trouble.severity)
+    } else if (!isAway && !isSettling && raised > 0) {
+      tell(
+        turn,
+        { text: `devices have reached the recorder for ${minutesOf(graceMs)} without a break`, severity: rule.severity },
+        'inactive',
+      )
+      Reflect.deleteProperty(state.platform, 'raised')
+      Reflect.deleteProperty(state.platform, 'severity')
+    }
+  }
+  return !isAway && !isSettling
+}
+
+const rankOf = (severity: Severity): number => (severity === 'critical' ? 2 : 1)
+
+const gapWords = (gapMs: number): string =>
+  gapMs > 0 ? `the recorder said nothing for ${minutesOf(gapMs)} and is back` : 'the recorder or its front door was started anew'
+
+const tell = (turn: FleetTurn, { text, severity }: Trouble, verdict: 'active' | 'inactive'): void => {
+  const rule = ruleOf(turn, platformRule)
+  if (rule === undefined) return
+  const nowMs = nowOf(turn)
+  observeGroup(turn, {
+    resource: platformResource,
+    rule,
+    qualifier: '',
+    severity,
+    verdict,
+    values: [{ name: 'group.reason', value: text, unit: '', observedAtMs: nowMs }],
+  })
+}
