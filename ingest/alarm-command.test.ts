@@ -1,3 +1,4 @@
+import { createFleetCodec } from '../adapters/avro/fleet-codec.ts'
 import { describe, expect, it } from 'vitest'
 import { createEventCodec } from '../adapters/avro/event-codec.ts'
 import { partitionOf } from '../model/partition.ts'
@@ -20,6 +21,7 @@ const start = () => {
   const command = createAlarmCommands({
     log,
     codec,
+    encodeSignal: createFleetCodec().encode,
     ids: { eventId: () => new Uint8Array(16) },
     clock: { nowMs: () => 5_000 },
     tenant: 'default',
@@ -81,5 +83,32 @@ describe('a command to an alarm', () => {
       { name: 'Assign', to: 'eve', ticket: 'T-1', text: null },
       { name: 'ClearManually', text: 'gone', force: true },
     ])
+  })
+
+  it('to an alarm of a group or of the platform is a signal for the fleet stage', async () => {
+    const { appended, command } = start()
+    const acted = { actor: 'admin', expectedEpisode: 1, commandId: 'c2' }
+    expect(
+      await command([
+        { subject: 'group/cell/00101-257', stream, command: { kind: 'Acknowledge', ...acted } },
+        { subject: device, stream, command: { kind: 'Acknowledge', ...acted } },
+        { subject: 'platform/ingest', stream, command: { kind: 'Close', reason: '', ...acted } },
+      ]),
+    ).toMatchObject([{ topic: 'fleet-signals' }, { topic: 'device-events' }, { topic: 'fleet-signals' }])
+    const decoded = (appended[1] ?? []).map(({ value }) => createFleetCodec().decode(value))
+    expect(decoded[0]).toMatchObject({
+      ok: true,
+      value: {
+        tenant: 'default',
+        atMs: 5_000,
+        source: { partition: -1, offset: -1, item: 0 },
+        body: {
+          kind: 'command',
+          subject: 'group/cell/00101-257',
+          actor: 'admin',
+          command: { stream, name: 'Acknowledge', commandId: 'c2' },
+        },
+      },
+    })
   })
 })

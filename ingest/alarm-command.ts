@@ -1,33 +1,58 @@
 /**
  * A person's command to an alarm becomes a record of its device, in the device's partition: so it is carried out in order with
- * what the device says, stands in the history, and is done again by a replay. All of one call are appended or none.
+ * what the device says, stands in the history, and is done again by a replay. To an alarm of a group or of the platform it becomes
+ * a signal for the fleet stage. All of one call and topic are appended or none.
  * After: `processors` carry it out, or write that they did not and why.
  */
 import type { OperatorCommand } from '../model/alarm.ts'
 import type { AlarmCommandBody, DeviceEvent } from '../model/event.ts'
+import type { FleetSignal } from '../model/fleet-signal.ts'
 import { ownSource } from '../model/own-source.ts'
 import { partitionOf } from '../model/partition.ts'
-import type { Clock, EventCodec, EventLog, Ids } from '../model/ports.ts'
+import type { Clock, EventCodec, EventLog, Ids, LogTopic } from '../model/ports.ts'
 
-export type AlarmCommandDeps = { log: EventLog; codec: EventCodec; ids: Ids; clock: Clock; tenant: string }
+export type AlarmCommandDeps = {
+  log: EventLog
+  codec: EventCodec
+  encodeSignal: (signal: FleetSignal) => Uint8Array
+  ids: Ids
+  clock: Clock
+  tenant: string
+}
 
 type WithoutTime<T> = T extends unknown ? Omit<T, 'atMs'> : never
 type Asked = { subject: string; stream: string; command: WithoutTime<OperatorCommand> }
 
-const topic = 'device-events'
+type Place = { topic: LogTopic; partition: number; offset: number }
 
 export const createAlarmCommands =
   (deps: AlarmCommandDeps) =>
-  async (asked: readonly Asked[]): Promise<{ topic: typeof topic; partition: number; offset: number }[]> => {
-    const partitions = deps.log.partitionCount(topic)
-    const records = asked.map((one) => ({
-      partition: partitionOf(one.subject, partitions),
-      key: one.subject,
-      value: deps.codec.encode(eventOf(deps, one)),
-    }))
-    const offsets = await deps.log.append(topic, records)
-    return records.map(({ partition }, index) => ({ topic, partition, offset: offsets[index] ?? -1 }))
+  async (asked: readonly Asked[]): Promise<Place[]> => {
+    const places = new Map<Asked, Place>()
+    for (const topic of ['device-events', 'fleet-signals'] as const) {
+      const own = asked.filter(({ subject }) => isOfFleet(subject) === (topic === 'fleet-signals'))
+      if (own.length === 0) continue
+      const partitions = deps.log.partitionCount(topic)
+      const records = own.map((one) => ({
+        partition: partitionOf(one.subject, partitions),
+        key: one.subject,
+        value: topic === 'device-events' ? deps.codec.encode(eventOf(deps, one)) : Uint8Array.from(deps.encodeSignal(signalOf(deps, one))),
+      }))
+      const offsets = await deps.log.append(topic, records)
+      for (const [index, one] of own.entries())
+        places.set(one, { topic, partition: records[index]?.partition ?? 0, offset: offsets[index] ?? -1 })
+    }
+    return asked.map((one) => places.get(one) ?? { topic: 'device-events', partition: 0, offset: -1 })
   }
+
+const isOfFleet = (subject: string): boolean => subject.startsWith('group/') || subject.startsWith('platform/')
+
+const signalOf = (deps: AlarmCommandDeps, { subject, stream, command }: Asked): FleetSignal => ({
+  tenant: deps.tenant,
+  atMs: deps.clock.nowMs(),
+  source: { partition: -1, offset: -1, item: 0 },
+  body: { kind: 'command', subject, actor: command.actor, command: bodyOf(stream, command) },
+})
 
 const eventOf = (deps: AlarmCommandDeps, { subject, stream, command }: Asked): DeviceEvent => ({
   eventId: deps.ids.eventId(),

@@ -4,7 +4,7 @@
  */
 import type { Clock, DeviceLink } from '../model/ports.ts'
 import { createAccept } from './accept.ts'
-import { createAlarmCommands } from './alarm-command.ts'
+import { type AlarmCommandDeps, createAlarmCommands } from './alarm-command.ts'
 import { startKeyExpiry } from './dead-letter-keys.ts'
 import type { InventoryEntry, InventoryKind } from './domain/inventory.ts'
 import { type ParseReport, parseReport } from './domain/parse-report.ts'
@@ -48,6 +48,7 @@ export const startIngest = async (deps: IngestDeps): Promise<{ stop: () => Promi
 
 export type IngestToolsDeps = RedriveDeps & {
   clock: Clock
+  encodeSignal: AlarmCommandDeps['encodeSignal']
   currentInventory: (kind: InventoryKind) => Promise<ReadonlyMap<string, InventoryEntry>>
 }
 

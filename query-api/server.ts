@@ -14,6 +14,7 @@ import { openApi } from './open-api.ts'
 import type { RouteContext } from './routes/context.ts'
 import { alarmActionRoutes } from './routes/alarm-actions.ts'
 import { alarmRoutes } from './routes/alarms.ts'
+import { situationRoutes } from './routes/situations.ts'
 import { clockRoutes } from './routes/clock.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { deviceRoutes } from './routes/devices.ts'
@@ -104,6 +105,7 @@ export const createServer = async (
         timelineRoutes,
         alarmRoutes,
         alarmActionRoutes,
+        situationRoutes,
         notificationRoutes,
         ruleRoutes,
         explainRoutes,

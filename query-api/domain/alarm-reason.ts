@@ -17,6 +17,8 @@ export const reasonText = (rule: Rule | undefined, qualifier: string, evidence: 
   const told: Told = { rule, qualifier, evidence, periods, at }
   const [first] = evidence.values
   if (first === undefined) return `It was seen in ${placeText(evidence)}.`
+  // Of a group: the fleet stage's own words.
+  if (first.name === 'group.reason') return `${capital(String(first.value))}.`
   switch (rule?.condition.form) {
     case 'level':
       return levelText(told, rule.condition, first)

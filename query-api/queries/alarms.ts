@@ -72,6 +72,8 @@ export type AlarmFilter = {
   severities: readonly Severity[] | null
   class: DeviceClassName | null
   situation: string | null
+  /** In their situation; left out: any, or in none. */
+  role?: 'root' | 'symptom'
   operator: 'none' | 'ack' | 'closed' | null
   shelved: boolean | null
   foundLate: boolean | null
@@ -106,6 +108,7 @@ const filtered = (filter: AlarmFilter): { conditions: string[]; params: Record<s
     else add(`subject IN ${ofClass('{class:String}')}`, { class: filter.class })
   }
   if (filter.situation !== null) add('situation = {situation:String}', { situation: filter.situation })
+  if (filter.role !== undefined) add('situation_role = {role:String}', { role: filter.role })
   if (filter.operator !== null) add('toString(operator) = {operator:String}', { operator: filter.operator })
   if (filter.shelved !== null) add(`shelf ${filter.shelved ? '!=' : '='} 'none'`)
   if (filter.foundLate !== null) add(`found_late = ${filter.foundLate ? '1' : '0'}`)

@@ -56,7 +56,7 @@ const rowCounts = async ({ warehouse, tenant }: Scope, range: TimeRange, subject
 FROM messages AS m INNER JOIN (
   SELECT log_id, partition, max(sink_marks.offset) AS mark FROM sink_marks WHERE topic = 'device-events' AND table = 'ledger' GROUP BY log_id, partition
 ) AS accounts ON accounts.log_id = m.log_id AND accounts.partition = m.partition
-WHERE ${inRange(subject, 'm')} AND m.offset <= accounts.mark AND m.outcome NOT IN ('tick', 'inventory', 'command', 'rules')`,
+WHERE ${inRange(subject, 'm')} AND m.offset <= accounts.mark AND m.outcome NOT IN ('tick', 'inventory', 'command', 'rules', 'verdict', 'maintenance')`,
     params(tenant, range, subject),
   )
   return rows[0] ?? { stored: 0, ambiguous: 0, duplicate: 0, quarantined: 0 }

@@ -73,7 +73,7 @@ export type MinuteRow = { at_ms: number; messages: number }
 export const messagesPerMinute = ({ warehouse, tenant }: Scope, fromMs: number): Promise<MinuteRow[]> =>
   warehouse.query<MinuteRow>(
     `SELECT ${msOf('toStartOfMinute(received_at)')} AS at_ms, toFloat64(count()) AS messages FROM messages
-WHERE tenant = {tenant:String} AND received_at >= ${timeParam('from_ms')} AND outcome NOT IN ('tick', 'inventory', 'command', 'rules') GROUP BY at_ms ORDER BY at_ms`,
+WHERE tenant = {tenant:String} AND received_at >= ${timeParam('from_ms')} AND outcome NOT IN ('tick', 'inventory', 'command', 'rules', 'verdict', 'maintenance') GROUP BY at_ms ORDER BY at_ms`,
     { tenant, from_ms: fromMs },
   )
 

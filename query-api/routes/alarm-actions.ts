@@ -9,7 +9,6 @@ import { alarmTypeOf } from '../../model/rule.ts'
 import type { AlarmCommandRequest } from '../deps.ts'
 import { type AlarmAction, alarmActions, type AlarmDeed, commentCharsMax, deedOf, reasonCharsMax } from '../domain/alarm-actions.ts'
 import { alarmIdOf } from '../domain/alarm-id.ts'
-import { isDeviceId } from '../domain/device-id.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { toTime } from '../domain/time.ts'
 import { type AlarmRow, listAlarms, liveEpisode } from '../queries/alarms.ts'
@@ -181,8 +180,6 @@ const staleness = (row: AlarmRow, live: number): ProblemError | null =>
 const refusalOf = ({ deps }: RouteContext, row: AlarmRow, deed: AlarmDeed): ProblemError | null => {
   if (row.found_late === 1)
     return new ProblemError('ALARM_ACTION_INVALID', 'It was found late and is history: nothing can be done about it.')
-  if (!isDeviceId(row.subject))
-    return new ProblemError('ALARM_ACTION_INVALID', 'It is no alarm of a device: those of groups take no commands yet.')
   if (deed.kind === 'ClearManually') {
     const rule = (deps.rules ?? []).find(({ id }) => id === row.type)
     if (row.cleared_ms !== null) return new ProblemError('ALARM_ACTION_INVALID', 'It is cleared already.')

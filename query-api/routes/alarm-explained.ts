@@ -95,7 +95,7 @@ export const explain = async (
   const evidence = evidenceIn(raise) ?? newest
   const where = evidence === null ? null : { subject: row.subject, evidence, knownMs: row.detected_ms }
   const [messages, periods] = await Promise.all([
-    where === null ? [] : evidenceMessages(scope, where),
+    where === null || where.evidence.topic !== 'device-events' ? [] : evidenceMessages(scope, where),
     where === null || rule?.condition.form !== 'level' ? [] : evidencePeriods(scope, where, rule.condition),
   ])
   const suppressors = suppressorsOf(row, history)

@@ -2,6 +2,7 @@
  * An alarm from the messages of a device to the answer that a person reads, and what that person does from the answer back to
  * the alarm: events through the real stage into the real engine, asked over the API, commands into the same log.
  */
+import { createFleetCodec } from '../../adapters/avro/fleet-codec.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startForTest } from '../../adapters/chdb/start-for-test.ts'
 import { migrate } from '../../adapters/clickhouse/migrations.ts'
@@ -64,6 +65,7 @@ beforeAll(async () => {
   const commandAlarms = createAlarmCommands({
     log: bench.log,
     codec: eventCodec,
+    encodeSignal: createFleetCodec().encode,
     ids: { eventId: () => new Uint8Array(16) },
     clock: { nowMs: () => nowMs },
     tenant: 'main',
@@ -146,6 +148,7 @@ describe('what a person does', () => {
     const command = createAlarmCommands({
       log: bench.log,
       codec: eventCodec,
+      encodeSignal: createFleetCodec().encode,
       ids: { eventId: () => new Uint8Array(16) },
       clock: { nowMs: () => minutes(42) },
       tenant: 'main',
