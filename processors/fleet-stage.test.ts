@@ -54,6 +54,12 @@ describe('a cell that fails', () => {
       new Set([`${situation} symptom`]),
     )
 
+    const causes = bench.rowsOf('presence').filter(({ cause }) => cause !== '')
+    expect(new Set(causes.map(({ state, reason, cause }) => `${String(state)} ${String(reason)} ${String(cause)}`))).toEqual(
+      new Set(['offline will cell-or-sim']),
+    )
+    expect(causes.map(({ subject }) => subject).sort()).toEqual(dead.map(deviceOf).sort())
+
     await bench.run(...inOrder(ticks(25 * minuteMs + 5 * secondMs, 40 * minuteMs), back))
     expect(events(bench, 'presence.group-outage').at(-1)).toBe('group/cell/00101-257 AlarmCleared')
     expect(newest(bench).filter((row) => row['cleared_at'] === null)).toEqual([])
@@ -135,6 +141,7 @@ describe('no situation', () => {
       ),
     )
     expect(raised(few).filter((text) => text.startsWith('group'))).toEqual([])
+    expect(few.rowsOf('presence').flatMap(({ cause }) => (cause === '' ? [] : [cause]))).toEqual(['device', 'device', 'device', 'device'])
     const all = createFleetBench()
     const some = fleet.filter((n) => n % 4 === 0).map((n) => will(n, 15 * minuteMs))
     await all.run(rulesEvent(), ...inOrder(ticks(0, 25 * minuteMs), arrival, some))
@@ -233,5 +240,20 @@ describe('a site that loses its power', () => {
     const [root] = newest(bench).filter(({ type }) => type === 'site.power-outage')
     const members = newest(bench).filter((row) => row['situation'] === root?.['situation'] && row['situation_role'] === 'symptom')
     expect(members.map((row) => row['subject']).sort()).toEqual(site.map(deviceOf).sort())
+    const causes = bench.rowsOf('presence').flatMap(({ cause }) => (cause === '' ? [] : [String(cause)]))
+    expect([...new Set(causes)]).toEqual(['unknown', 'site-power'])
+    expect(causes.filter((cause) => cause === 'site-power')).toHaveLength(site.length)
+  })
+})
+
+describe('a device that falls silent', () => {
+  it('is offline in presence too, with a cause, and online again with its next message', async () => {
+    const bench = createFleetBench()
+    const talk = Array.from({ length: 30 }, (_, minute) => radio(1, minute * minuteMs + 7, 0x101))
+    await bench.run(rulesEvent(), ...inOrder(ticks(0, 54 * minuteMs), talk, radio(1, 50 * minuteMs, 0x101)))
+    expect(bench.rowsOf('presence').map(({ state, reason, cause }) => [state, reason, cause])).toEqual([
+      ['offline', 'silence', 'device'],
+      ['online', 'spoke', ''],
+    ])
   })
 })

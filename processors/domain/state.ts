@@ -43,7 +43,16 @@ export type CoreState = {
   logLines: number
 }
 
-export type PresenceState = { state: 'online' | 'offline' | 'unknown'; sessionId: string | null; atMs: number }
+export type PresenceState = {
+  state: 'online' | 'offline' | 'unknown'
+  sessionId: string | null
+  atMs: number
+  /** Of its newest row. */
+  reason?: string | null
+  cause?: string
+  /** Told offline by its silence, not by its own word: a message is proof that it is there. */
+  isSilent?: true
+}
 
 /** What a device said of one fact, oldest first. `times` are its tellings of one value in a row, ascending; the first has a row. */
 export type FactState = { runs: FactRun[] }

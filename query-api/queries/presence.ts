@@ -6,7 +6,15 @@ import { momentParams, ofSubject } from './state.ts'
 import { askTogether, msOfText, type Part } from './together.ts'
 
 export type PresenceState = 'online' | 'offline' | 'unknown'
-export type PresenceNowRow = { subject: string; state: PresenceState; since_ms: number; reason: string | null; session_id: string | null }
+export type PresenceNowRow = {
+  subject: string
+  state: PresenceState
+  since_ms: number
+  reason: string | null
+  session_id: string | null
+  /** Why it is offline, '' where that is not told; left out by `presenceOf`. */
+  cause?: string
+}
 
 /** The state at that time, and since when: the first row of it after the last row of another state. */
 export const presenceAt = async (
@@ -18,13 +26,13 @@ export const presenceAt = async (
   if (subjects.length === 0) return []
   return warehouse.query<PresenceNowRow>(
     `
-SELECT subject, any(state_now) AS state, ${msOf('minIf(observed_at, place > others_until)')} AS since_ms, any(reason_now) AS reason, any(session_now) AS session_id
+SELECT subject, any(state_now) AS state, ${msOf('minIf(observed_at, place > others_until)')} AS since_ms, any(reason_now) AS reason, any(session_now) AS session_id, any(cause_now) AS cause
 FROM (
-  SELECT subject, observed_at, place, state_now, reason_now, session_now, maxIf(place, state != state_now) OVER (PARTITION BY subject) AS others_until
+  SELECT subject, observed_at, place, state_now, reason_now, session_now, cause_now, maxIf(place, state != state_now) OVER (PARTITION BY subject) AS others_until
   FROM (
     SELECT subject, observed_at, (observed_at, received_at, offset) AS place, toString(presence.state) AS state,
       last_value(toString(presence.state)) OVER w AS state_now, tupleElement(last_value(tuple(reason)) OVER w, 1) AS reason_now,
-      tupleElement(last_value(tuple(session_id)) OVER w, 1) AS session_now
+      tupleElement(last_value(tuple(session_id)) OVER w, 1) AS session_now, last_value(presence.cause) OVER w AS cause_now
     FROM presence WHERE tenant = {tenant:String} AND subject IN {subjects:Array(String)} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)}
     WINDOW w AS (PARTITION BY subject ORDER BY observed_at, received_at, offset ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
   )
@@ -160,11 +168,12 @@ export type PresenceRow = {
   state: PresenceState
   reason: string | null
   session_id: string | null
+  cause: string
 }
 
 export const presenceHistory = ({ warehouse, tenant }: Scope, query: HistoryQuery): Promise<PresenceRow[]> =>
   warehouse.query<PresenceRow>(
-    `SELECT ${msOf('observed_at')} AS observed_at_ms, ${msOf('received_at')} AS received_at_ms, toUInt32(partition) AS partition, toFloat64(offset) AS offset, toString(state) AS state, reason, session_id
+    `SELECT ${msOf('observed_at')} AS observed_at_ms, ${msOf('received_at')} AS received_at_ms, toUInt32(partition) AS partition, toFloat64(offset) AS offset, toString(state) AS state, reason, session_id, cause
 FROM presence AS t WHERE ${historyConditions(query)} ${historyOrder(query)}`,
     historyParams(tenant, query),
   )

@@ -45,6 +45,9 @@ export const Alarm = Type.Object({
   suppressedBy: Type.Array(Type.String(), { description: 'Ids of alarms and maintenance windows that hold it down.' }),
   flapping: Type.Boolean(),
   situation: nullable(Type.Object({ id: Type.String(), role: Type.String() })),
+  cause: Type.Union([Type.String(), Type.Null()], {
+    description: 'Of presence.offline: why, as far as is known; null: not known, or another alarm.',
+  }),
   raisedAt: Type.Unsafe<string>({ ...Time, description: 'When it had become so, by the device’s time; as amended by what came late.' }),
   detectedAt: Type.Unsafe<string>({ ...Time, description: 'When the recorder knew.' }),
   clearedAt: TimeOrNull,
@@ -61,12 +64,19 @@ export const Alarm = Type.Object({
   rule: Type.Object({ id: Type.String(), version: Type.Integer() }),
 })
 
-export const alarmOf = (row: AlarmRow, names: ReadonlyMap<string, SubjectNames>, rules: RulesById, tz: string): Static<typeof Alarm> => {
+export const alarmOf = (
+  row: AlarmRow,
+  names: ReadonlyMap<string, SubjectNames>,
+  rules: RulesById,
+  tz: string,
+  causes: ReadonlyMap<string, string> = noCauses,
+): Static<typeof Alarm> => {
+  const id = alarmIdOf({ stream: row.stream, episode: row.episode, foundLate: row.found_late === 1 })
   const about = names.get(row.subject)
   const rule = rules.get(row.type)
   const isDevice = isDeviceId(row.subject)
   return {
-    id: alarmIdOf({ stream: row.stream, episode: row.episode, foundLate: row.found_late === 1 }),
+    id,
     deviceId: isDevice ? row.subject : null,
     subject: row.subject,
     resource: row.resource,
@@ -95,6 +105,7 @@ export const alarmOf = (row: AlarmRow, names: ReadonlyMap<string, SubjectNames>,
     suppressedBy: row.suppressed_by,
     flapping: row.flapping === 1,
     situation: row.situation === '' ? null : { id: row.situation, role: row.situation_role },
+    cause: causes.get(id) ?? null,
     raisedAt: toTime(row.raised_ms),
     detectedAt: toTime(row.detected_ms),
     clearedAt: toTimeOrNull(row.cleared_ms),
@@ -108,6 +119,8 @@ export const alarmOf = (row: AlarmRow, names: ReadonlyMap<string, SubjectNames>,
     rule: { id: row.type, version: row.rule_version },
   }
 }
+
+const noCauses: ReadonlyMap<string, string> = new Map()
 
 const classOf = (told: string): 'critical' | 'business' | 'home' => (told === 'critical' || told === 'business' ? told : 'home')
 

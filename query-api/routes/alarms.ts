@@ -6,6 +6,7 @@ import { alarmIdOf, parseAlarmId } from '../domain/alarm-id.ts'
 import { pageOf } from '../domain/cursor.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { parseTimeZone } from '../domain/time.ts'
+import { offlineCausesOf } from '../queries/alarm-causes.ts'
 import {
   alarmCursor,
   alarmHistory,
@@ -70,12 +71,10 @@ export const alarmRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> =
         after: cursorOf(cursor, alarmCursor),
       })
       const page = pageOf(rows, limit, (last) => [last.rank, last.raised_ms, last.stream, last.found_late, last.episode])
-      const names = await subjectNames(
-        scope,
-        page.rows.map(({ subject }) => subject),
-      )
+      const subjects = page.rows.map(({ subject }) => subject)
+      const [names, causes] = await Promise.all([subjectNames(scope, subjects), offlineCausesOf(scope, page.rows)])
       return {
-        items: page.rows.map((row) => alarmOf(row, names, rules, zone)),
+        items: page.rows.map((row) => alarmOf(row, names, rules, zone, causes)),
         nextCursor: page.nextCursor,
         completeThrough: completeThrough(context),
       }
@@ -143,11 +142,15 @@ export const alarmRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> =
     async (request) => {
       const zone = parseTimeZone(request.query.tz)
       const row = await knownAlarm(context, request.params.id)
-      const [names, events] = await Promise.all([subjectNames(scope, [row.subject]), alarmHistory(scope, row)])
+      const [names, causes, events] = await Promise.all([
+        subjectNames(scope, [row.subject]),
+        offlineCausesOf(scope, [row]),
+        alarmHistory(scope, row),
+      ])
       const cut = events.length > historyMax
       const history = ofEpisode(events.slice(0, historyMax).reverse(), row)
       return {
-        ...alarmOf(row, names, rules, zone),
+        ...alarmOf(row, names, rules, zone, causes),
         history: history.map((event) => eventOf(row, event, zone)),
         historyCut: cut,
         explanation: await explain(context, row, rules.get(row.type), history, zone),

@@ -47,6 +47,10 @@ const Device = Type.Object({
     state: choice(['online', 'offline', 'unknown']),
     since: TimeOrNull,
     reason: TextOrNull,
+    cause: Type.Union([Type.String(), Type.Null()], {
+      description:
+        'Why it is offline, as far as is known: device, cell-or-sim, site-power, broker, our-bridge, firmware, planned, usual-night-off, unknown.',
+    }),
   }),
   firstSeenAt: TimeOrNull,
   lastSeenAt: Type.Union([Time, Type.Null()], { description: 'Arrival of the newest accepted message; null: never heard.' }),
@@ -211,6 +215,7 @@ const toDevice = (row: DeviceRow): Static<typeof Device> => {
       state: presence?.state ?? 'unknown',
       since: toTimeOrNull(presence?.since_ms ?? null),
       reason: presence?.reason ?? null,
+      cause: presence?.state === 'offline' ? textOrNull(presence.cause ?? '') : null,
     },
     firstSeenAt: heard ? toTime(row.first_seen_ms) : null,
     lastSeenAt: heard ? toTime(row.last_seen_ms) : null,

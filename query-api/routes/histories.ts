@@ -5,7 +5,7 @@ import { pageOf } from '../domain/cursor.ts'
 import { parseKnownAt, parseRange, toTime } from '../domain/time.ts'
 import { logCursor, logLines } from '../queries/logs.ts'
 import { bootHistory, historyCursor, type HistoryQuery, presenceHistory } from '../queries/presence.ts'
-import { completeThrough, cursorOf, knownDevice, type RouteContext } from './context.ts'
+import { completeThrough, cursorOf, knownDevice, type RouteContext, textOrNull } from './context.ts'
 import { Boot, toBoot } from './devices.ts'
 import {
   answers,
@@ -29,7 +29,14 @@ const monthMs = 31 * 24 * hourMs
 
 export const severities = ['emergency', 'alert', 'critical', 'error', 'warning', 'notice', 'info', 'debug'] as const
 
-const Presence = Type.Object({ state: Type.String(), observedAt: Time, receivedAt: Time, reason: TextOrNull, sessionId: TextOrNull })
+const Presence = Type.Object({
+  state: Type.String(),
+  observedAt: Time,
+  receivedAt: Time,
+  reason: TextOrNull,
+  sessionId: TextOrNull,
+  cause: TextOrNull,
+})
 
 const LogLine = Type.Object({
   observedAt: Time,
@@ -93,6 +100,7 @@ export const historyRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }>
       receivedAt: toTime(row.received_at_ms),
       reason: row.reason,
       sessionId: row.session_id,
+      cause: textOrNull(row.cause),
     }),
   })
   history('/devices/:mac/boots', {

@@ -8,6 +8,7 @@ import { pageOf } from '../domain/cursor.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { parseTime, parseTimeZone } from '../domain/time.ts'
 import { alarmIdOf, parseAlarmId } from '../domain/alarm-id.ts'
+import { offlineCausesOf } from '../queries/alarm-causes.ts'
 import { alarmCursor, type AlarmFilter, type AlarmRow, listAlarms, oneAlarm, subjectNames } from '../queries/alarms.ts'
 import { countMembers, type SituationCounts } from '../queries/situations.ts'
 import { Alarm, alarmOf, evidenceOf, type RulesById } from './alarm-item.ts'
@@ -114,8 +115,9 @@ export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext 
         after: cursorOf(cursor, alarmCursor),
       })
       const page = pageOf(rows, limit, (last) => [last.rank, last.raised_ms, last.stream, last.found_late, last.episode])
-      const [counts, names] = await Promise.all([
+      const [counts, causes, names] = await Promise.all([
         countsOf(context, [root]),
+        offlineCausesOf(scope, page.rows),
         subjectNames(
           scope,
           page.rows.map(({ subject }) => subject),
@@ -123,7 +125,7 @@ export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext 
       ])
       return {
         ...situationOf(root, counts, rules, zone),
-        items: page.rows.map((row) => alarmOf(row, names, rules, zone)),
+        items: page.rows.map((row) => alarmOf(row, names, rules, zone, causes)),
         nextCursor: page.nextCursor,
         completeThrough: completeThrough(context),
       }

@@ -35,15 +35,15 @@ export const projectPresence = (context: Context, body: PresenceBody): void => {
   become(context, next, body.reason)
 }
 
-/** A message is proof enough that an unknown device is there. */
+/** A message is proof enough that a device is there that was unknown, or was taken for offline since it was silent. */
 export const projectSign = (context: Context): void => {
   const { core, event } = context
-  if (core.presence?.state !== 'unknown') return
+  if (core.presence === null || (core.presence.state !== 'unknown' && core.presence.isSilent !== true)) return
   if (event.source.redriveOf !== null && event.receivedAtMs <= core.presence.atMs) return
   become(context, { state: 'online', sessionId: core.presence.sessionId, atMs: event.receivedAtMs }, 'spoke')
 }
 
-type Judging = { event: DeviceEvent; place: Place; overlay: Overlay; rows: TableRows; onLimit: Context['onLimit'] }
+export type Judging = { event: DeviceEvent; place: Place; overlay: Overlay; rows: TableRows; onLimit: Context['onLimit'] }
 
 /** The front door had started anew and 60 s are over: who was online and has been silent since is unknown. */
 export const judgeSilent = (judging: Judging, partition: PartitionState): void => {
@@ -79,10 +79,35 @@ type Becoming = Pick<Context, 'event' | 'place' | 'overlay' | 'rows' | 'onLimit'
 const become = (context: Becoming, next: PresenceState, reason: string | null): void => {
   const id = context.subject ?? context.event.subject.id
   const before = context.core.presence
-  context.core.presence = next
+  context.core.presence = next.state === 'offline' ? { ...next, reason } : next
   if ((before?.state === 'online') !== (next.state === 'online')) index(context, id, next.state === 'online')
   pushRow(context, next, reason)
 }
+
+/**
+ * The device is told offline, or why it is has become known: a row with the cause. Silence makes offline what its own word had not.
+ * Called by the watch (`watch-device.ts`), whose rule has judged the silence.
+ */
+export const projectAbsence = (judging: Judging, id: string, cause: string): void => {
+  const { overlay, event } = judging
+  const core = coreOf(overlay, id)
+  const { presence } = core
+  if (presence?.state === 'offline') {
+    if (presence.cause === cause) return
+    presence.cause = cause
+    pushRow({ ...judging, subject: id }, { ...presence, atMs: Math.max(presence.atMs, event.receivedAtMs) }, presence.reason ?? null)
+    return
+  }
+  become(
+    { ...judging, core, subject: id },
+    { state: 'offline', sessionId: presence?.sessionId ?? null, atMs: event.receivedAtMs, cause, isSilent: true },
+    'silence',
+  )
+}
+
+/** What an absence that is over is now known to have come of: it was offline at `atMs`. */
+export const projectPastAbsence = (judging: Judging, id: string, cause: string, atMs: number): void =>
+  pushRow({ ...judging, subject: id }, { state: 'offline', sessionId: null, atMs, cause }, 'silence')
 
 const index = ({ overlay, onLimit }: Becoming, id: string, online: boolean): void => {
   const shard = overlay.open('online', String(hash32(id) % onlineShards), () => ({ kind: 'online', ids: [] }))
@@ -104,7 +129,7 @@ const pushRow = (
     state: next.state,
     session_id: next.sessionId,
     reason,
-    cause: '',
+    cause: next.cause ?? '',
     log_id: place.logId,
     partition: place.partition,
     offset: place.offset,

@@ -37,11 +37,15 @@ export const withdrawFrom = (alarms: DeviceAlarms, situation: string, atMs: numb
 /** A device that is back when the verdict comes: its alarm that has just ended had this cause. */
 export const endedWithinMs = 30 * 60_000
 
-export const correlateOver = (alarms: DeviceAlarms, { situation, reason, alarmTypes }: HeldVerdict, atMs: number): void => {
+/** Answers when the one that it explains was raised; null: there is none. */
+export const correlateOver = (alarms: DeviceAlarms, { situation, reason, alarmTypes }: HeldVerdict, atMs: number): number | null => {
+  let raisedMs: number | null = null
   for (const id of alarms.ofTypes(alarmTypes)) {
     const state = alarms.stateOf(id)
     if (state?.last === null || state === null) continue
     if (isLive(state) || (state.last.clearedAtMs ?? 0) < atMs - endedWithinMs) continue
     alarms.tell(id, { kind: 'Correlate', situation, role: 'symptom', reason, atMs })
+    raisedMs ??= state.last.raisedAtMs
   }
+  return raisedMs
 }

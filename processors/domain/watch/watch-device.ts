@@ -11,10 +11,12 @@ import { alarmTypeOf, type DeviceProfile } from '../../../model/rule.ts'
 import { believedAheadMs } from '../placed-time.ts'
 import type { LimitName, Place, TableRows } from '../projection.ts'
 import type { CompiledRules, RuleBook } from '../rules/compile.ts'
+import { isUsuallyAway } from '../rules/absence.ts'
+import { projectAbsence, projectPastAbsence } from '../projections/presence.ts'
 import { evaluate, nextTickMs, type RuleInput } from '../rules/evaluate.ts'
 import { type Derived, inputsOf } from '../rules/inputs.ts'
 import type { RuleCommand, RuleContext } from '../rules/outcome.ts'
-import { never } from '../rules/state.ts'
+import { never, streamKey } from '../rules/state.ts'
 import { hash32 } from '../hash.ts'
 import type { Overlay, PartitionState } from '../state.ts'
 import { type AlarmSink, writeRefused, writeTold } from './alarm-rows.ts'
@@ -108,9 +110,29 @@ const noInputs: readonly RuleInput[] = []
 /** The fleet stage hears of it when something has changed; a verdict ends with what it was about. */
 const tellFleet = (watch: Watch, watched: WatchedState, id: string, context: RuleContext, inputs: readonly RuleInput[]): void => {
   tellDevice(sinkOf(watch), toldOf(watch.state), watched, context, inputs, () => isPlanned(watch, id))
+  tellCause(watch, watched, id, context)
   const { verdict, fleet } = watched
   if (verdict === undefined || fleet === undefined) return
   if (verdict.cause === '' ? fleet.awaySinceMs === 0 : !fleet.isAbsent) delete watched.verdict
+}
+
+/** Presence says why it is offline: what it knows of itself, until the fleet stage knows better. */
+const tellCause = (watch: Watch, watched: WatchedState, id: string, { rules, nowMs }: RuleContext): void => {
+  const { silence } = rules
+  const isTold = silence !== null && watched.rules.streams[streamKey(silence.id, '')]?.told === 'active'
+  if (!isTold) {
+    delete watched.offline
+    return
+  }
+  watched.offline ??= {
+    cause: isPlanned(watch, id) ? 'planned' : isUsuallyAway(watched.rules, nowMs) ? 'usual-night-off' : 'device',
+    told: '',
+  }
+  const ofGroup = watched.verdict?.cause ?? ''
+  const cause = ofGroup === '' ? watched.offline.cause : ofGroup
+  if (watched.offline.told === cause) return
+  watched.offline.told = cause
+  projectAbsence(watch, id, cause)
 }
 
 /** Asked only when a device goes. */
@@ -237,9 +259,12 @@ export const watchVerdict = (watch: Watch, body: GroupVerdictBody): void => {
   else if (!body.withdrawn && !isOver) watched.verdict = heldOf(body)
   withAlarms(watch, watched, id, context, (alarms) => {
     if (body.withdrawn) withdrawFrom(alarms, body.situation, nowMs)
-    else if (isOver) correlateOver(alarms, heldOf(body), nowMs)
-    else correlateWith(alarms, heldOf(body), nowMs)
+    else if (isOver) {
+      const fromMs = correlateOver(alarms, heldOf(body), nowMs)
+      if (fromMs !== null && body.cause !== '') projectPastAbsence(watch, id, body.cause, fromMs)
+    } else correlateWith(alarms, heldOf(body), nowMs)
   })
+  tellCause(watch, watched, id, context)
   remind(watch, watched, id, context)
 }
 

@@ -3,6 +3,7 @@
  * it between its messages.
  */
 import type { DeviceEvent, FactsBody, InventoryChangedBody } from '../../../model/event.ts'
+import type { OfflineCause } from '../../../model/fleet-signal.ts'
 import type { DeviceProfile } from '../../../model/rule.ts'
 import { type DeviceRuleState, initialRuleState } from '../rules/state.ts'
 import type { FleetMark, HeldVerdict } from './fleet-mark.ts'
@@ -26,6 +27,8 @@ export type WatchedState = {
   /** Undefined in states of earlier releases. */
   fleet?: FleetMark
   verdict?: HeldVerdict
+  /** While its rule says that it is offline: why, by itself alone, and what was told of that. */
+  offline?: { cause: OfflineCause; told: string }
 }
 
 /** What was never told of a device: it is one of a home. */
