@@ -10,6 +10,7 @@ import type { KeepingRules } from '../model/keeping.ts'
 import type { RuleSet } from '../model/rule.ts'
 import type { Clock, DeviceLink, EventLog, SubjectKeys, Warehouse } from '../model/ports.ts'
 import type { Config } from '../runtime/config.ts'
+import type { Stop } from '../runtime/lifecycle.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import type { AdminToken } from './admin-token.ts'
@@ -24,6 +25,8 @@ export type Urls = { page: string; mqtt: string; mqttWs: string | null; mqtts: s
 
 /** Filled by the parts as they start; each is used only by parts that start later. */
 export type Made = {
+  /** Answers at HTTP_LISTEN while the program starts; ended by the query API, which takes its place. */
+  status: { stop: Stop }
   token: AdminToken
   log: EventLog
   keys: SubjectKeys
@@ -40,6 +43,8 @@ export type Surroundings = {
   diskFreeBytes?: () => number
   /** `npm start -- --try`: a broker of others is only listened to. `onProblem` hears what it refused. */
   listenIn?: { onProblem: (error: Error) => void }
+  /** Aborted when the program is to end: a start that still waits for a server gives up. */
+  ending?: AbortSignal
 }
 
 export type Composition = {

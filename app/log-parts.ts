@@ -6,6 +6,7 @@ import { createKeepFrom, createStageStore } from '../adapters/lmdb/stage-store.t
 import { openSubjectKeys } from '../adapters/lmdb/subject-keys.ts'
 import { createKafkaStageStore, type KafkaStageStore } from '../adapters/kafka/stage-store.ts'
 import type { Clock, EventLog, StageStore, SubjectKeys, Warehouse } from '../model/ports.ts'
+import { outputsGroup } from '../processors/alarm-outputs.ts'
 import { consumerGroups } from '../processors/main.ts'
 import type { Config } from '../runtime/config.ts'
 import { openKafkaKeysOf, openKafkaLogOf } from './kafka-parts.ts'
@@ -39,7 +40,7 @@ const openEmbedded = (config: Config, clock: Clock, warn: Warn, surroundings: { 
     clock,
     ageMsMax: config.LOG_RETENTION_HOURS * 3_600_000,
     bytesMax: config.LOG_RETENTION_BYTES_MAX,
-    keepFrom: createKeepFrom(environment, consumerGroups),
+    keepFrom: createKeepFrom(environment, [...consumerGroups, { group: outputsGroup, topics: ['alarms'] }]),
     everyMs: retentionEveryMs,
     onError: warn('retention failed and tries again'),
   })
@@ -57,7 +58,12 @@ const openEmbedded = (config: Config, clock: Clock, warn: Warn, surroundings: { 
 
 const openKafka = async (config: Config, clock: Clock, warn: Warn): Promise<LogParts> => {
   const log = await openKafkaLogOf(config, clock, warn('Kafka does not do what it should; it is tried again'))
-  const keys = await openKafkaKeysOf(config, clock, warn('the keys of subjects cannot be followed; it is tried again'))
+  const keys = await openKafkaKeysOf(config, clock, warn('the keys of subjects cannot be followed; it is tried again')).catch(
+    async (error: unknown) => {
+      await log.close() // The start is tried again.
+      throw error
+    },
+  )
   return {
     log,
     keys,

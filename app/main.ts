@@ -11,6 +11,7 @@ import { createLogger, describeError } from '../runtime/logger.ts'
 import { stopOnSignals } from '../runtime/signals.ts'
 import { checkSurroundings } from './check-surroundings.ts'
 import { type Recorder, startRecorder } from './recorder.ts'
+import { unlessEnding } from './start-parts.ts'
 import { listenAndReport } from './try/try-broker.ts'
 
 const usage = `usage: npm start                                        runs the recorder
@@ -49,20 +50,22 @@ const main = async (): Promise<void> => {
   }
   const logger = createLogger(config.LOG_LEVEL)
   const onFatal = (error: unknown): void => end({ reason: 'the processors refuse to start', error })
+  const ending = new AbortController()
   const starting =
     flags.try === undefined
-      ? startRecorder(config, logger, onFatal)
+      ? startRecorder(config, logger, onFatal, { ending: ending.signal }).catch(unlessEnding(ending.signal))
       : listenAndReport({ url: flags.try, csv: flags.csv, afterSeconds: flags.afterSeconds }, config, logger, onFatal)
   const end = stopOnSignals(
-    async (ending) => {
-      if ('error' in ending) logger.fatal(describeError(ending.error), ending.reason)
-      await (await starting).stop()
-      logger.info({ reason: ending.reason }, 'stopped')
+    async (cause) => {
+      if ('error' in cause) logger.fatal(describeError(cause.error), cause.reason)
+      ending.abort()
+      await (await starting)?.stop()
+      logger.info({ reason: cause.reason }, 'stopped')
     },
     () => logger.error('the stop took too long and is given up; the next start goes on from the log'),
   )
   const started = await starting
-  if ('urls' in started) console.log(banner(started))
+  if (started !== undefined && 'urls' in started) console.log(banner(started))
 }
 
 const banner = ({ urls, token }: Recorder): string =>

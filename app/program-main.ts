@@ -5,6 +5,7 @@ import { AppError } from '../runtime/errors.ts'
 import { createLogger, describeError } from '../runtime/logger.ts'
 import { stopOnSignals } from '../runtime/signals.ts'
 import { isProgramName, programs, startProgram } from './programs.ts'
+import { unlessEnding } from './start-parts.ts'
 
 const main = async (): Promise<void> => {
   const [name, ...rest] = process.argv.slice(2)
@@ -13,16 +14,22 @@ const main = async (): Promise<void> => {
   }
   const config = loadConfig(readTextFile)
   const logger = createLogger(config.LOG_LEVEL).child({ program: name })
-  const starting = startProgram(name, config, logger, (error) => end({ reason: 'the program cannot go on', error }))
+  const ending = new AbortController()
+  const starting = startProgram(name, config, logger, (error) => end({ reason: 'the program cannot go on', error }), {
+    ending: ending.signal,
+  }).catch(unlessEnding(ending.signal))
   const end = stopOnSignals(
-    async (ending) => {
-      if ('error' in ending) logger.fatal(describeError(ending.error), ending.reason)
-      await (await starting).stop()
-      logger.info({ reason: ending.reason }, 'stopped')
+    async (cause) => {
+      if ('error' in cause) logger.fatal(describeError(cause.error), cause.reason)
+      ending.abort()
+      await (await starting)?.stop()
+      logger.info({ reason: cause.reason }, 'stopped')
     },
     () => logger.error('the stop took too long and is given up; the next start goes on from the log'),
   )
-  const { urls } = await starting
+  const started = await starting
+  if (started === undefined) return
+  const { urls } = started
   logger.info({ status: urls.page, ...(urls.mqtt === '' ? {} : { mqtt: urls.mqtt }) }, 'started')
 }
 

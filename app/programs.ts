@@ -5,9 +5,9 @@
  */
 import type { Config } from '../runtime/config.ts'
 import { AppError } from '../runtime/errors.ts'
-import { type Part, startInOrder, type Stop } from '../runtime/lifecycle.ts'
-import { describeError, type Logger } from '../runtime/logger.ts'
-import { type Composition, createComposition, type Urls } from './composition.ts'
+import type { Stop } from '../runtime/lifecycle.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { createComposition, type Surroundings, type Urls } from './composition.ts'
 import { completeThrough } from './parts/complete-through.ts'
 import { dataFolder } from './parts/data-folder.ts'
 import { frontDoor } from './parts/front-door.ts'
@@ -16,14 +16,14 @@ import { keeping, processors } from './parts/processors.ts'
 import { queryApi } from './parts/query-api.ts'
 import { status } from './parts/status.ts'
 import { warehouse } from './parts/warehouse.ts'
+import { type PartMaker, startParts } from './start-parts.ts'
 
-type PartMaker = (composition: Composition) => Part
 type Program = { needs: readonly ('KAFKA_BROKERS' | 'CLICKHOUSE_URL')[]; parts: readonly PartMaker[] }
 
 export const programs = {
-  ingest: { needs: ['KAFKA_BROKERS'], parts: [dataFolder, log, frontDoor, status] },
-  processors: { needs: ['KAFKA_BROKERS', 'CLICKHOUSE_URL'], parts: [dataFolder, log, warehouse, processors, keeping, status] },
-  'query-api': { needs: ['KAFKA_BROKERS', 'CLICKHOUSE_URL'], parts: [dataFolder, log, warehouse, completeThrough, queryApi] },
+  ingest: { needs: ['KAFKA_BROKERS'], parts: [dataFolder, status, log, frontDoor] },
+  processors: { needs: ['KAFKA_BROKERS', 'CLICKHOUSE_URL'], parts: [dataFolder, status, log, warehouse, processors, keeping] },
+  'query-api': { needs: ['KAFKA_BROKERS', 'CLICKHOUSE_URL'], parts: [dataFolder, status, log, warehouse, completeThrough, queryApi] },
 } as const satisfies Record<string, Program>
 
 export type ProgramName = keyof typeof programs
@@ -38,6 +38,7 @@ export const startProgram = async (
   config: Config,
   logger: Logger,
   onFatal: (error: unknown) => void,
+  surroundings: Surroundings = {},
 ): Promise<RunningProgram> => {
   const { needs, parts }: Program = programs[name]
   const missing = needs.filter((setting) => config[setting] === '')
@@ -47,11 +48,8 @@ export const startProgram = async (
       `start:${name} alone: expected ${missing.join(' and ')}, got nothing; an embedded part cannot be shared between programs (npm start runs all in one)`,
     )
   }
-  const composition = createComposition(config, logger, onFatal)
-  const stop = await startInOrder(
-    parts.map((part) => part(composition)),
-    (part, error) => logger.error({ part, ...describeError(error) }, 'a part did not stop in order'),
-  )
+  const composition = createComposition(config, logger, onFatal, surroundings)
+  const stop = await startParts(composition, parts)
   const { token } = composition.made
   if (name === 'query-api') {
     token.keep()

@@ -6,8 +6,8 @@
 import type { BridgeStats } from '../adapters/mqtt-bridge/bridge.ts'
 import type { Warehouse } from '../model/ports.ts'
 import type { Config } from '../runtime/config.ts'
-import { startInOrder, type Stop } from '../runtime/lifecycle.ts'
-import { describeError, type Logger } from '../runtime/logger.ts'
+import type { Stop } from '../runtime/lifecycle.ts'
+import type { Logger } from '../runtime/logger.ts'
 import type { AdminToken } from './admin-token.ts'
 import { createComposition, type Surroundings, type Urls } from './composition.ts'
 import { dataFolder } from './parts/data-folder.ts'
@@ -15,7 +15,9 @@ import { frontDoor } from './parts/front-door.ts'
 import { log } from './parts/log.ts'
 import { keeping, nightlySample, processors } from './parts/processors.ts'
 import { queryApi } from './parts/query-api.ts'
+import { status } from './parts/status.ts'
 import { warehouse } from './parts/warehouse.ts'
+import { startParts } from './start-parts.ts'
 
 export type Recorder = {
   urls: Urls
@@ -36,11 +38,7 @@ export const startRecorder = async (
   surroundings: Surroundings = {},
 ): Promise<Recorder> => {
   const composition = createComposition(config, logger, onFatal, surroundings)
-  const parts = [dataFolder, log, warehouse, processors, keeping, nightlySample, frontDoor, queryApi]
-  const stop = await startInOrder(
-    parts.map((part) => part(composition)),
-    (part, error) => logger.error({ part, ...describeError(error) }, 'a part did not stop in order'),
-  )
+  const stop = await startParts(composition, [dataFolder, status, log, warehouse, processors, keeping, nightlySample, frontDoor, queryApi])
   const { urls, made } = composition
   made.token.keep()
   return { urls, token: made.token, verifySample: made.sample.run, warehouse: made.warehouse, bridgeStats: made.bridgeStats, stop }

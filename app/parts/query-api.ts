@@ -22,6 +22,7 @@ export const queryApi = (composition: Composition): Part => ({
       currentInventory: currentInventory(made.warehouse, config.TENANT),
     })
     const schemas = loadSchemaTexts()
+    await made.status.stop()
     const api = await startQueryApi(
       {
         warehouse: made.warehouse,
@@ -33,6 +34,7 @@ export const queryApi = (composition: Composition): Part => ({
         openSealed: made.keys.open,
         decodeFrame: createEventCodec().decode,
         completeThroughMs: made.completeThroughMs,
+        channel: () => channelNow(composition),
         readiness: () => readinessOf(composition),
         metricsText: () => metrics.registry.metrics(),
         keepingRules,
@@ -47,3 +49,10 @@ export const queryApi = (composition: Composition): Part => ({
     return api.stop
   },
 })
+
+/** Undefined processors: another program sends. */
+const channelNow = ({ config, made }: Composition) => {
+  const { processors } = made as Partial<Composition['made']>
+  const outputs = processors?.outputs() ?? null
+  return outputs === null ? null : { ...outputs, configured: config.WEBHOOK_URL !== '' }
+}
