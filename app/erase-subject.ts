@@ -223,6 +223,10 @@ const eraseFromLog = async (environment: Environment, subject: string, through: 
       },
     }),
   )
+  // What was told of it to the fleet stage: keyed by the device, without rows of its own.
+  const progress = environment.progress.get(['fleet-stage', 'fleet-signals', 0])
+  if (progress !== undefined && through.length > 0)
+    blankings.push({ topic: 'fleet-signals', partition: 0, before: progress.next, isOurs: ({ key }) => key === subject })
   return { store: 'log', what: 'records (emptied in place)', count: await blankRecords(environment, blankings) }
 }
 

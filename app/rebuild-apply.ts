@@ -70,7 +70,7 @@ export const applyRebuild = async (options: ApplyOptions): Promise<ApplyReport> 
       }
       const replaced = { logId: finished.log.logId, spans: finished.stage, fromMs: options.fromMs, skipped: past.skipped }
       const outcomes: ApplyReport['replaced'] = []
-      for (const table of options.tables) outcomes.push(await exchange(own.warehouse, table, replacedRows(replaced), past.skipped))
+      for (const table of options.tables) outcomes.push(await exchange(own.warehouse, table, replacedRows(replaced, table), past.skipped))
       return { ...past, replaced: outcomes }
     } finally {
       // Before the exchange it holds the unfinished table, after it the old one.
@@ -92,9 +92,10 @@ type Replaced = {
 const quoted = (texts: readonly string[]): string =>
   texts.map((text) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`).join(', ')
 
-/** What the run has made anew. */
-const replacedRows = ({ logId, spans, fromMs, skipped }: Replaced): string =>
+/** What the run has made anew. Alarms of groups stay as they were recorded. */
+const replacedRows = ({ logId, spans, fromMs, skipped }: Replaced, table: ApplicableTable): string =>
   [
+    ...(table === 'alarm_events' || table === 'alarm_episodes' ? ["log_topic = 'device-events'"] : []),
     `log_id = ${quoted([logId])}`,
     `received_at >= fromUnixTimestamp64Milli(${fromMs})`,
     `(${spans.map(({ partition, to }) => `partition = ${partition} AND offset < ${to}`).join(' OR ')})`,

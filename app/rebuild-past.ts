@@ -24,7 +24,8 @@ import { abortPeers, createPeerMemory } from './rebuild-peers.ts'
 import type { SourceFigures } from './rebuild-sources.ts'
 import type { WorkerReport, WorkerTask } from './rebuild-worker.ts'
 
-export type Finished = { log: EventLog; stage: Span[]; sink: Span[]; close: () => Promise<void> }
+/** `fleet` is empty where its topic no longer reaches to its beginning, or was erased in part: it cannot be run anew then. */
+export type Finished = { log: EventLog; stage: Span[]; sink: Span[]; fleet: Span[]; close: () => Promise<void> }
 
 /** The log of the folder, and how far its stages have come; a running recorder is not disturbed. */
 export const openFinished = async (config: Config): Promise<Finished> => {
@@ -39,7 +40,16 @@ export const openFinished = async (config: Config): Promise<Finished> => {
     await log.close()
     await environment.close()
   }
-  return { log, stage: await finished(consumerGroups[0]), sink: await finished(consumerGroups[1]), close }
+  const { first } = await log.bounds('fleet-signals', 0)
+  const fleet = first > 0 || (await isErasedInPart(log)) ? [] : await finished(consumerGroups[2])
+  return { log, stage: await finished(consumerGroups[0]), sink: await finished(consumerGroups[1]), fleet, close }
+}
+
+/** An erased device counts no more: run anew, shares would be others. */
+const isErasedInPart = async (log: EventLog): Promise<boolean> => {
+  const { next } = await log.bounds('fleet-signals', 0)
+  for await (const { value } of log.read('fleet-signals', 0, 0, next)) if (value.byteLength === 0) return true
+  return false
 }
 
 export type PastOptions = {
@@ -141,7 +151,7 @@ const youngGenerationMb = 64
 /** Null: a window would have overflowed in a run of its own, so the shares cannot be proven equal to it. */
 const runWorkers = async (
   { config, liveAccess, into, sample, only, say }: PastOptions,
-  { stage, sink }: Finished,
+  { stage, sink, fleet }: Finished,
   erasures: WorkerTask['erasures'],
   workers: number,
 ): Promise<Done[] | null> => {
@@ -168,6 +178,7 @@ const runWorkers = async (
         only,
         stage,
         sink,
+        fleet,
         erasures,
         worker,
         workers,

@@ -16,20 +16,21 @@ const chunkRecordsMax = 5_000
 const pageOffsets = 20_000
 const pageOffsetsMin = 16
 
-/** `wanted`: of `messages`, only these subjects' records (and the ticks) are fetched; null: all. The log is read whole. */
+/** `wanted`: of `messages`, only these subjects' records (and the ticks) are fetched; null: all. The log is read whole, from `from` on. */
 export const deviceEvents = (
   log: EventLog,
   live: Warehouse,
   partition: number,
   to: number,
   wanted: readonly string[] | null,
+  from = 0,
 ): PartitionSource => {
   const figures: SourceFigures = { fromLog: 0, fromMessages: 0, firstOffset: null }
 
   async function* chunks(): AsyncGenerator<readonly StoredRecord[]> {
     let chunk: StoredRecord[] = []
-    let at = 0
-    for await (const record of log.read('device-events', partition, 0, to)) {
+    let at = from
+    for await (const record of log.read('device-events', partition, from, to)) {
       if (record.offset > at) {
         if (chunk.length > 0) yield chunk
         chunk = []
@@ -63,9 +64,14 @@ export const deviceEvents = (
   return { chunks: chunks(), figures }
 }
 
-export async function* deadLetters(log: EventLog, to: number): AsyncGenerator<readonly StoredRecord[]> {
+export const deadLetters = (log: EventLog, to: number): AsyncGenerator<readonly StoredRecord[]> => wholeTopic(log, 'dead-letters', to)
+
+export const fleetSignals = (log: EventLog, to: number): AsyncGenerator<readonly StoredRecord[]> => wholeTopic(log, 'fleet-signals', to)
+
+/** Of one partition. */
+async function* wholeTopic(log: EventLog, topic: 'dead-letters' | 'fleet-signals', to: number): AsyncGenerator<readonly StoredRecord[]> {
   let chunk: StoredRecord[] = []
-  for await (const record of log.read('dead-letters', 0, 0, to)) {
+  for await (const record of log.read(topic, 0, 0, to)) {
     chunk.push(record)
     if (chunk.length < chunkRecordsMax) continue
     yield chunk

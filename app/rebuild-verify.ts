@@ -80,6 +80,7 @@ const verify = async (options: VerifyOptions, { live: { warehouse: live, access 
     logId: finished.log.logId,
     deviceEvents: finished.stage,
     deadLetters: finished.sink,
+    fleetSignals: finished.fleet,
     sample,
     skipped: new Set(skipped),
     whole: whole && oneLog,

@@ -23,6 +23,7 @@ import {
   type RebuildFigures,
   type RowSink,
   rebuildDeadLetters,
+  rebuildFleet,
   rebuildPartition,
 } from '../processors/rebuild.ts'
 import type { Span } from '../processors/rebuild-compare.ts'
@@ -30,7 +31,7 @@ import type { Kept } from '../processors/stage-run.ts'
 import { AppError, type ErrorCode } from '../runtime/errors.ts'
 import { type ErasureMark, type ErasedThrough, erasedThroughOf } from './rebuild-erasures.ts'
 import { createExchange, isAborted, type PeerMemory } from './rebuild-peers.ts'
-import { deadLetters, deviceEvents, type SourceFigures } from './rebuild-sources.ts'
+import { deadLetters, deviceEvents, fleetSignals, type SourceFigures } from './rebuild-sources.ts'
 
 export type WorkerTask = {
   dataDir: string
@@ -43,6 +44,7 @@ export type WorkerTask = {
   only: { tables: readonly string[]; fromMs: number } | null
   stage: readonly Span[]
   sink: readonly Span[]
+  fleet: readonly Span[]
   erasures: readonly ErasureMark[]
   worker: number
   workers: number
@@ -119,6 +121,11 @@ const run = async (task: WorkerTask): Promise<void> => {
       const ofSample = (subject: string): boolean => wanted === null || wanted.has(subject)
       for (const { partition, to } of task.sink)
         await rebuildDeadLetters({ ...deps, scratch: into, owns: ofSample }, partition, deadLetters(log, to))
+    }
+    // Alarms of groups are of all devices: a sample has none, and a fix leaves them as they were recorded.
+    if (task.worker === 0 && task.only === null && wanted === null) {
+      const fleet = { ...deps, partitions: task.stage.length, decodeSignal: createFleetCodec().decode }
+      for (const { to } of task.fleet) await rebuildFleet(fleet, fleetSignals(log, to))
     }
     const marked = erased.subjects()
     say({ kind: 'done', figures, sources, skipped: await withoutKey(keys, sealed, marked), erased: marked })

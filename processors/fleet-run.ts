@@ -55,6 +55,7 @@ export const createFleetRun = (deps: FleetRunDeps, partition: number, read: Flee
   const state: FleetState = stored?.kind === 'fleet' ? stored : initialFleet()
 
   const runRecord = (batch: Batch, record: StoredRecord): void => {
+    if (record.value.byteLength === 0) return // Erased (`adapters/lmdb/blank-records.ts`).
     const decoded = deps.decodeSignal(record.value)
     if (!decoded.ok) {
       deps.onRefused(record.offset, decoded.reason)

@@ -4,6 +4,7 @@
  * out, and of added-up tables those days that later records have changed (`moving`), since they cannot be taken apart.
  */
 import type { Warehouse } from '../model/ports.ts'
+import { fleetTables } from './domain/fleet/turn.ts'
 import { type ComparedTable, derivedTables, groupsQuery, incomparableQuery, rowsQuery, rowTables } from './domain/compared-tables.ts'
 import { type Difference, rowDifferences, type ShownRow } from './domain/row-differences.ts'
 
@@ -16,6 +17,8 @@ export type CompareDeps = {
   logId: string
   deviceEvents: readonly Span[]
   deadLetters: readonly Span[]
+  /** Empty: the topic no longer reaches to its beginning, so what the fleet stage made of it is not compared. */
+  fleetSignals: readonly Span[]
   /** Null: all subjects. */
   sample: readonly string[] | null
   /** Not compared: their key is gone, and with it what they said. */
@@ -202,11 +205,23 @@ const whereOf = (deps: CompareDeps, compared: ComparedTable, part: string, subje
 const ownCondition = (deps: CompareDeps, { table, kind }: ComparedTable): string[] => {
   if (kind === 'sums') return []
   const ofLog = `log_id = ${literal(deps.logId)}`
-  if (kind === 'newest') return [ofLog]
+  if (kind === 'newest') return ofTwoTopics.has(table) && deps.fleetSignals.length === 0 ? [ofLog, ofDevices] : [ofLog]
   const kept = deps.keptDays(table)
   const floor = kept === null ? [] : [`received_at >= toDateTime(${Math.max(0, Math.floor((deps.nowMs - (kept - 1) * dayMs) / 1000))})`]
-  return [ofLog, spanCondition(table === 'dead_letters' ? deps.deadLetters : deps.deviceEvents), ...floor]
+  return [
+    ofLog,
+    ofTwoTopics.has(table) ? spansOfBoth(deps) : spanCondition(table === 'dead_letters' ? deps.deadLetters : deps.deviceEvents),
+    ...floor,
+  ]
 }
+
+/** Alarms of devices and of groups, which the fleet stage writes. */
+const ofTwoTopics: ReadonlySet<string> = new Set(fleetTables)
+const ofDevices = "log_topic = 'device-events'"
+const ofFleet = "log_topic = 'fleet-signals'"
+
+const spansOfBoth = ({ deviceEvents, fleetSignals }: CompareDeps): string =>
+  `(${ofDevices} AND ${spanCondition(deviceEvents)} OR ${ofFleet} AND ${spanCondition(fleetSignals)})`
 
 const keptCondition = ({ keptFrom }: CompareDeps, { table, subject, keptBy }: ComparedTable, subjects: readonly string[]): string[] => {
   if (keptBy === '') return []
@@ -234,15 +249,19 @@ const groupsOf = async (side: Warehouse, query: string): Promise<Map<string, Gro
 }
 
 const movingGroups = async (
-  { live, deviceEvents, logId }: CompareDeps,
+  { live, deviceEvents, fleetSignals, logId }: CompareDeps,
   compared: ComparedTable,
   slice: Slice,
 ): Promise<(key: string) => boolean> => {
   const queries: string[] = []
   if (compared.touchedBy !== null) {
     const { table, subject, day } = compared.touchedBy
+    const ofGroups = fleetSignals.length === 0 ? '0' : `${ofFleet} AND ${beyondCondition(fleetSignals)}`
+    const beyond = ofTwoTopics.has(table)
+      ? `(${ofDevices} AND ${beyondCondition(deviceEvents)} OR ${ofGroups})`
+      : beyondCondition(deviceEvents)
     queries.push(
-      `SELECT DISTINCT ${subject} AS the_subject, toString(${day}) AS the_day FROM ${table} WHERE ${slice.condition(subject)} AND log_id = ${literal(logId)} AND ${beyondCondition(deviceEvents)}`,
+      `SELECT DISTINCT ${subject} AS the_subject, toString(${day}) AS the_day FROM ${table} WHERE ${slice.condition(subject)} AND log_id = ${literal(logId)} AND ${beyond}`,
     )
   }
   if (compared.incomparable !== '') queries.push(incomparableQuery(compared, slice.condition(compared.subject)))

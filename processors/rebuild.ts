@@ -12,11 +12,14 @@ import type { DeadLetter, TickBody } from '../model/event.ts'
 import type { LogTopic, Row, StoredRecord, Warehouse } from '../model/ports.ts'
 import type { Result } from '../model/result.ts'
 import { sinkTable, toDeadLetterRows } from './dead-letter-sink.ts'
+import type { FleetStageState } from './domain/fleet/fleet-state.ts'
+import { fleetTables } from './domain/fleet/turn.ts'
 import { noteTick } from './domain/front-door-watch.ts'
 import { hash32 } from './domain/hash.ts'
 import type { StageTable } from './domain/projection.ts'
 import { onlineShards } from './domain/projections/presence.ts'
 import { createOverlay, initialPartition, type Overlay } from './domain/state.ts'
+import { createFleetRun, type FleetRunDeps } from './fleet-run.ts'
 import type { Batch, RunDeps } from './run-record.ts'
 import { createPartitionRun, type Kept } from './stage-run.ts'
 
@@ -304,8 +307,34 @@ export const rebuildDeadLetters = async (
   }
 }
 
+/** The fleet stage over its topic as it was recorded: what the devices told, not what they would tell now. */
+export const rebuildFleet = async (
+  deps: Pick<RebuildDeps, 'rows' | 'elapsedMs' | 'tokens'> & Omit<FleetRunDeps, 'onLimit' | 'onRefused'>,
+  chunks: AsyncIterable<readonly StoredRecord[]>,
+): Promise<void> => {
+  const states = new Map<string, FleetStageState>()
+  const run = createFleetRun({ ...deps, onLimit: () => undefined, onRefused: () => undefined }, 0, (key) => states.get(key))
+  const writer = createWriter(deps, 'fleet-signals', 0, noFigures())
+  for await (const records of chunks) {
+    const prepared = run.prepare([...records], 0, () => false, Number.POSITIVE_INFINITY)
+    for (const [key, state] of prepared.states) {
+      if (state === null) states.delete(key)
+      else states.set(key, state)
+    }
+    for (const table of fleetTables) deps.rows.add(table, prepared.rows[table])
+    if (deps.rows.isFull()) await writer.write()
+  }
+  await writer.write()
+  await writer.drain()
+}
+
 /** One round of inserts is under way while the next rows are made; a second waits for it. */
-const createWriter = ({ rows, elapsedMs, tokens }: RebuildDeps, topic: LogTopic, partition: number, figures: RebuildFigures) => {
+const createWriter = (
+  { rows, elapsedMs, tokens }: Pick<RebuildDeps, 'rows' | 'elapsedMs' | 'tokens'>,
+  topic: LogTopic,
+  partition: number,
+  figures: RebuildFigures,
+) => {
   let rounds = 0
   let underWay: Promise<unknown> = Promise.resolve()
   let failure: Error | undefined

@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts'
 import { shortKey } from './short-key.ts'
 
 /** As `processors/domain/projections` names them, before the subject's id. */
-const kinds = ['core', 'counters', 'series', 'facts', 'clock', 'device', 'watched', 'alarms']
+const kinds = ['core', 'counters', 'series', 'facts', 'clock', 'device', 'watched', 'alarms', 'member']
 const packr = new Packr({ useRecords: false })
 
 /** Inside a write transaction. Answers how many states it removed or changed. */
@@ -19,6 +19,15 @@ export const removeSubjectStates = (environment: Environment, subject: string): 
       const state = packr.unpack(value) as { ids?: string[] }
       if (!state.ids?.includes(subject)) continue
       environment.states.putSync(key, packr.pack({ ...state, ids: state.ids.filter((id) => id !== subject) }))
+      touched++
+    } else if (/^(?:bad|away|booted):/.test(key[3])) {
+      // Lists of the fleet stage: a time for each id.
+      const state = packr.unpack(value) as { ids: string[]; atMs: number[] }
+      const at = state.ids.indexOf(subject)
+      if (at < 0) continue
+      state.ids.splice(at, 1)
+      state.atMs.splice(at, 1)
+      environment.states.putSync(key, packr.pack(state))
       touched++
     } else if (key[3].startsWith('output:') && (packr.unpack(value) as { subject?: string }).subject === subject) {
       environment.states.removeSync(key) // What was told of its alarms.
