@@ -365,6 +365,7 @@ describe('the list of alarms', () => {
         suppressedBy: [],
         flapping: false,
         situation: null,
+        cause: null,
         raisedAt: iso(0),
         detectedAt: new Date(raisedMs + 10_000).toISOString(),
         clearedAt: null,

@@ -186,10 +186,10 @@ const rows: Record<string, Row[]> = {
     radio(minutes(-1), 1002, 'B20', -104),
   ],
   presence: [
-    { ...base(minutes(-600)), state: 'online', session_id: 's', reason: null },
-    { ...base(minutes(-10), minutes(-10)), state: 'offline', session_id: 's', reason: 'will' },
-    { ...base(minutes(-9), minutes(-9)), state: 'offline', session_id: 's', reason: 'will' },
-    { ...base(minutes(20), minutes(20)), state: 'online', session_id: 't', reason: null },
+    { ...base(minutes(-600)), state: 'online', session_id: 's', reason: null, cause: '' },
+    { ...base(minutes(-10), minutes(-10)), state: 'offline', session_id: 's', reason: 'will', cause: '' },
+    { ...base(minutes(-9), minutes(-9)), state: 'offline', session_id: 's', reason: 'will', cause: '' },
+    { ...base(minutes(20), minutes(20)), state: 'online', session_id: 't', reason: null, cause: '' },
   ],
   // Told, and seen by a new id: one boot.
   boots: [

@@ -143,7 +143,7 @@ const rows: Record<string, Row[]> = {
     [6, 'offline'],
     [5, 'online'],
     [2, 'online'],
-  ].map(([hours, state]) => ({ ...base(device, nowMs - Number(hours) * hourMs), state, session_id: 's', reason: null })),
+  ].map(([hours, state]) => ({ ...base(device, nowMs - Number(hours) * hourMs), state, session_id: 's', reason: null, cause: '' })),
   boots: [
     { ...base(device, nowMs - 5 * hourMs), boot_id: 'b1', reason: 'power', uptime_before_seconds: 12.5, task_id: null, evidence: 'told' },
   ],
@@ -298,7 +298,7 @@ describe('devices', () => {
         model: '311-a1',
         firmware: '1.1',
         // Online again and again: since the first time after it was offline.
-        presence: { state: 'online', since: iso(nowMs - 5 * hourMs), reason: null },
+        presence: { state: 'online', since: iso(nowMs - 5 * hourMs), reason: null, cause: null },
         firstSeenAt: iso(nowMs - hourMs),
         lastSeenAt: iso(nowMs - minuteMs),
         lastObservedAt: iso(nowMs - minuteMs),

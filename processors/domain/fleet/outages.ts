@@ -1,8 +1,9 @@
 /** Group outage (rule 3): members of one cell, site, operator ... went offline together, and the others did not. */
 import { groupKinds, groupResource } from '../../../model/fleet-signal.ts'
 import type { Rule } from '../../../model/rule.ts'
-import { mostWithin, sumWithin } from './counts.ts'
+import { mostWithin, newestLevel, sumWithin } from './counts.ts'
 import { nowOf } from './fleet-alarms.ts'
+import type { GroupState } from './fleet-state.ts'
 import { type Candidate, explain, othersShare, passes, type Shares, shareOf } from './group-test.ts'
 import { causeOf, groupWords, minutesOf, percent, splitKey } from './group-words.ts'
 import { listed } from './lists.ts'
@@ -48,14 +49,11 @@ const sharesOf = (turn: FleetTurn, { withinMs, onlineBeforeMs }: Levels, key: st
   const group = overlay.look('group', key)
   const all = overlay.look('group', allKey)
   if (group === undefined || all === undefined) return null
-  const bad = sumWithin(group.bad, nowMs, withinMs)
-  const base = Math.max(bad, mostWithin(group.online, nowMs, onlineBeforeMs))
-  return {
-    bad,
-    base,
-    othersBad: Math.max(0, sumWithin(all.bad, nowMs, withinMs) - bad),
-    othersBase: Math.max(0, Math.max(sumWithin(all.bad, nowMs, withinMs), mostWithin(all.online, nowMs, onlineBeforeMs)) - base),
-  }
+  const badOf = (of: GroupState): number => sumWithin(of.bad, nowMs, withinMs)
+  // Whoever came and went within one period stands in no level.
+  const baseOf = (of: GroupState): number => Math.max(mostWithin(of.online, nowMs, onlineBeforeMs), newestLevel(of.online) + badOf(of))
+  const [bad, base] = [badOf(group), baseOf(group)]
+  return { bad, base, othersBad: Math.max(0, badOf(all) - bad), othersBase: Math.max(0, baseOf(all) - base) }
 }
 
 const lookAtSuspects = (turn: FleetTurn, levels: Levels): Passing[] => {

@@ -11,7 +11,7 @@ import { type FleetTurn, parameterOf, ruleOf } from './turn.ts'
 export const platformRule = 'platform.ingest-lag'
 export const platformResource = 'platform/ingest'
 /** One deadline of silence (`rules/presence.yaml`): so long after the return devices are waited for. */
-const graceMs = 300_000
+const usualGraceMs = 300_000
 
 type Trouble = { text: string; severity: Severity }
 
@@ -20,6 +20,7 @@ export const judgePlatform = (turn: FleetTurn): boolean => {
   const { state } = turn
   const nowMs = nowOf(turn)
   const rule = ruleOf(turn, platformRule)
+  const graceMs = rule === undefined ? usualGraceMs : parameterOf(rule, 'graceMs', usualGraceMs)
   const times = Object.values(state.partitions)
   const isAway = times.some(({ healthySinceMs }) => healthySinceMs === null)
   const resumedMs = Math.max(0, ...times.map(({ resumedMs: ms }) => ms))

@@ -1,0 +1,171 @@
+/**
+ * A cell that fails, from MQTT to the answer that a person reads: devices on three cells, those of one die without a word, the
+ * program is killed with SIGKILL while they are away. One situation with its members and its reason, cleared when they are back.
+ * The shipped rules wait for minutes; here the same rules wait for seconds.
+ */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import mqtt, { type MqttClient } from 'mqtt'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createRecorder, type Recorder, waitFor } from './ledger/recorder-process.ts'
+
+const project = resolve(import.meta.dirname, '..')
+const perCell = 6
+const cells = [0x10101, 0x20201, 0x30301]
+const macOf = (n: number): string => `00-11-22-33-55-${n.toString(16).padStart(2, '0')}`
+const cellOf = (n: number): number => cells[Math.floor(n / perCell)] ?? 0
+const fleet = Array.from({ length: cells.length * perCell }, (_, n) => n)
+const dead = fleet.filter((n) => cellOf(n) === cells[0])
+
+let folder = ''
+let recorder: Recorder
+const devices = new Map<number, MqttClient>()
+
+/** The shipped files with shorter waits, as rules of one's own: same ids, so they take the place of the shipped ones. */
+const quickRules = async (to: string): Promise<void> => {
+  await mkdir(to)
+  const change = async (file: string, changes: readonly [string, string][]): Promise<void> => {
+    let text = await readFile(join(project, 'rules', file), 'utf8')
+    for (const [from, into] of changes) {
+      expect(text).toContain(from)
+      text = text.replace(from, into)
+    }
+    await writeFile(join(to, file), text)
+  }
+  await change('presence.yaml', [
+    ['willDelay: 120 s', 'willDelay: 2 s'],
+    ['offDelay: 60 s', 'offDelay: 0 s'],
+  ])
+  await change('fleet.yaml', [
+    [
+      '{ membersMin: 5, shareMin: 0.2, withinMs: 300000, onlineBeforeMs',
+      '{ settleMs: 1000, membersMin: 5, shareMin: 0.2, withinMs: 300000, onlineBeforeMs',
+    ],
+  ])
+  await change('platform.yaml', [['warningLagMs: 60000', 'graceMs: 5000, warningLagMs: 60000']])
+}
+
+const connect = async (n: number): Promise<void> => {
+  const mac = macOf(n)
+  const sessionId = `${mac}-${String(Date.now())}`
+  const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${String(recorder.ports.mqtt)}`, {
+    clientId: mac,
+    clean: true,
+    reconnectPeriod: 0,
+    keepalive: 30,
+    will: {
+      topic: `dwr/311-a1/${mac}/status`,
+      payload: Buffer.from(JSON.stringify({ state: 'offline', sessionId })),
+      qos: 1,
+      retain: false,
+    },
+  })
+  client.on('error', () => undefined)
+  devices.set(n, client)
+  await client.publishAsync(`dwr/311-a1/${mac}/status`, JSON.stringify({ state: 'online', sessionId }), { qos: 1 })
+  await client.publishAsync(
+    `dwr/311-a1/${mac}/hardware/lte`,
+    JSON.stringify({ rat: 'LTE', plmn: '46692', tac: 7, cell: cellOf(n), rsrp: -91, sinr: 12 }),
+    { qos: 1 },
+  )
+}
+/** Without a DISCONNECT: the broker publishes the will. */
+const die = (n: number): void => {
+  devices.get(n)?.stream.destroy()
+  devices.delete(n)
+}
+
+type Alarm = {
+  id: string
+  subject: string
+  type: string
+  active: boolean
+  cause: string | null
+  situation: { id: string; role: string } | null
+  text: string
+}
+type Situation = {
+  id: string
+  group: string
+  reason: string
+  cause: string | null
+  members: { total: number; active: number }
+  root: Alarm
+  items: Alarm[]
+}
+
+const ask = async <T>(path: string): Promise<T> => {
+  const answer = await fetch(`http://127.0.0.1:${String(recorder.ports.http)}/api/v1/${path}`, {
+    headers: { authorization: `Bearer ${recorder.adminToken}` },
+  })
+  expect(answer.status, path).toBe(200)
+  return (await answer.json()) as T
+}
+const listed = async <T>(path: string): Promise<T[]> => (await ask<{ items: T[] }>(path)).items
+const until = (what: string, isTrue: () => Promise<boolean>): Promise<void> => waitFor(what, isTrue, 60_000, recorder.output)
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'situations-'))
+  await quickRules(join(folder, 'own-rules'))
+  recorder = await createRecorder(join(folder, 'data'), undefined, { RULES_DIR: join(folder, 'own-rules'), DISK_FREE_BYTES_MIN: '0' })
+  await recorder.start()
+})
+afterAll(async () => {
+  for (const client of devices.values()) client.end(true)
+  await recorder.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+describe('a cell that fails', () => {
+  it('is one situation with its members, their cause and a reason', async () => {
+    for (const n of fleet) await connect(n)
+    await until('all are online', async () => (await listed('devices?presence=online&limit=100')).length === fleet.length)
+    // The rules hold from their record on, and a will counts two seconds after the front door came.
+    await until('some ticks have passed', async () => {
+      const { completeThrough } = await ask<{ completeThrough: string | null }>('alarms')
+      return completeThrough !== null && (await listed('situations')).length === 0
+    })
+    for (const n of dead) die(n)
+    await until('a situation stands with all its members', async () => {
+      const [one] = await listed<Situation>('situations')
+      return one?.members.total === dead.length
+    })
+    const situations = await listed<Situation>('situations')
+    expect(situations).toHaveLength(1)
+    const [{ id = '', group, reason, cause } = {} as Situation] = situations
+    expect([group, cause]).toEqual([`group/cell/46692-${String(cells[0])}`, 'cell-or-sim'])
+    expect(reason).toBe(`6 of 6 devices of cell 46692-${String(cells[0])} went offline within 5 min (100 %); of all others 0 of 12 (0 %)`)
+    const members = (await listed<Alarm>(`alarms?situation=${id}&type=presence.offline`)).sort((a, b) => (a.subject < b.subject ? -1 : 1))
+    expect(members.map(({ subject, situation, cause: why }) => [subject, situation?.role, why])).toEqual(
+      dead.map((n) => [macOf(n), 'symptom', 'cell-or-sim']),
+    )
+    const [lost] = await listed<{ presence: { state: string; cause: string | null } }>(`devices?q=${macOf(0)}`)
+    expect([lost?.presence.state, lost?.presence.cause]).toEqual(['offline', 'cell-or-sim'])
+  })
+
+  it('is the same situation after the program was killed, and is cleared when the devices are back', async () => {
+    const before = await listed<Situation>('situations')
+    await recorder.killProgram()
+    for (const client of devices.values()) client.end(true)
+    devices.clear()
+    await recorder.start()
+    for (const n of fleet) if (!dead.includes(n)) await connect(n)
+    const after = await listed<Situation>('situations')
+    expect(after.map(({ id, reason, members }) => ({ id, reason, members }))).toEqual(
+      before.map(({ id, reason, members }) => ({ id, reason, members })),
+    )
+
+    for (const n of dead) await connect(n)
+    await until('the situation is over', async () => (await listed('situations')).length === 0)
+    const id = before[0]?.id ?? ''
+    const one = await ask<Situation>(`situations/${id}`)
+    expect([one.root.active, one.members, one.items.map(({ active }) => active)]).toEqual([
+      false,
+      { total: 6, active: 0, situations: 0 },
+      dead.map(() => false),
+    ])
+    const stands = (await listed<Alarm>('alarms')).filter(({ type }) => type !== 'platform.ingest-lag')
+    expect(stands).toEqual([])
+  })
+})
