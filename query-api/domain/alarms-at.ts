@@ -71,6 +71,7 @@ const evolved = (known: Known, event: EpisodeEvent, atMs: number): Known => {
         ...known,
         raisedMs: numberOf(detail, 'raisedAtMs') ?? known.raisedMs,
         clearedMs: numberOf(detail, 'clearedAtMs') ?? known.clearedMs,
+        severity: severityOf(detail['severity']) ?? known.severity,
       }
     case 'AlarmRetracted':
       return { ...known, retracted: true }
@@ -110,7 +111,7 @@ const evidencePart = (detail: EpisodeEvent['detail']): Partial<AlarmThen> => {
   return evidence === null ? {} : { evidence }
 }
 const evidenceOf = (detail: EpisodeEvent['detail']): Evidence | null => (detail['evidence'] ?? null) as Evidence | null
-const severityOf = (text: string): Severity | undefined => severities.find((severity) => severity === text)
+const severityOf = (text: unknown): Severity | undefined => severities.find((severity) => severity === text)
 const numberOf = (detail: EpisodeEvent['detail'], name: string): number | null => {
   const value = detail[name]
   return typeof value === 'number' ? value : null

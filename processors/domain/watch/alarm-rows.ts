@@ -114,7 +114,8 @@ const eventRow = (sink: AlarmSink, { stream, key, event, after }: Told): Row => 
     actor: actor ?? '',
     command_id: commandId ?? '',
     rule_version: ruleVersion ?? after.ruleVersion,
-    detail: JSON.stringify(detail),
+    // The column is what stands after it; what the amendment itself said of the severity belongs to its words.
+    detail: JSON.stringify(event.kind === 'AlarmAmended' ? { ...detail, severity: event.severity } : detail),
   }
 }
 
