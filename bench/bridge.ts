@@ -3,7 +3,7 @@
  * Kafka: what each drains, what a message costs at steady rates and how late it is, what a kill -9 in the middle loses.
  * Ours reads every payload, gives it its identity and writes typed Avro; the others pass bytes on.
  *
- *   npm run bench:bridge [-- --rounds 3] [--telegraf FILE] [--peer name=command] [--only drain,live,kill]
+ *   npm run bench:bridge [-- --rounds 3] [--warm-up 20] [--telegraf FILE] [--peer name=command] [--only drain,live,kill]
  *
  * Telegraf: `bridge-peers.ts` says how it is built; without it ours is measured alone. Needs what `npm run test:real` needs
  * (Mosquitto, Java, Maven for Kafka's jars).
@@ -35,7 +35,7 @@ const { values } = parseArgs({
     bytes: { type: 'string', default: '200' },
     rates: { type: 'string', default: '2000,5000,20000' },
     seconds: { type: 'string', default: '7' },
-    'warm-up': { type: 'string', default: '2' },
+    'warm-up': { type: 'string', default: '20' },
     only: { type: 'string', default: 'drain,live,kill' },
     telegraf: { type: 'string', default: telegrafDefault },
     peer: { type: 'string', multiple: true, default: [] },
@@ -47,6 +47,7 @@ const messages = Number(values.messages)
 const seconds = Number(values.seconds)
 const rates = values.rates.split(',').map(Number)
 const only = new Set(values.only.split(','))
+/** Before a steady rate is measured: a bridge runs for months, and Node compiles what is hot within its first half minute. */
 const warmUpSeconds = Number(values['warm-up'])
 const killRate = 5_000
 const killSeconds = 6
