@@ -4,7 +4,7 @@
  */
 import { fileNamesIn } from '../adapters/system/folder.ts'
 import { readTextFile } from '../adapters/system/text-file.ts'
-import type { RuleSet } from '../model/rule.ts'
+import type { Rule, RuleSet } from '../model/rule.ts'
 import { checkRules } from '../model/rule-check.ts'
 import { parseRuleFile, type RuleFile } from '../model/rule-form.ts'
 import { AppError } from '../runtime/errors.ts'
@@ -33,15 +33,50 @@ export const ruleSetOf = (layers: readonly RuleFile[]): RuleSet => {
   return ruleSet
 }
 
-const readFolder = (folder: string): RuleFile => {
+/**
+ * As it would be with an edit: `edited` is a folder in place of one's own, or a file on top of it; a file of the same name
+ * takes the place of the one there. Throws RULES_INVALID.
+ */
+export const editedRuleSet = (own: string, edited: string): RuleSet => {
+  const shipped = readFolder(shippedRulesFolder)
+  if (!edited.endsWith('.yaml') && !edited.endsWith('.yml')) return ruleSetOf([shipped, readFolder(edited)])
+  const kept = own === '' ? [] : readFiles(own).filter(({ name }) => name !== edited.split('/').at(-1))
+  return ruleSetOf([shipped, together(kept), ruleFileOf(readTextFile(edited), edited)])
+}
+
+export type RuleSource = { rule: Rule; source: string; overrides: number }
+
+/** Each rule as it stands in the files, where, and how many overrides change it for some devices. */
+export const rulesWithSources = (own: string): RuleSource[] => {
+  const files = [
+    ...readFiles(shippedRulesFolder).map((file) => ({ ...file, source: `shipped rules/${file.name}` })),
+    ...(own === '' ? [] : readFiles(own).map((file) => ({ ...file, source: `${own}/${file.name}` }))),
+  ]
+  const { rules, overrides } = ruleSetOf(files.map(({ file }) => file))
+  return rules.map((rule) => ({
+    rule,
+    source: files.findLast(({ file }) => file.rules.some(({ id }) => id === rule.id))?.source ?? '',
+    overrides: overrides.filter(({ rule: id }) => id === rule.id).length,
+  }))
+}
+
+type NamedFile = { name: string; file: RuleFile }
+
+const readFolder = (folder: string): RuleFile => together(readFiles(folder))
+
+const together = (files: readonly NamedFile[]): RuleFile => ({
+  rules: files.flatMap(({ file }) => file.rules),
+  overrides: files.flatMap(({ file }) => file.overrides),
+})
+
+const readFiles = (folder: string): NamedFile[] => {
   let names: string[]
   try {
     names = fileNamesIn(folder, '.yaml')
   } catch (cause) {
     throw new AppError('RULES_INVALID', `${folder}: expected a folder of rules, ${(cause as Error).message}`, { cause })
   }
-  const files = names.map((name) => ruleFileOf(readTextFile(`${folder}/${name}`), `${folder}/${name}`))
-  return { rules: files.flatMap(({ rules }) => rules), overrides: files.flatMap(({ overrides }) => overrides) }
+  return names.map((name) => ({ name, file: ruleFileOf(readTextFile(`${folder}/${name}`), `${folder}/${name}`) }))
 }
 
 export const ruleFileOf = (text: string, path: string): RuleFile => readYamlForm(text, path, form)

@@ -138,6 +138,7 @@ const createRunner = (deps: RebuildDeps, partition: number, figures: RebuildFigu
 
   /** What was made so far goes out. */
   const drain = ({ unchecked, alarms, signals }: Batch): void => {
+    if (alarms.length > 0) deps.onAlarms?.(alarms, overlay)
     alarms.length = 0 // Outputs are off.
     signals.length = 0
     const startedMs = elapsedMs()

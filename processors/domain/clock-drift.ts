@@ -41,17 +41,18 @@ export const forgetEstimates = (drift: DriftState): void => {
 export const driftPpmOf = ({ arrivalsMs, skewsMs }: DriftState): number | null => {
   const count = arrivalsMs.length
   if (count < estimatesForDriftMin || Math.max(...arrivalsMs) - Math.min(...arrivalsMs) < driftSpanMinMs) return null
-  const slopes: number[] = []
+  const pairs = new Float64Array((count * (count - 1)) / 2)
+  let found = 0
   for (let one = 0; one < count; one++) {
     for (let other = one + 1; other < count; other++) {
       const passedMs = at(arrivalsMs, other) - at(arrivalsMs, one)
-      if (passedMs !== 0) slopes.push((at(skewsMs, other) - at(skewsMs, one)) / passedMs)
+      if (passedMs !== 0) pairs[found++] = (at(skewsMs, other) - at(skewsMs, one)) / passedMs
     }
   }
-  slopes.sort((a, b) => a - b)
+  const slopes = pairs.subarray(0, found).sort()
   const middle = slopes.length / 2
   const median = Number.isInteger(middle) ? (at(slopes, middle - 1) + at(slopes, middle)) / 2 : at(slopes, Math.floor(middle))
   return Math.round(median * 1e6 * 1_000) / 1_000
 }
 
-const at = (values: readonly number[], index: number): number => values[index] ?? Number.NaN
+const at = (values: ArrayLike<number>, index: number): number => values[index] ?? Number.NaN
