@@ -153,7 +153,9 @@ export const createFleetRun = (deps: FleetRunDeps, partition: number, read: Flee
  */
 const isRepeat = ({ partitions }: FleetState, { source }: FleetSignal): boolean => {
   if (source.partition < 0) return false
-  const known = (partitions[source.partition] ??= { ms: 0, healthySinceMs: null, online: 0, offset: -1, item: 0, resumedMs: 0 })
+  let known = partitions[source.partition]
+  if (known === undefined)
+    partitions[source.partition] = known = { ms: 0, healthySinceMs: null, online: 0, offset: -1, item: 0, resumedMs: 0 }
   if (source.offset < known.offset || (source.offset === known.offset && source.item <= known.item)) return true
   known.offset = source.offset
   known.item = source.item

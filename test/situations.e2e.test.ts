@@ -133,7 +133,7 @@ describe('a cell that fails', () => {
     })
     const situations = await listed<Situation>('situations')
     expect(situations).toHaveLength(1)
-    const [{ id = '', group, reason, cause } = {} as Situation] = situations
+    const { id = '', group, reason, cause } = situations[0] ?? {}
     expect([group, cause]).toEqual([`group/cell/46692-${String(cells[0])}`, 'cell-or-sim'])
     expect(reason).toBe(`6 of 6 devices of cell 46692-${String(cells[0])} went offline within 5 min (100 %); of all others 0 of 12 (0 %)`)
     const members = (await listed<Alarm>(`alarms?situation=${id}&type=presence.offline`)).sort((a, b) => (a.subject < b.subject ? -1 : 1))

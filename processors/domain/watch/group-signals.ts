@@ -155,7 +155,7 @@ const groupsOf = ({ cell, enb, tac, plmn, apn }: FleetMark, { profile }: Watched
     firmware: firmware === '' ? '' : `${product}/${model}/${firmware}`,
     model: model === '' ? '' : `${product}/${model}`,
   }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== '')) as Groups
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''))
 }
 
 const homeOf = (home: string): Groups => {
