@@ -124,8 +124,14 @@ const eraseAtBroker = async (
 
 /** Answers the records that are not finished. */
 const waitForStages = async (environment: Environment, running: boolean): Promise<number> => {
+  if (!running) return backlogOf(environment, endsOf(environment))
+  // What the device stage tells of its last records is read by the fleet stage after them.
+  await untilRead(environment)
+  return untilRead(environment)
+}
+
+const untilRead = async (environment: Environment): Promise<number> => {
   const ends = endsOf(environment)
-  if (!running) return backlogOf(environment, ends)
   for (const until = performance.now() + stageWithinMs; ; ) {
     const behind = backlogOf(environment, ends)
     if (behind === 0) return 0

@@ -1,5 +1,6 @@
 /** One subject out of the stages' states, in a transaction of the caller: the stage reads states anew for each batch. */
 import { Packr } from 'msgpackr'
+import type { LogTopic } from '../../model/ports.ts'
 import type { Environment } from './environment.ts'
 import { shortKey } from './short-key.ts'
 
@@ -11,9 +12,11 @@ const packr = new Packr({ useRecords: false })
 export const removeSubjectStates = (environment: Environment, subject: string): number => {
   const own = new Set(kinds.map((kind) => shortKey(`${kind}:${subject}`)))
   let touched = 0
+  const removed: StateKey[] = []
   for (const { key, value } of Array.from(environment.states.getRange({}), ({ key, value }) => ({ key, value }))) {
     if (own.has(key[3])) {
       environment.states.removeSync(key)
+      removed.push(key)
       touched++
     } else if (key[3].startsWith('online:') || key[3].startsWith('due:')) {
       const state = packr.unpack(value) as { ids?: string[] }
@@ -34,7 +37,25 @@ export const removeSubjectStates = (environment: Environment, subject: string): 
       touched++
     }
   }
+  for (const key of removed) rebuildPagesAround(environment, key)
   return touched
+}
+
+type StateKey = [string, LogTopic, number, string]
+
+/** More entries than a page of 4 KiB holds, with the longest keys of ours. */
+const aroundMax = 128
+
+/**
+ * The tree's own pages keep a deleted key as the bound between two of them. It goes when the page that begins with it does: so
+ * the entries beside it are taken out and put back. What bounds more than their pages stays, and is told as a remainder.
+ */
+const rebuildPagesAround = ({ states }: Environment, key: StateKey): void => {
+  const after = Array.from(states.getRange({ start: key, limit: aroundMax }))
+  const before = Array.from(states.getRange({ start: key, reverse: true, limit: aroundMax }))
+  const entries = [...before, ...after].map(({ key: own, value }) => ({ own, value: Buffer.from(value) }))
+  for (const { own } of entries) states.removeSync(own)
+  for (const { own, value } of entries) states.putSync(own, value)
 }
 
 /** Records that some stage has not finished, up to the log's end as of now. */
