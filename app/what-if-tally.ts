@@ -37,10 +37,19 @@ export type TallyOptions = {
   /** Only what comes in this time counts; what comes before is learned from. */
   fromMs: number
   toMs: number
-  ownerOf: (record: AlarmRecord) => AlarmOwner | null
+  /** Null: it does not count. */
+  fits: (owner: AlarmOwner) => boolean
 }
 
 type Stream = { policy: NotifyPolicy; state: NotificationState; owner: AlarmOwner; type: string }
+
+/** As the stage told it with the raise; before one, nobody is told anything. */
+export const ownerOf = ({ subject, audience }: AlarmRecord): AlarmOwner => ({
+  device: subject,
+  model: audience?.model ?? '',
+  class: audience?.class ?? 'home',
+  notifies: audience?.notifies ?? false,
+})
 
 const dayMs = 86_400_000
 const hourMs = 3_600_000
@@ -56,7 +65,7 @@ export const emptyTally = (): Tally => ({
   devices: {},
 })
 
-export const createTally = ({ fromMs, toMs, ownerOf }: TallyOptions) => {
+export const createTally = ({ fromMs, toMs, fits }: TallyOptions) => {
   const tally = emptyTally()
   const streams = new Map<string, Stream>()
   const devicesOfRule = new Map<string, Set<string>>()
@@ -86,7 +95,7 @@ export const createTally = ({ fromMs, toMs, ownerOf }: TallyOptions) => {
   const take = (stream: Stream, told: { state: NotificationState; notifications: readonly Notification[] }): void => {
     stream.state = told.state
     for (const { kind, pages, atMs } of told.notifications)
-      if (pages && kind !== 'clear' && counts(atMs)) count(stream.type, stream.owner, atMs, 'pages')
+      if (pages && kind !== 'clear' && counts(atMs) && fits(stream.owner)) count(stream.type, stream.owner, atMs, 'pages')
   }
 
   /** A raise that had waited long enough was told then, not when its stream was heard of next. */
@@ -101,14 +110,13 @@ export const createTally = ({ fromMs, toMs, ownerOf }: TallyOptions) => {
       let stream = streams.get(record.stream)
       if (stream === undefined || event.kind === 'AlarmRaised') {
         const owner = ownerOf(record)
-        if (owner === null) return
         const policy = { class: owner.class, notifies: owner.notifies, situationSettleMs: situationSettleMsDefault }
         stream = { policy, state: stream?.state ?? initialNotificationState, owner, type: key.type }
         streams.set(record.stream, stream)
       }
       passTime(stream, event.atMs)
       take(stream, afterEvent(stream.policy, stream.state, event))
-      if (!counts(event.atMs)) return
+      if (!counts(event.atMs) || !fits(stream.owner)) return
       if (event.kind === 'AlarmRaised') count(key.type, stream.owner, event.atMs, 'raises')
       if (event.kind === 'RaiseDelayAbandoned') ruleOf(key.type).clearedAlone++
       if (event.kind === 'EpisodeFoundLate') ruleOf(key.type).foundLate++

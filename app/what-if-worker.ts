@@ -22,7 +22,6 @@ import { AppError, type ErrorCode } from '../runtime/errors.ts'
 import { createExchange, isAborted, type PeerMemory } from './rebuild-peers.ts'
 import { deviceEvents } from './rebuild-sources.ts'
 import { inventoryBefore, rulesRecord, withRules } from './what-if-records.ts'
-import { createOwners } from './what-if-owners.ts'
 import { addTallies, createTally, type Tally } from './what-if-tally.ts'
 
 /** Records of a partition that are run: what comes before `fromMs` is learned from. */
@@ -85,7 +84,6 @@ const runRules = async (task: WhatIfTask, log: EventLog, live: Warehouse, ruleSe
   const codec = createEventCodec()
   const letters = createDeadLetterCodec()
   const fits = task.models === null ? null : fitsAny(task.models)
-  const owners = createOwners(ruleSet)
   const devices = new Set<string>()
   const tallies: Tally[] = []
   let before = 0
@@ -94,10 +92,7 @@ const runRules = async (task: WhatIfTask, log: EventLog, live: Warehouse, ruleSe
     const tally = createTally({
       fromMs: task.fromMs,
       toMs: task.toMs,
-      ownerOf: (record) => {
-        const owner = owners.ownerOf(record)
-        return owner === null || (fits !== null && !fits(owner.model) && !fits(owner.model.split('/').at(-1) ?? '')) ? null : owner
-      },
+      fits: ({ model }) => fits === null || fits(model) || fits(model.split('/').at(-1) ?? ''),
     })
     const deps: RebuildDeps = {
       logId: log.logId,
@@ -124,8 +119,7 @@ const runRules = async (task: WhatIfTask, log: EventLog, live: Warehouse, ruleSe
         records = done
         say({ kind: 'progress', records: before + done })
       },
-      onAlarms: (alarms, overlay) => {
-        owners.look(overlay)
+      onAlarms: (alarms) => {
         for (const alarm of alarms) tally.add(alarm)
       },
     }

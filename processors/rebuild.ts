@@ -57,8 +57,8 @@ export type RebuildDeps = RunDeps & {
   elapsedMs: () => number
   /** After each chunk: records so far, of this partition, and the most that the windows have held. */
   onProgress: (partition: number, records: number, kept: Kept) => void
-  /** What became of alarms, in their order; the devices stand as they were right after. Nothing is sent out. */
-  onAlarms?: (alarms: readonly AlarmRecord[], overlay: Overlay) => void
+  /** What became of alarms, in their order. Nothing is sent out. */
+  onAlarms?: (alarms: readonly AlarmRecord[]) => void
 }
 
 /** Where the time went, in milliseconds: `readMs`, `runMs` and `encodeMs` are this thread's, `waitMs` is spent waiting for the engine. */
@@ -138,7 +138,7 @@ const createRunner = (deps: RebuildDeps, partition: number, figures: RebuildFigu
 
   /** What was made so far goes out. */
   const drain = ({ unchecked, alarms, signals }: Batch): void => {
-    if (alarms.length > 0) deps.onAlarms?.(alarms, overlay)
+    if (alarms.length > 0) deps.onAlarms?.(alarms)
     alarms.length = 0 // Outputs are off.
     signals.length = 0
     const startedMs = elapsedMs()

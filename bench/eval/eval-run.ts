@@ -3,8 +3,7 @@
  * without a warehouse: what the device stage tells the fleet stage reaches it at the next tick, its verdicts come back before the
  * next record. What is told to people is the notification projection's.
  */
-import { createOwners } from '../../app/what-if-owners.ts'
-import type { AlarmOwner } from '../../app/what-if-tally.ts'
+import { type AlarmOwner, ownerOf } from '../../app/what-if-tally.ts'
 import { md5 } from '../../adapters/system/clock-ids-digest.ts'
 import type { AlarmRecord } from '../../model/alarm-event.ts'
 import type { Severity } from '../../model/alarm.ts'
@@ -65,7 +64,7 @@ const closeEvery = 200_000
 export const runEvents = (events: Iterable<DeviceEvent>, ruleSet: RuleSet): EvalOutcome => {
   const counts: Record<string, number> = {}
   const count = (what: string): void => void (counts[what] = (counts[what] ?? 0) + 1)
-  const outbox = createOutbox(ruleSet)
+  const outbox = createOutbox()
   const episodes = new Map<string, Row>()
   const frames = createFrames<DeviceEvent>()
   const codec: EventCodec = { encode: frames.put, decode: (frame) => ({ ok: true, event: frames.get(frame) }) }
@@ -106,7 +105,6 @@ export const runEvents = (events: Iterable<DeviceEvent>, ruleSet: RuleSet): Eval
       run.runInto(batch, records, 0, () => false, Number.POSITIVE_INFINITY)
       frames.clear()
       keepEpisodes(batch, episodes)
-      outbox.look(overlay)
       for (const alarm of batch.alarms) outbox.add(alarm)
       const signals = batch.signals.splice(0)
       batch.alarms.length = 0
@@ -213,8 +211,7 @@ const createFleet = (count: (what: string) => void, onAlarms: (alarms: readonly 
 }
 
 /** What is told to whom, and when, by the rule, the class and the projection. */
-const createOutbox = (ruleSet: RuleSet) => {
-  const owners = createOwners(ruleSet)
+const createOutbox = () => {
   const streams = new Map<string, Stream>()
   const raised: Raised[] = []
   const told: Told[] = []
@@ -241,13 +238,11 @@ const createOutbox = (ruleSet: RuleSet) => {
   }
 
   return {
-    look: owners.look,
     add: (record: AlarmRecord): void => {
       const { event, key } = record
       let stream = streams.get(record.stream)
       if (stream === undefined || event.kind === 'AlarmRaised') {
-        const owner = owners.ownerOf(record)
-        if (owner === null) return
+        const owner = ownerOf(record)
         const policy = { class: owner.class, notifies: owner.notifies, situationSettleMs: situationSettleMsDefault }
         stream = { policy, state: stream?.state ?? initialNotificationState, owner, record }
         streams.set(record.stream, stream)

@@ -63,7 +63,8 @@ const faults: readonly Fault[] = [
   { id: 'scan-pump', kind: 'login_bruteforce', who: pump, minutes: 20 },
 ]
 
-export const evalScenario = ({ devices, days, seed, interval }: EvalSize): string => {
+export const evalScenario = (size: EvalSize, isPlanted = true): string => {
+  const { devices, days, seed, interval } = size
   const sites = Math.max(20, Math.round(devices / 50))
   const masts = Math.min(400, Math.max(16, Math.round(devices / 100)))
   const random = createRandom(seed ^ 0x5eed, 1)
@@ -76,11 +77,16 @@ export const evalScenario = ({ devices, days, seed, interval }: EvalSize): strin
   const endMinute = lengthMinutes - 300
   const slot = (endMinute - beginMinute) / faults.length
   const order = faults.map((fault) => ({ fault, lot: random.next() })).sort((one, other) => one.lot - other.lot)
-  const planted = order.map(({ fault }, at) => {
+  const takeDevice = isPlanted ? devicesApart(size) : () => ''
+  const planted = (isPlanted ? order : []).map(({ fault }, at) => {
     const minute = Math.round(beginMinute + slot * at + random.next() * slot * 0.5)
     const day = Math.floor(minute / 1_440) + 1
     const clock = `${String(Math.floor((minute % 1_440) / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`
-    const who = fault.who.replace(/^SITE-(\d+)$/, (_, n: string) => `{ site: site-${n.padStart(String(sites).length, '0')} }`)
+    const who = fault.who
+      .replace(/^SITE-(\d+)$/, (_, n: string) => `{ site: site-${n.padStart(String(sites).length, '0')} }`)
+      .replace(/^\{ group: (\w+)(, backup: true)?, count: 1 \}$/, (_, group: string, backup: string | undefined) =>
+        takeDevice(group, backup !== undefined),
+      )
     const more = `${fault.minutes === null ? '' : `, for: ${fault.minutes}m`}${fault.with === undefined ? '' : `, with: ${fault.with}`}`
     return `  - { id: ${fault.id}, kind: ${fault.kind}, at: "day ${day} ${clock}", who: ${who}${more} }`
   })
@@ -108,12 +114,31 @@ ${planted.join('\n')}
 `
 }
 
-export const evalPlan = (size: EvalSize): Plan => {
-  const parsed = parseScenario(evalScenario(size))
+const planOf = (text: string, seed: number): Plan => {
+  const parsed = parseScenario(text)
   if (!parsed.ok) throw new Error(parsed.problems.join('\n'))
-  const planned = planScenario(parsed.value, size.seed, evalFromMs)
+  const planned = planScenario(parsed.value, seed, evalFromMs)
   if (!planned.ok) throw new Error(planned.problems.join('\n'))
   return planned.value
 }
+
+/** Each fault of a single device has one of its own, away from the sites and cells that fail as a whole: two faults on one device could not be told apart. */
+const devicesApart = (size: EvalSize): ((group: string, backup: boolean) => string) => {
+  const { devices, network } = planOf(evalScenario(size, false), size.seed)
+  const random = createRandom(size.seed ^ 0xde71ce, 2)
+  const taken = new Set<string>()
+  const failing = new Set([3, 7, 11, 14].map((number) => network.sites[number - 1]?.id))
+  return (group, backup) => {
+    const open = devices.filter(
+      (device) => device.group === group && !taken.has(device.mac) && !failing.has(device.siteId) && (!backup || device.hasBackup),
+    )
+    const chosen = open[random.between(0, open.length - 1)]
+    if (chosen === undefined) throw new Error(`expected a device of ${group} for each fault, got none left`)
+    taken.add(chosen.mac)
+    return `{ device: ${chosen.mac} }`
+  }
+}
+
+export const evalPlan = (size: EvalSize): Plan => planOf(evalScenario(size), size.seed)
 
 export const localHour = (atMs: number): number => Math.floor(((atMs + utcOffsetMs) % 86_400_000) / 3_600_000)

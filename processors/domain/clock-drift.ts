@@ -49,10 +49,34 @@ export const driftPpmOf = ({ arrivalsMs, skewsMs }: DriftState): number | null =
       if (passedMs !== 0) pairs[found++] = (at(skewsMs, other) - at(skewsMs, one)) / passedMs
     }
   }
-  const slopes = pairs.subarray(0, found).sort()
-  const middle = slopes.length / 2
-  const median = Number.isInteger(middle) ? (at(slopes, middle - 1) + at(slopes, middle)) / 2 : at(slopes, Math.floor(middle))
+  const slopes = pairs.subarray(0, found)
+  const middle = found >> 1
+  const upper = selected(slopes, middle)
+  const median = found % 2 === 1 ? upper : (greatest(slopes.subarray(0, middle)) + upper) / 2
   return Math.round(median * 1e6 * 1_000) / 1_000
 }
+
+/** The value that would stand at `rank` were they sorted; those before it are none greater. Quicker than sorting 2,016 pairs (Hoare). */
+const selected = (values: Float64Array, rank: number): number => {
+  let [from, to] = [0, values.length - 1]
+  while (from < to) {
+    const pivot = at(values, (from + to) >> 1)
+    let [low, high] = [from, to]
+    while (low <= high) {
+      while (at(values, low) < pivot) low++
+      while (at(values, high) > pivot) high--
+      if (low > high) break
+      const kept = at(values, low)
+      values[low++] = at(values, high)
+      values[high--] = kept
+    }
+    if (rank <= high) to = high
+    else if (rank >= low) from = low
+    else break
+  }
+  return at(values, rank)
+}
+
+const greatest = (values: Float64Array): number => values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY)
 
 const at = (values: ArrayLike<number>, index: number): number => values[index] ?? Number.NaN

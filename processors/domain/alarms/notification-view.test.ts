@@ -5,6 +5,7 @@ import { type AlarmCommand, severityRank } from '../../../model/alarm.ts'
 import {
   by,
   dayMs,
+  eventOnlyPolicy,
   hourMs,
   lifeArbitrary,
   liveThrough,
@@ -156,11 +157,28 @@ describe('quiet', () => {
     const commands = [raise, symptom(5 * minuteMs), tick(hourMs)]
     expect(toldOf(business, commands)).toEqual([])
     const alone: AlarmCommand = { kind: 'Uncorrelate', situation: 'cell:1', atMs: startMs + 2 * hourMs }
-    expect(brief(toldOf(business, [...commands, alone, tick(3 * hourMs)]))).toEqual(['raise major 120'])
+    expect(brief(toldOf(business, [...commands, alone, tick(126 * minuteMs - 1), tick(126 * minuteMs)]))).toEqual(['raise major 126'])
   })
 
-  it('what still stands after its suppressor is told once', () => {
-    expect(brief(toldOf(business, [raise, suppress, tick(hourMs), unsuppress(2 * hourMs), tick(3 * hourMs)]))).toEqual(['raise major 120'])
+  it('what still stands six minutes after its suppressor is told once', () => {
+    const ended = [raise, suppress, tick(hourMs), unsuppress(2 * hourMs), tick(126 * minuteMs - 1)]
+    expect(toldOf(business, ended)).toEqual([])
+    expect(brief(toldOf(business, [...ended, tick(126 * minuteMs), tick(3 * hourMs)]))).toEqual(['raise major 126'])
+  })
+
+  it('what goes with its suppressor a little later than it is never told', () => {
+    const ended = [raise, suppress, unsuppress(2 * hourMs), observeOf('inactive', 2 * hourMs + 5 * minuteMs), tick(3 * hourMs)]
+    expect(toldOf(business, ended)).toEqual([])
+  })
+
+  it('what only happened while its suppressor stood is explained; when it happens again and is worse, it is told', () => {
+    const crash = eventOnlyPolicy
+    const explained = [raise, suppress, unsuppress(2 * hourMs), tick(4 * hourMs)]
+    expect(toldOf(business, explained, crash)).toEqual([])
+    const worse = observeOf('active', 5 * hourMs, { severity: 'critical' })
+    expect(brief(toldOf(business, [...explained, worse, tick(5 * hourMs + 6 * minuteMs)], crash))).toEqual(['raise critical 306'])
+    const known = [raise, tick(6 * minuteMs), { ...suppress, atMs: startMs + hourMs }, unsuppress(2 * hourMs), tick(4 * hourMs)]
+    expect(brief(toldOf(business, known, crash))).toEqual(['raise major 6'])
   })
 
   it('what still stands when its shelf ends is told once, also when it was told before', () => {
@@ -242,7 +260,7 @@ describe('over any life', () => {
     fc.assert(
       fc.property(lives, (events) => {
         const last = play(events, { class: 'group', notifies: true, situationSettleMs: 0 }).at(-1)?.after
-        if (last?.live === null || last === undefined || isQuiet(last)) return
+        if (last?.live === null || last === undefined || isQuiet(last) || last.live.explained === true) return
         expect(last.told).toMatchObject({ episode: last.live.episode })
         expect(severityRank[last.told?.severity ?? 'indeterminate']).toBeGreaterThanOrEqual(severityRank[last.live.severity])
       }),

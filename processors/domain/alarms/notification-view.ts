@@ -2,7 +2,7 @@
  * What of a stream's events is told to people: a pure function of the events, the stage's time and what the rule and the
  * inventory say of it. A raise is held first, so that the fleet stage's verdict (one fault, not five hundred) can come before
  * it. While a stream is shelved, suppressed, flapping, unknown or a symptom it is quiet, and what still stands when that ends
- * is told once. What was told is always told over: a clear goes out whenever its raise did. Nothing late notifies; an
+ * is told once; what had explained it is given as long again to take it along. What was told is always told over: a clear goes out whenever its raise did. Nothing late notifies; an
  * amendment of what was told annotates it without paging.
  * Before: the log topic `alarms`.  After: `notifications` (webhook), which sends each once by its id.
  */
@@ -33,7 +33,8 @@ export type Notification = {
 
 /** Plain data, kept beside the stream's state. */
 export type NotificationState = {
-  live: { episode: number; severity: Severity; version: number } | null
+  /** `explained`: it reports what happened, and its cause stood then: nothing new is there to tell when the cause is over. */
+  live: { episode: number; severity: Severity; version: number; isEvent?: boolean; explained?: boolean } | null
   unknown: boolean
   shelved: boolean
   suppressedBy: readonly string[]
@@ -114,16 +115,23 @@ const evolveNotification = (policy: NotifyPolicy, state: NotificationState, even
   const { live } = state
   switch (event.kind) {
     case 'AlarmRaised': {
-      const { episode, severity, version, atMs } = event
+      const { episode, severity, version, atMs, staleAt } = event
       const waitsUntilMs = atMs + settleMsOf(policy, severity)
-      return { ...state, live: { episode, severity, version }, unknown: false, symptomOf: null, waitsUntilMs }
+      const own = { episode, severity, version, ...(staleAt === null ? {} : { isEvent: true }) }
+      return { ...state, live: own, unknown: false, symptomOf: null, waitsUntilMs }
     }
     case 'SeverityChanged': {
       if (live === null) return state
       const { waitsUntilMs } = state
+      const own = { ...live, severity: event.to }
+      // What happens again and gets worse is news, whatever explained it before.
+      if (live.explained === true && severityRank[event.to] > severityRank[live.severity]) {
+        const { explained: _, ...news } = own
+        return { ...state, live: news, waitsUntilMs: event.atMs + settleMsOf(policy, event.to) }
+      }
       // One that becomes critical while it waits need not wait longer than it would have from now on.
       const sooner = waitsUntilMs === null ? null : Math.min(waitsUntilMs, event.atMs + settleMsOf(policy, event.to))
-      return { ...state, live: { ...live, severity: event.to }, waitsUntilMs: sooner }
+      return { ...state, live: own, waitsUntilMs: sooner }
     }
     case 'AlarmCleared':
       return { ...state, live: null, unknown: false, waitsUntilMs: null }
@@ -138,7 +146,7 @@ const evolveNotification = (policy: NotifyPolicy, state: NotificationState, even
     case 'Suppressed':
       return { ...state, suppressedBy: [...state.suppressedBy.filter((by) => by !== event.suppressor.by), event.suppressor.by] }
     case 'Unsuppressed':
-      return { ...state, suppressedBy: state.suppressedBy.filter((by) => by !== event.by) }
+      return standsAlone(policy, { ...state, suppressedBy: state.suppressedBy.filter((by) => by !== event.by) }, state, event.atMs)
     case 'FlappingStarted':
       return { ...state, flapping: true }
     case 'FlappingStopped':
@@ -146,15 +154,26 @@ const evolveNotification = (policy: NotifyPolicy, state: NotificationState, even
     case 'Correlated':
       return { ...state, symptomOf: event.role === 'symptom' ? event.situation : null }
     case 'Uncorrelated':
-      return { ...state, symptomOf: state.symptomOf === event.situation ? null : state.symptomOf }
+      return standsAlone(policy, { ...state, symptomOf: state.symptomOf === event.situation ? null : state.symptomOf }, state, event.atMs)
     default:
       return state
   }
 }
 
+/**
+ * What explained it is over. What goes with its cause ends a little later than the cause does (a modem is back before its uplink
+ * is, one site's devices come one by one), so it is given the time that a raise is given; what only happened then is explained.
+ */
+const standsAlone = (policy: NotifyPolicy, state: NotificationState, before: NotificationState, atMs: number): NotificationState => {
+  const { live, told, waitsUntilMs } = state
+  if (live === null || told?.episode === live.episode || !isQuiet(before) || isQuiet(state)) return state
+  if (live.isEvent === true) return { ...state, live: { ...live, explained: true }, waitsUntilMs: null }
+  return { ...state, waitsUntilMs: Math.max(waitsUntilMs ?? 0, atMs + settleMsOf(policy, live.severity)) }
+}
+
 /** Was put aside or held down, and still stands: it is told once more, also where people knew of it before. */
 const isPutBack = (before: NotificationState, { kind }: AlarmEvent): boolean =>
-  (kind === 'Unshelved' || kind === 'Unsuppressed') && isQuiet(before)
+  isQuiet(before) && (kind === 'Unshelved' || (kind === 'Unsuppressed' && before.live?.isEvent !== true))
 
 const isAmendmentOf = (episode: number, event: AlarmEvent): boolean =>
   (event.kind === 'AlarmAmended' || event.kind === 'AlarmRetracted') && !event.of.foundLate && event.of.episode === episode

@@ -147,7 +147,9 @@ const noteRaise = ({ count }: FoldContext, state: OutputState, event: AlarmEvent
   }
   const next: Pick<RaiseNotice, 'status' | 'why' | 'heldUntilMs'> = isQuiet(view)
     ? { status: 'quiet', why: whyQuiet(state, event), heldUntilMs: null }
-    : { status: 'held', why: '', heldUntilMs: view.waitsUntilMs }
+    : view.live?.explained === true
+      ? { status: 'quiet', why: 'what explains it stood when it happened', heldUntilMs: null }
+      : { status: 'held', why: '', heldUntilMs: view.waitsUntilMs }
   change(state, raise, next, event.atMs)
 }
 
