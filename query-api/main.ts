@@ -23,6 +23,7 @@ const pageFileNames = [
   'index.html',
   'page.css',
   'main.js',
+  'situations.js',
   'alarm.js',
   'alarms.js',
   'api.js',

@@ -2,6 +2,7 @@
 import { ApiError, get, post } from './api.js'
 import { h, replace } from './dom.js'
 import { age, count, currentZone, exactTime, time, zoneShort } from './format.js'
+import { situationsPanel } from './situations.js'
 
 export const severityNames = ['critical', 'major', 'minor', 'warning', 'indeterminate']
 const pageSize = 100
@@ -15,6 +16,7 @@ export const alarmsView = ({ root, params, noteComplete }) => {
   const tools = h('div', { class: 'tools log-tools' })
   const body = h('tbody', {})
   const foot = h('div', { class: 'foot' })
+  const situations = situationsPanel()
   const said = h('span', { class: 'soft', role: 'status' })
   const set = (changes) => {
     Object.assign(asked, changes, { limit: pageSize })
@@ -42,6 +44,7 @@ export const alarmsView = ({ root, params, noteComplete }) => {
       Object.keys(fixed).length === 0 ? undefined : h('a', { href: '#/alarms' }, 'all alarms'),
     ),
     counts,
+    situations.root,
     h(
       'section',
       { class: 'panel', 'aria-label': 'Alarms' },
@@ -144,10 +147,12 @@ export const alarmsView = ({ root, params, noteComplete }) => {
 
   const refresh = async () => {
     const { severity: _severity, operator: _operator, ...counted } = filter()
-    const [list, numbers] = await Promise.all([
+    const [list, numbers, shared] = await Promise.all([
       get('alarms', { ...filter(), sort: asked.sort, limit: asked.limit, tz: currentZone() }),
       get('alarms/counts', { ...counted, state: 'active' }),
+      Object.keys(fixed).length === 0 ? get('situations', { limit: 50, tz: currentZone() }) : { items: [] },
     ])
+    situations.draw(shared.items)
     noteComplete(list.completeThrough)
     drawCounts(numbers)
     drawTools(list.items.filter(({ active, operator }) => active && operator.state === 'none').length)
@@ -205,7 +210,14 @@ export const alarmTags = (alarm) => {
     shelf.state === 'none' ? undefined : tag('shelved', shelf.until === null ? 'until it clears' : `until ${exactTime(shelf.until)}`),
     flapping ? tag('flaps', 'It notifies nobody until that is over', 'tag warn') : undefined,
     suppressedBy.length === 0 ? undefined : tag('explained by another', suppressedBy.join(', ')),
-    situation === null ? undefined : tag(situation.role === 'root' ? 'root of a situation' : 'part of a situation', situation.id),
+    situation === null
+      ? undefined
+      : h(
+          'a',
+          { class: 'tag', title: situation.id, href: `#/alarms?situation=${encodeURIComponent(situation.id)}` },
+          situation.role === 'root' ? 'root of a situation' : 'part of a situation',
+        ),
+    alarm.cause === null || alarm.cause === undefined ? undefined : tag(alarm.cause, 'Why it is offline'),
     foundLate ? tag('found late', 'Data that came late showed it; nobody was told') : undefined,
   ]
 }
