@@ -11,6 +11,8 @@ import { type FoldContext, passTime } from './domain/outputs/fold-alarm.ts'
 
 /** Messages on their way at once: a slow receiver is not met with a crowd. */
 export const sendsAtOnceMax = 4
+/** A receiver that fails is asked with one message this often whether it is back: then all that wait go at once. */
+export const probeEveryMs = 30_000
 /** Rows of one insert, and streams of one save. */
 export const rowsAtOnceMax = 2_000
 const streamsAtOnceMax = 500
@@ -55,6 +57,7 @@ export const createChannelWork = (options: Options) => {
   let lastAnswer = ''
   let lastSentMs: number | null = null
   let rowsAfterMs = 0
+  let lastTryMs = 0
 
   const told = (error: unknown, partition: number): void =>
     options.onError(error instanceof Error ? error : new Error(String(error)), { stage: 'alarm-outputs', partition })
@@ -89,14 +92,26 @@ export const createChannelWork = (options: Options) => {
   const sendDue = (own: OutputPartition): void => {
     if (channel === null || disabled) return
     const nowMs = clock.nowMs()
+    if (failingSinceMs !== null && sending.size === 0 && nowMs - lastTryMs >= probeEveryMs) {
+      const [longest] = [...own.attention].filter(([, { nextMs }]) => nextMs > 0).sort(([, one], [, other]) => one.sinceMs - other.sinceMs)
+      if (longest !== undefined) {
+        start(own, channel, longest[0])
+        return
+      }
+    }
     for (const [stream, { nextMs }] of own.attention) {
       if (sending.size >= sendsAtOnceMax) return
       if (nextMs === 0 || nextMs > nowMs || sending.has(stream)) continue
-      const done = sendOne(own, channel, stream)
-        .catch((error: unknown) => told(error, own.partition))
-        .finally(() => sending.delete(stream))
-      sending.set(stream, done)
+      start(own, channel, stream)
     }
+  }
+
+  const start = (own: OutputPartition, over: NotificationChannel, stream: string): void => {
+    lastTryMs = clock.nowMs()
+    const done = sendOne(own, over, stream)
+      .catch((error: unknown) => told(error, own.partition))
+      .finally(() => sending.delete(stream))
+    sending.set(stream, done)
   }
 
   const sendOne = async (own: OutputPartition, over: NotificationChannel, stream: string): Promise<void> => {

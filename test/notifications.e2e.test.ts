@@ -2,7 +2,7 @@
  * Alarms on their way to people: raised by MQTT, told to a receiver that verifies each signature, across kill -9 of the program
  * between raise and clear and while the receiver was away. Each arrives, in order, and a repeat has the same webhook-id.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import mqtt from 'mqtt'
@@ -24,11 +24,17 @@ let atMs = Date.now() - 6 * 3_600_000
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'notifications-'))
   receiver = await startReceiver(secret)
-  recorder = await createRecorder(folder, undefined, {
+  await mkdir(join(folder, 'rules'))
+  await writeFile(
+    join(folder, 'rules', 'own.yaml'),
+    'overrides:\n  - { rule: wan.down, select: {}, set: { onDelay: 0 s, offDelay: 0 s } }\n',
+  )
+  recorder = await createRecorder(join(folder, 'data'), undefined, {
     WEBHOOK_URL: receiver.url,
     WEBHOOK_SECRET: second,
     WEBHOOK_SECOND_SECRET: secret,
     WEBHOOK_NETWORKS: 'loopback',
+    RULES_DIR: join(folder, 'rules'),
     SITUATION_SETTLE_MS: '0',
     WATCHDOG_EVERY_SECONDS: '2',
     PUBLIC_URL: 'https://fleet.example',
@@ -49,17 +55,16 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** The uplink's state, told every minute of the device's own time: what stands so long outlasts the rule's delays. */
 const uplink = async (mac: string, up: boolean): Promise<void> => {
   const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${String(recorder.ports.mqtt)}`, { clean: true })
-  for (let minute = 0; minute < 4; minute++) {
-    atMs += minuteMs
-    await client.publishAsync(`dwr/311-a1/${mac}/network/wan`, JSON.stringify({ ts: atMs, up }), { qos: 1 })
-  }
+  atMs += minuteMs
+  await client.publishAsync(`dwr/311-a1/${mac}/network/wan`, JSON.stringify({ ts: atMs, up }), { qos: 1 })
   await client.endAsync()
 }
 
-const alarms = (): Received[] => receiver.received.filter(({ event }) => event.type.startsWith('io.fleet-recorder.alarm.'))
+/** Those of devices: a start after a kill is an alarm of the platform, for a while. */
+const alarms = (): Received[] =>
+  receiver.received.filter(({ event }) => event.type.startsWith('io.fleet-recorder.alarm.') && event.data['type'] === 'wan.down')
 const taken = (): Received[] => alarms().filter(({ answered }) => answered < 300)
 const words = (all: readonly Received[]): string[] => all.map(({ event }) => event.type.split('.').at(-1) ?? '')
 const until = (what: string, isTrue: () => Promise<boolean> | boolean): Promise<void> =>
@@ -67,7 +72,8 @@ const until = (what: string, isTrue: () => Promise<boolean> | boolean): Promise<
     what,
     async () => isTrue(),
     40_000,
-    () => `${JSON.stringify(receiver.received.map(({ id, answered }) => [id, answered]))}\n${recorder.output()}`,
+    () =>
+      `${JSON.stringify(receiver.received.filter(({ id }) => !id.startsWith('watchdog')).map(({ id, answered }) => [id, answered]))}\n${recorder.output()}`,
   )
 
 type Item = { id: string; kind: string; status: string; why: string | null; attempts: number; answer: string | null; subject: string }

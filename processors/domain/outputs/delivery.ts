@@ -39,9 +39,13 @@ export const noteAnswer = (state: OutputState, id: string, answer: ChannelAnswer
       return
     case 'gone':
     case 'failed': {
-      const waitMs = retryAfterMs[notice.attempts - 1]
+      if (notice.nextMs > nowMs) {
+        row(state, notice, 'pending', '', nowMs) // It was asked whether the receiver is back: the schedule stands.
+        return
+      }
+      const waitMs = retryAfterMs[notice.step++]
       if (waitMs === undefined) {
-        park(state, notice, `given up after ${String(triesMax)} tries; it is tried again at the next start`, nowMs)
+        park(state, notice, `given up after ${String(triesMax)} tries of the schedule; it is tried again at the next start`, nowMs)
         return
       }
       notice.nextMs = nowMs + Math.max(Math.round(waitMs * (0.9 + share * 0.2)), answer.retryAfterMs ?? 0)
@@ -54,7 +58,7 @@ export const noteAnswer = (state: OutputState, id: string, answer: ChannelAnswer
 export const unpark = (state: OutputState, nowMs: number): boolean => {
   const parked = state.queue.filter((notice) => notice.parked)
   for (const notice of parked) {
-    Object.assign(notice, { parked: false, attempts: 0, nextMs: nowMs })
+    Object.assign(notice, { parked: false, step: 0, nextMs: nowMs })
     row(state, notice, 'pending', '', nowMs)
   }
   return parked.length > 0

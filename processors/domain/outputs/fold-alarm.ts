@@ -180,6 +180,7 @@ const enqueue = (context: FoldContext, state: OutputState, notification: Notific
     body: messageBodyOf(state, { ...notification, atMs: raisedMs }, id, event, context.words),
     parked: false,
     attempts: 0,
+    step: 0,
     nextMs: 0,
     answer: '',
   })

@@ -20,7 +20,10 @@ export type QueuedNotice = {
   atMs: number
   body: string
   parked: boolean
+  /** All tries. */
   attempts: number
+  /** Of the schedule: tries between, which only ask whether the receiver is back, do not count. */
+  step: number
   /** By the clock of the machine; 0: at once. */
   nextMs: number
   answer: string
