@@ -37,6 +37,8 @@ export type AlarmOutputsDeps = {
   onCount: (what: string, by: number) => void
   /** Bounds of one batch; those not given are `outputLimits`. */
   limits?: Partial<typeof outputLimits>
+  /** Default `lookEveryMs`. */
+  lookMs?: number
 }
 
 export type OutputsStatus = ChannelStatus & { lagRecords: number }
@@ -163,7 +165,7 @@ export const startAlarmOutputs = async (deps: AlarmOutputsDeps): Promise<AlarmOu
   let looking: Promise<void> | undefined
   const timer = setInterval(() => {
     looking ??= work.look().finally(() => (looking = undefined))
-  }, lookEveryMs)
+  }, deps.lookMs ?? lookEveryMs)
 
   return {
     status: () => ({ ...work.status(), lagRecords: consumer.lagRecords() }),

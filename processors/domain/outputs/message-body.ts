@@ -12,7 +12,9 @@ import type { OutputState } from './output-state.ts'
 
 /** Standard Webhooks: small, since receivers limit it. */
 export const bodyBytesMax = 20_000
-const textCharsMax = 500
+/** Texts are cut at the first of these lengths with which the whole is small enough; the last always is, however they are escaped. */
+const textCharsMax = [500, 200, 60] as const
+const worstBytesPerChar = 6
 
 export type NoticeWords = {
   /** Of the recorder; with it the message has a link to the alarm. */
@@ -34,10 +36,37 @@ export const sourceOf = (tenant: string): string => `/fleet-recorder/${tenant}`
 /** `event`: what brought it about; null: a raise whose time to wait was over. */
 export const messageBodyOf = (
   state: OutputState,
+  notification: Notification,
+  id: string,
+  event: AlarmEvent | null,
+  words: NoticeWords,
+): string => {
+  let body = ''
+  for (const charsMax of textCharsMax) {
+    body = bodyOf(state, notification, id, event, words, (text) => (text.length > charsMax ? `${text.slice(0, charsMax - 1)}…` : text))
+    if (body.length * worstBytesPerChar < bodyBytesMax || utf8BytesOf(body) < bodyBytesMax) break
+  }
+  return body
+}
+
+const utf8BytesOf = (text: string): number => {
+  let bytes = 0
+  for (const char of text) {
+    const code = char.codePointAt(0) ?? 0
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4
+  }
+  return bytes
+}
+
+type Cut = (text: string) => string
+
+const bodyOf = (
+  state: OutputState,
   { kind, episode, severity, atMs }: Notification,
   id: string,
   event: AlarmEvent | null,
   words: NoticeWords,
+  cut: Cut,
 ): string => {
   const { stream, key, subject, audience, tenant } = state
   const alarm = unpackAlarm(state.alarm)
@@ -66,7 +95,7 @@ export const messageBodyOf = (
     action: cut(type?.action ?? ''),
     runbook: cut(type?.runbook ?? ''),
     situation: alarm.situation.is === 'none' ? null : { role: alarm.situation.is, id: cut(alarm.situation.of) },
-    change: event === null ? null : changeOf(kind, event),
+    change: event === null ? null : changeOf(kind, event, cut),
     evidence:
       isNewest && evidence !== null
         ? {
@@ -95,7 +124,7 @@ export const messageBodyOf = (
   })
 }
 
-const changeOf = (kind: NoticeKind, event: AlarmEvent): { what: string; from: string | null; reason: string | null } | null => {
+const changeOf = (kind: NoticeKind, event: AlarmEvent, cut: Cut): { what: string; from: string | null; reason: string | null } | null => {
   switch (kind) {
     case 'raise':
       return null
@@ -113,7 +142,5 @@ const changeOf = (kind: NoticeKind, event: AlarmEvent): { what: string; from: st
       }
   }
 }
-
-const cut = (text: string): string => (text.length > textCharsMax ? `${text.slice(0, textCharsMax - 1)}…` : text)
 
 const rfc3339 = (ms: number): string => new Date(ms).toISOString()
