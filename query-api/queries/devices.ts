@@ -219,7 +219,7 @@ const devicesOf = async (scope: Scope, ids: readonly string[], atMs: number): Pr
           model: fact('model'),
           firmware: fact('firmware'),
           presence: presenceOf.get(id) ?? null,
-          ...(seenOf.get(id) ?? { messages: 0, first_seen_ms: 0, last_seen_ms: 0, last_observed_ms: 0 }),
+          ...(seenOf.get(id) ?? neverSeen),
           sort_key: '',
         },
       ]
@@ -243,6 +243,23 @@ const notInInventory: InventoryInfo = {
   latitude: null,
   longitude: null,
   expected_interval_seconds: null,
+}
+const neverSeen: Omit<SeenInfo, 'device_id'> = { messages: 0, first_seen_ms: 0, last_seen_ms: 0, last_observed_ms: 0 }
+
+/** Of a device that nobody registered and none of whose messages was accepted. */
+export const unknownDevice = (deviceId: string): DeviceRow => {
+  const { site_id, ...nothing } = notInInventory
+  return {
+    ...nothing,
+    ...neverSeen,
+    device_id: deviceId,
+    registered: 0,
+    site: site_id,
+    model: '',
+    firmware: '',
+    presence: null,
+    sort_key: '',
+  }
 }
 
 const aboutDevices = (params: {

@@ -1,9 +1,9 @@
 /**
- * All that was last known of a subject at a moment, in two statements that run side by side. A third is asked where the rows
- * shortly before do not hold it: series that were silent, an older radio snapshot, a presence that was repeated often.
+ * All that was last known of a subject at a moment, in statements that run side by side: two, and one for the radio, which is
+ * followed by the names of its cell. More is asked where the rows shortly before do not hold it: series that were silent, an older radio snapshot, a presence that was repeated often.
  */
-import { bootPart, presenceChanges, presenceOf, recorderGap, ticksAround } from './presence.ts'
-import { newestRadio, radioAt, recentRadio } from './radio.ts'
+import { bootOf, bootSigns, presenceChanges, presenceOf, recorderGap, ticksAround } from './presence.ts'
+import { type CellNameRow, cellNames, newestRadio, radioAt, type RadioRow, recentRadio } from './radio.ts'
 import type { Scope } from './scope.ts'
 import {
   counterDays,
@@ -17,8 +17,10 @@ import {
   measurementDays,
   momentParams,
   olderMeasurementsKnown,
+  type ReadingRow,
   recentCounters,
   recentMeasurements,
+  type SeriesDay,
   type SubjectMoment,
   withSilentCounters,
   withSilentMeasurements,
@@ -41,21 +43,33 @@ export const subjectAt = async (scope: Scope, moment: SubjectMoment): Promise<Su
 /** Also radio, presence, boot, and whether the recorder ran at `asked.atMs`; undefined where nothing is known. */
 export const deviceAt = async (scope: Scope, moment: SubjectMoment, asked: { atMs: number; nowMs: number }) => {
   const { warehouse } = scope
-  const { subject, atMs, knownMs } = moment
+  const { knownMs } = moment
   const params = momentParams(scope, moment)
   const parts = commonParts(scope, moment)
-  const [[recent, days, snapshots, ticks], [counters, series, facts, changes, boots], older] = await Promise.all([
-    askTogether(warehouse, [...parts.measured, recentRadio(params, atMs, knownMs), ticksAround(scope, asked.atMs, knownMs)]),
-    askTogether(warehouse, [...parts.counted, presenceChanges(params, knownMs), bootPart(params, knownMs)]),
+  const [[recent, days, ticks], [counters, series, facts, changes, signs], { radio, cells }, older] = await Promise.all([
+    askTogether(warehouse, [...parts.measured, ticksAround(scope, asked.atMs, knownMs)]),
+    askTogether(warehouse, [...parts.counted, presenceChanges(params, knownMs), bootSigns(params, knownMs)]),
+    radioThen(scope, params, moment),
     olderKnown(scope, moment),
   ])
-  const [state, radio, presence, gap] = await Promise.all([
+  const [state, presence, boot, gap] = await Promise.all([
     finished(scope, moment, [recent, days], [counters, series, facts], older),
-    newestRadio(snapshots) ?? radioAt(scope, subject, atMs, knownMs),
     presenceOf(scope, changes, moment),
+    bootOf(scope, signs, moment),
     recorderGap(scope, ticks, { ...asked, knownMs }),
   ])
-  return { ...state, radio, presence, boot: boots[0], gap }
+  return { ...state, radio, cells, presence, boot, gap }
+}
+
+const radioThen = async (
+  scope: Scope,
+  params: Record<string, unknown>,
+  { subject, atMs, knownMs }: SubjectMoment,
+): Promise<{ radio: RadioRow | undefined; cells: CellNameRow[] }> => {
+  const [snapshots] = await askTogether(scope.warehouse, [recentRadio(params, atMs, knownMs)])
+  const radio = newestRadio(snapshots) ?? (await radioAt(scope, subject, atMs, knownMs))
+  const id = radio?.cell_id ?? null
+  return { radio, cells: await cellNames(scope, id === null ? [] : [id]) }
 }
 
 const commonParts = (scope: Scope, moment: SubjectMoment) => {
@@ -67,7 +81,7 @@ const commonParts = (scope: Scope, moment: SubjectMoment) => {
 }
 
 /** Rollups do not know when their rows arrived: silent series, as they were known then, are looked for in the rows of all days. */
-const olderKnown = async (scope: Scope, moment: SubjectMoment): Promise<LastMeasurementRow[] | null> => {
+const olderKnown = async (scope: Scope, moment: SubjectMoment): Promise<ReadingRow[] | null> => {
   if (moment.knownMs === null) return null
   const [rows] = await askTogether(scope.warehouse, [olderMeasurementsKnown(momentParams(scope, moment), moment.knownMs)])
   return rows
@@ -76,9 +90,9 @@ const olderKnown = async (scope: Scope, moment: SubjectMoment): Promise<LastMeas
 const finished = async (
   scope: Scope,
   moment: SubjectMoment,
-  [recent, days]: readonly [LastMeasurementRow[], LastDaysRow[]],
+  [recent, days]: readonly [ReadingRow[], SeriesDay[]],
   [counters, series, facts]: readonly [LastCounterRow[], LastDaysRow[], LastFactRow[]],
-  older: LastMeasurementRow[] | null,
+  older: ReadingRow[] | null,
 ): Promise<SubjectState> => {
   const params = momentParams(scope, moment)
   const [measurements, allCounters] = await Promise.all([

@@ -1,7 +1,7 @@
 /** Presence and boots: the latest state with the moment it began, and the histories. */
 import type { CursorPart } from '../domain/cursor.ts'
 import type { TimeRange } from '../domain/time.ts'
-import { knownBy, knownParams, msOf, observedRange, type Scope, timeParam } from './scope.ts'
+import { knownBy, knownParams, msOf, observedRange, placedParam, type Scope, timeParam } from './scope.ts'
 import { momentParams, ofSubject } from './state.ts'
 import { askTogether, msOfText, type Part } from './together.ts'
 
@@ -64,7 +64,7 @@ export const presenceChanges = (params: Record<string, unknown>, knownMs: number
     string | null,
     string | null,
   ]) => ({ observed_at_ms: msOfText(observedAt), received_at_ms: msOfText(receivedAt), offset: Number(offset), state, reason, session_id }),
-  from: `presence WHERE ${ofSubject} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)} ORDER BY observed_at DESC, received_at DESC, offset DESC LIMIT ${String(changesRead)}`,
+  from: `presence WHERE ${ofSubject} AND observed_at <= ${placedParam('at')}${knownBy(knownMs)} ORDER BY observed_at DESC, received_at DESC, offset DESC LIMIT ${String(changesRead)}`,
   params,
 })
 
@@ -248,10 +248,80 @@ export const bootPart = (
     evidence,
     boots: Number(boots),
   }),
-  from: `boots WHERE ${ofSubject}${knownBy(knownMs)} GROUP BY boot_id, if(boot_id = '', (partition, offset), (0, 0)) HAVING began_at <= ${timeParam('at_ms')}
+  from: `boots WHERE ${ofSubject}${knownBy(knownMs)} GROUP BY boot_id, if(boot_id = '', (partition, offset), (0, 0)) HAVING began_at <= ${placedParam('at')}
 ORDER BY began_at DESC, (came.1, came.3) DESC LIMIT 1`,
   params,
 })
+
+/** Devices have few boots: more signs than this and the engine puts them together. */
+const signsRead = 500
+
+/** The signs of all boots: to read them is cheaper than to plan how they are put together, which `bootOf` does. */
+export const bootSigns = (params: Record<string, unknown>, knownMs: number | null): Part<BootRow> => ({
+  cells: ['observed_at', 'received_at', 'partition', 'offset', 'boot_id', 'reason', 'uptime_before_seconds', 'task_id', 'evidence'],
+  read: ([observedAt, receivedAt, partition, offset, boot_id, reason, uptime_before_seconds, task_id, evidence]: [
+    string,
+    string,
+    number,
+    number | string,
+    string,
+    string | null,
+    number | null,
+    string | null,
+    BootRow['evidence'],
+  ]) => ({
+    observed_at_ms: msOfText(observedAt),
+    received_at_ms: msOfText(receivedAt),
+    partition,
+    offset: Number(offset),
+    boot_id,
+    reason,
+    uptime_before_seconds,
+    task_id,
+    evidence,
+  }),
+  from: `boots WHERE ${ofSubject}${knownBy(knownMs)} LIMIT ${String(signsRead)}`,
+  params,
+})
+
+/** The newest boot of these signs, as `bootPart` finds it. */
+export const bootOf = async (
+  scope: Scope,
+  signs: readonly BootRow[],
+  { subject, atMs, knownMs }: { subject: string; atMs: number; knownMs: number | null },
+): Promise<BootRow | undefined> => {
+  if (signs.length === signsRead) return bootAt(scope, subject, atMs, knownMs)
+  const boots = Map.groupBy(signs, (sign) =>
+    sign.boot_id === '' ? `${String(sign.partition)} ${String(sign.offset)}` : `id ${sign.boot_id}`,
+  )
+  const began = [...boots.values()].map(oneBoot).flatMap((boot) => (boot === undefined || boot.observed_at_ms > atMs ? [] : [boot]))
+  return leastBy(
+    began,
+    (one, other) => other.observed_at_ms - one.observed_at_ms || other.received_at_ms - one.received_at_ms || other.offset - one.offset,
+  )
+}
+
+const oneBoot = (signs: readonly BootRow[]): BootRow | undefined => {
+  const first = leastBy(signs, (one, other) => one.observed_at_ms - other.observed_at_ms)
+  const came = leastBy(
+    signs,
+    (one, other) => one.received_at_ms - other.received_at_ms || one.partition - other.partition || one.offset - other.offset,
+  )
+  const told = leastBy(
+    signs,
+    (one, other) =>
+      Number(one.evidence !== 'told') - Number(other.evidence !== 'told') ||
+      one.observed_at_ms - other.observed_at_ms ||
+      one.received_at_ms - other.received_at_ms ||
+      one.offset - other.offset,
+  )
+  if (first === undefined || came === undefined || told === undefined) return undefined
+  const { received_at_ms, partition, offset } = came
+  return { ...told, observed_at_ms: first.observed_at_ms, received_at_ms, partition, offset }
+}
+
+const leastBy = <T>(items: readonly T[], compare: (one: T, other: T) => number): T | undefined =>
+  items.reduce<T | undefined>((least, item) => (least === undefined || compare(item, least) < 0 ? item : least), undefined)
 
 /** None when the device never told of one. */
 export const bootAt = async (

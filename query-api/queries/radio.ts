@@ -1,10 +1,10 @@
 /** Radio snapshots, and the names that the inventory gives to their cells. */
 import type { Step } from '../domain/step.ts'
-import type { TimeRange } from '../domain/time.ts'
+import { clockAheadMaxMs, type TimeRange } from '../domain/time.ts'
 import { historyConditions, historyOrder, historyParams, type HistoryQuery } from './presence.ts'
 import { ofSubject } from './state.ts'
 import { msOfText, type Part } from './together.ts'
-import { bucketOf, knownBy, knownParams, msOf, observedRange, type Scope, timeParam } from './scope.ts'
+import { bucketOf, knownBy, knownParams, msOf, observedRange, placedParam, type Scope, textOfMs, timeParam } from './scope.ts'
 
 export type CarrierRow = {
   role: string | null
@@ -101,8 +101,8 @@ export const recentRadio = (params: Record<string, unknown>, atMs: number, known
       carriers,
     } as RadioRow
   },
-  from: `radio WHERE ${ofSubject} AND observed_at > ${timeParam('radio_from_ms')} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)}`,
-  params: { ...params, radio_from_ms: Math.max(0, atMs - radioWindowMs) },
+  from: `radio WHERE ${ofSubject} AND observed_at > ${placedParam('radio_from')} AND observed_at <= ${placedParam('at')} AND received_at > ${placedParam('radio_came')}${knownBy(knownMs)}`,
+  params: { ...params, radio_from: textOfMs(atMs - radioWindowMs), radio_came: textOfMs(atMs - radioWindowMs - clockAheadMaxMs) },
 })
 
 export const newestRadio = (rows: readonly RadioRow[]): RadioRow | undefined =>

@@ -16,6 +16,12 @@ export const msOf = (expression: string): string => `toFloat64(toUnixTimestamp64
 /** A time parameter given in epoch milliseconds. */
 export const timeParam = (name: string): string => `fromUnixTimestamp64Milli({${name}:Int64}, 'UTC')`
 
+/** The same for a text of `textOfMs`: cheaper to plan, where a statement has many of them. */
+export const placedParam = (name: string): string => `{${name}:DateTime64(3, 'UTC')}`
+export const textOfMs = (ms: number): string => new Date(Math.max(0, Math.min(ms, lastTimeMs))).toISOString().replace('T', ' ').slice(0, -1)
+/** The last day that the engine's times reach. */
+const lastTimeMs = Date.UTC(2299, 11, 31)
+
 /** Believed device times lie at most 5 minutes ahead of arrival, so rows observed from T on arrived after T - 5 min. */
 export const observedFrom = (name: string): string =>
   `observed_at >= ${timeParam(name)} AND received_at >= ${timeParam(name)} - INTERVAL 5 MINUTE`

@@ -3,7 +3,8 @@
  * hours before is found in a few granules; only the silent ones are looked for in all of history. Each read is a part of
  * `askTogether`, with what is to be done with its rows beside it.
  */
-import { knownBy, knownParams, type Scope, timeParam } from './scope.ts'
+import { clockAheadMaxMs } from '../domain/time.ts'
+import { knownBy, knownParams, placedParam, type Scope, textOfMs, timeParam } from './scope.ts'
 import { askTogether, msOfText, type Part } from './together.ts'
 
 const recentMs = 2 * 3_600_000
@@ -13,13 +14,18 @@ export type SubjectMoment = { subject: string; atMs: number; knownMs: number | n
 
 /** Conditions that every part of a moment begins with; they go with `momentParams`. */
 export const ofSubject = 'tenant = {tenant:String} AND subject = {subject:String}'
-export const momentParams = ({ tenant }: Scope, { subject, atMs, knownMs }: SubjectMoment): Record<string, unknown> => ({
-  tenant,
-  subject,
-  at_ms: atMs,
-  recent_ms: Math.max(0, atMs - recentMs),
-  ...knownParams(knownMs),
-})
+export const momentParams = ({ tenant }: Scope, { subject, atMs, knownMs }: SubjectMoment): Record<string, unknown> => {
+  const fromMs = Math.max(0, atMs - recentMs)
+  return {
+    tenant,
+    subject,
+    at: textOfMs(atMs),
+    recent: textOfMs(fromMs),
+    recent_came: textOfMs(fromMs - clockAheadMaxMs),
+    recent_day: `${dayOf(fromMs)} 00:00:00`,
+    ...knownParams(knownMs),
+  }
+}
 
 export type LastMeasurementRow = {
   metric: string
@@ -33,32 +39,37 @@ export type LastMeasurementRow = {
 }
 
 const newest = '(observed_at, received_at, partition, offset)'
-const within = `observed_at > ${timeParam('recent_ms')} AND observed_at <= ${timeParam('at_ms')}`
+const newestFirst = 'observed_at DESC, received_at DESC, partition DESC, offset DESC'
+/** What was observed after a time arrived after it too, or at most as much before as a believed clock may be ahead. */
+const within = `observed_at > ${placedParam('recent')} AND observed_at <= ${placedParam('at')} AND received_at > ${placedParam('recent_came')}`
 
-const measurementsWhere = (conditions: string, params: Record<string, unknown>): Part<LastMeasurementRow> => ({
-  cells: [
-    'metric',
-    'attributes',
-    'max(observed_at)',
-    `argMax(tuple(value, quality), ${newest})`,
-    `argMaxIf(tuple(value, observed_at), ${newest}, isNotNull(value))`,
-  ],
-  read: ([metric, attributes, newestAt, [value, quality], [knownValue, knownAt]]: [
+export type ReadingRow = Pick<LastMeasurementRow, 'metric' | 'attributes' | 'value' | 'quality'> & {
+  observed_at_ms: number
+  /** Arrival, partition and offset: what tells rows of one time apart. */
+  came: readonly [string, number, number]
+}
+
+/** The newest row of each series with a value, and the newest without: `lastOfEach` puts the two together. */
+const measurementsWhere = (conditions: string, params: Record<string, unknown>): Part<ReadingRow> => ({
+  cells: ['metric', 'attributes', 'observed_at', 'value', 'quality', 'received_at', 'partition', 'offset'],
+  read: ([metric, attributes, observedAt, value, quality, receivedAt, partition, offset]: [
     string,
     string,
     string,
-    [number | null, LastMeasurementRow['quality']],
-    [number | null, string],
+    number | null,
+    ReadingRow['quality'],
+    string,
+    number,
+    number | string,
   ]) => ({
     metric,
     attributes,
-    newest_at_ms: msOfText(newestAt),
+    observed_at_ms: msOfText(observedAt),
     value,
     quality,
-    known_at_ms: knownValue === null ? null : msOfText(knownAt),
-    known_value: knownValue,
+    came: [receivedAt, partition, Number(offset)],
   }),
-  from: `measurements WHERE ${ofSubject} AND ${conditions} GROUP BY metric, attributes`,
+  from: `measurements WHERE ${ofSubject} AND ${conditions} ORDER BY ${newestFirst} LIMIT 1 BY metric, attributes, isNull(value)`,
   params,
 })
 
@@ -67,46 +78,94 @@ const measurementsWhere = (conditions: string, params: Record<string, unknown>):
  *
  * A series whose newest row says "missing" keeps that as its state, with the value before it beside. Silent series are
  * looked for only on the days that the daily rollup names: its last with any row and its last with a value. The day of
- * `recent_ms` itself is always read, since the rollup cannot tell the rows before that moment from those after it. Nor can it
+ * `recent` itself is always read, since the rollup cannot tell the rows before that moment from those after it. Nor can it
  * tell when its rows arrived: the state as it was known then reads the rows of all days.
  */
-export const recentMeasurements = (params: Record<string, unknown>, knownMs: number | null): Part<LastMeasurementRow> =>
+export const recentMeasurements = (params: Record<string, unknown>, knownMs: number | null): Part<ReadingRow> =>
   measurementsWhere(within + knownBy(knownMs), params)
 
-export const measurementDays = (params: Record<string, unknown>): Part<LastDaysRow> => ({
-  cells: ['metric', 'attributes', `maxIf(bucket, bucket < ${recentDay})`, `maxIf(bucket, bucket < ${recentDay} AND samples > 0)`],
-  read: ([metric, attributes, ...days]: [string, string, string, string]) => ({
+/** Of each series the last day with a value, without one, and whether it spoke on the day of `recent` up to then. */
+export const measurementDays = (params: Record<string, unknown>): Part<SeriesDay> => ({
+  cells: ['metric', 'attributes', 'bucket', 'samples > 0'],
+  read: ([metric, attributes, bucket, hasValue]: [string, string, string, 0 | 1]) => ({
     metric,
     attributes,
-    days: days.map((day) => day.slice(0, 10)).filter((day) => day !== noDay),
+    day: bucket.slice(0, 10),
+    hasValue: hasValue === 1,
   }),
-  from: `measurements_1d WHERE ${ofSubject} AND bucket <= ${timeParam('recent_ms')} GROUP BY metric, attributes`,
+  from: `measurements_1d WHERE ${ofSubject} AND bucket <= ${recentDay} ORDER BY bucket DESC LIMIT 1 BY metric, attributes, samples > 0, bucket = ${recentDay}`,
   params,
 })
-const recentDay = `toStartOfDay(${timeParam('recent_ms')})`
-/** The greatest of no buckets. */
-const noDay = '1970-01-01'
+const recentDay = "{recent_day:DateTime('UTC')}"
+
+export type SeriesDay = { metric: string; attributes: string; day: string; hasValue: boolean }
+
+/** Where to look for a series: on its last day before `recent` with any row, and on that with a value. */
+const daysOfSeries = (rows: readonly SeriesDay[], recent: string): LastDaysRow[] => {
+  const bySeries = new Map<string, LastDaysRow>()
+  const newestFirst = [...rows].sort((a, b) => (a.day < b.day ? 1 : a.day > b.day ? -1 : 0))
+  const seen = new Set<string>()
+  for (const row of newestFirst) {
+    const key = seriesKey(row)
+    const series = bySeries.get(key) ?? { metric: row.metric, attributes: row.attributes, days: [] }
+    bySeries.set(key, series)
+    if (row.day === recent || seen.has(key)) continue
+    series.days.push(row.day)
+    if (row.hasValue) seen.add(key)
+  }
+  return [...bySeries.values()]
+}
 
 /** Of series without a value that was known by then in the two hours: their newest rows before. */
-export const olderMeasurementsKnown = (params: Record<string, unknown>, knownMs: number): Part<LastMeasurementRow> => {
+export const olderMeasurementsKnown = (params: Record<string, unknown>, knownMs: number): Part<ReadingRow> => {
   const arrived = knownBy(knownMs)
   const spoke = `SELECT metric, attributes FROM measurements WHERE ${ofSubject} AND ${within}${arrived} AND isNotNull(value) GROUP BY metric, attributes`
-  return measurementsWhere(`observed_at <= ${timeParam('recent_ms')} AND (metric, attributes) NOT IN (${spoke})${arrived}`, params)
+  return measurementsWhere(`observed_at <= ${placedParam('recent')} AND (metric, attributes) NOT IN (${spoke})${arrived}`, params)
 }
 
 /** With the silent ones, which are asked for only if there are any. */
 export const withSilentMeasurements = async (
   { warehouse }: Scope,
   params: Record<string, unknown>,
-  recent: readonly LastMeasurementRow[],
-  series: readonly LastDaysRow[],
+  readings: readonly ReadingRow[],
+  seriesDays: readonly SeriesDay[],
 ): Promise<LastMeasurementRow[]> => {
+  const recent = lastOfEach(readings)
   const spoke = new Set(recent.filter((row) => row.known_at_ms !== null).map(seriesKey))
-  const silent = series.filter((row) => !spoke.has(seriesKey(row)))
-  if (silent.length === 0) return joinedMeasurements(recent, [])
-  const days = lastDaysParams(params, [...silent, { metric: '', attributes: '', days: [dayOf(Number(params['recent_ms']))] }])
-  const [older] = await askTogether(warehouse, [measurementsWhere(`observed_at <= ${timeParam('recent_ms')} AND ${onLastDays}`, days)])
-  return joinedMeasurements(recent, older)
+  const recentDayText = String(params['recent_day']).slice(0, 10)
+  const silent = daysOfSeries(seriesDays, recentDayText).filter((row) => !spoke.has(seriesKey(row)))
+  if (silent.length === 0) return joinedMeasurements(readings, [])
+  const days = lastDaysParams(params, [...silent, { metric: '', attributes: '', days: [recentDayText] }])
+  const [older] = await askTogether(warehouse, [measurementsWhere(`observed_at <= ${placedParam('recent')} AND ${onLastDays}`, days)])
+  return joinedMeasurements(readings, older)
+}
+
+/** Of each series at most one row with a value and one without: the newer of them is its state. */
+const lastOfEach = (readings: readonly ReadingRow[]): LastMeasurementRow[] => {
+  const newestOf = new Map<string, ReadingRow>()
+  const valueOf = new Map<string, ReadingRow>()
+  for (const reading of readings) {
+    const key = seriesKey(reading)
+    for (const held of reading.value === null ? [newestOf] : [newestOf, valueOf]) {
+      const other = held.get(key)
+      if (other === undefined || isAfter(reading, other)) held.set(key, reading)
+    }
+  }
+  return [...newestOf].map(([key, { metric, attributes, observed_at_ms, value, quality }]) => ({
+    metric,
+    attributes,
+    newest_at_ms: observed_at_ms,
+    value,
+    quality,
+    known_at_ms: valueOf.get(key)?.observed_at_ms ?? null,
+    known_value: valueOf.get(key)?.value ?? null,
+  }))
+}
+
+const isAfter = (one: ReadingRow, other: ReadingRow): boolean => {
+  if (one.observed_at_ms !== other.observed_at_ms) return one.observed_at_ms > other.observed_at_ms
+  if (one.came[0] !== other.came[0]) return one.came[0] > other.came[0]
+  return (one.came[1] - other.came[1] || one.came[2] - other.came[2]) > 0
 }
 
 export type LastDaysRow = { metric: string; attributes: string; days: string[] }
@@ -125,9 +184,9 @@ const lastDaysParams = (params: Record<string, unknown>, silent: readonly LastDa
 const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 
 /** Rows of the last two hours, where they know no value with the older one beside; and the series that were silent. */
-export const joinedMeasurements = (recent: readonly LastMeasurementRow[], older: readonly LastMeasurementRow[]): LastMeasurementRow[] => {
-  const olderBySeries = new Map(older.map((row) => [seriesKey(row), row]))
-  const rows = recent.map((row) => {
+export const joinedMeasurements = (recent: readonly ReadingRow[], older: readonly ReadingRow[]): LastMeasurementRow[] => {
+  const olderBySeries = new Map(lastOfEach(older).map((row) => [seriesKey(row), row]))
+  const rows = lastOfEach(recent).map((row) => {
     const before = olderBySeries.get(seriesKey(row))
     olderBySeries.delete(seriesKey(row))
     return row.known_at_ms === null && before !== undefined
@@ -149,17 +208,20 @@ export type LastCounterRow = {
 export type CounterFlag = 'ok' | 'first' | 'reset' | 'wrap' | 'gap' | 'suspect' | 'amendment'
 
 /** A late reading is an amendment, and so is the row that corrects the one after it: of equal times the reading itself counts. */
-const newestReading = `(observed_at, flag != 'amendment', received_at, partition, offset)`
+const newestReading = "observed_at DESC, flag != 'amendment' DESC, received_at DESC, partition DESC, offset DESC"
 
 const countersWhere = (conditions: string, params: Record<string, unknown>): Part<LastCounterRow> => ({
-  cells: ['metric', 'attributes', 'max(observed_at)', `argMax(tuple(value, delta, seconds, flag), ${newestReading})`],
-  read: ([metric, attributes, newestAt, [value, delta, seconds, flag]]: [
+  cells: ['metric', 'attributes', 'observed_at', 'value', 'delta', 'seconds', 'flag'],
+  read: ([metric, attributes, observedAt, value, delta, seconds, flag]: [
     string,
     string,
     string,
-    [number, number | null, number | null, CounterFlag],
-  ]) => ({ metric, attributes, newest_at_ms: msOfText(newestAt), value, delta, seconds, flag }),
-  from: `counters WHERE ${ofSubject} AND ${conditions} GROUP BY metric, attributes`,
+    number,
+    number | null,
+    number | null,
+    CounterFlag,
+  ]) => ({ metric, attributes, newest_at_ms: msOfText(observedAt), value, delta, seconds, flag }),
+  from: `counters WHERE ${ofSubject} AND ${conditions} ORDER BY ${newestReading} LIMIT 1 BY metric, attributes`,
   params,
 })
 
@@ -173,7 +235,7 @@ export const counterDays = (params: Record<string, unknown>, knownMs: number | n
   from: `counters WHERE ${ofSubject} AND ${before(knownMs)} GROUP BY metric, attributes`,
   params,
 })
-const before = (knownMs: number | null): string => `observed_at <= ${timeParam('recent_ms')}${knownBy(knownMs)}`
+const before = (knownMs: number | null): string => `observed_at <= ${placedParam('recent')}${knownBy(knownMs)}`
 
 export const withSilentCounters = async (
   { warehouse }: Scope,
@@ -199,7 +261,7 @@ export const factsPart = (params: Record<string, unknown>, knownMs: number | nul
     value,
     sealed,
   }),
-  from: `facts WHERE ${ofSubject} AND observed_at <= ${timeParam('at_ms')}${knownBy(knownMs)} GROUP BY name`,
+  from: `facts WHERE ${ofSubject} AND observed_at <= ${placedParam('at')}${knownBy(knownMs)} GROUP BY name`,
   params,
 })
 

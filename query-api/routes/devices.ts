@@ -5,7 +5,7 @@ import { pageOf } from '../domain/cursor.ts'
 import { parseDeviceId } from '../domain/device-id.ts'
 import { ledgerSums, ledgerVerdict } from '../domain/ledger-words.ts'
 import { clockAheadMaxMs, toTime, toTimeOrNull } from '../domain/time.ts'
-import { type DeviceRow, deviceSorts, listDevices, oneDevice } from '../queries/devices.ts'
+import { type DeviceRow, deviceSorts, listDevices, oneDevice, unknownDevice } from '../queries/devices.ts'
 import { ledgerBySubject } from '../queries/ledger.ts'
 import { bootAt } from '../queries/presence.ts'
 import { lastFacts } from '../queries/state.ts'
@@ -158,7 +158,7 @@ export const deviceRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> 
       // A device all of whose messages became dead letters has a ledger and nothing else; it is known.
       if (row === undefined && ledger[0] === undefined) throw deviceUnknown(deviceId)
       return {
-        ...toDevice(row ?? neverAccepted(deviceId)),
+        ...toDevice(row ?? unknownDevice(deviceId)),
         facts: facts.map(({ name, value, observed_at_ms, sealed }) => ({
           name,
           value,
@@ -242,31 +242,4 @@ export const toBoot = (row: {
   uptimeBeforeSeconds: row.uptime_before_seconds,
   taskId: row.task_id,
   evidence: row.evidence,
-})
-
-const neverAccepted = (deviceId: string): DeviceRow => ({
-  device_id: deviceId,
-  registered: 0,
-  retired: 0,
-  name: '',
-  site: '',
-  site_name: '',
-  region: '',
-  customer: '',
-  class: '',
-  plan: '',
-  time_zone: '',
-  serial: '',
-  aliases: [],
-  latitude: null,
-  longitude: null,
-  expected_interval_seconds: null,
-  model: '',
-  firmware: '',
-  presence: null,
-  messages: 0,
-  first_seen_ms: 0,
-  last_seen_ms: 0,
-  last_observed_ms: 0,
-  sort_key: '',
 })

@@ -11,7 +11,7 @@ import type { LastCounterRow, LastMeasurementRow } from '../queries/state.ts'
 import { AlarmThen, alarmsThen } from './alarms-then.ts'
 import { completeThrough, knownDevice, type RouteContext } from './context.ts'
 import { Boot, toBoot } from './devices.ts'
-import { nameCells, Radio, toRadio } from './radio.ts'
+import { namedBy, Radio, toRadio } from './radio.ts'
 import { choice, CompleteThrough, nullable, TextOrNull, Time, TimeOrNull } from './schemas.ts'
 
 export const KnownAt = nullable(
@@ -116,7 +116,7 @@ export const deviceStateAt = async (context: RouteContext, deviceId: string, mom
     (found) => found === undefined,
   )
   if (isEmpty) await knownDevice(context, deviceId)
-  const names = await nameCells(scope, radio === undefined ? [] : [radio])
+  const names = namedBy(then.cells)
   const firmware = common.facts.find((fact) => fact.name === 'firmware.version')
   return {
     deviceId,

@@ -166,11 +166,15 @@ export const radioRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> =
 type CellOfRow = { cell_id: number | null; plmn: string | null }
 
 /** The inventory's cells of these snapshots, the exact network before one that fits any. */
-export const nameCells = async (scope: Scope, rows: readonly CellOfRow[]): Promise<(row: CellOfRow) => CellNameRow | undefined> => {
-  const found = await cellNames(
-    scope,
-    rows.flatMap((row) => (row.cell_id === null ? [] : [row.cell_id])),
+export const nameCells = async (scope: Scope, rows: readonly CellOfRow[]): Promise<(row: CellOfRow) => CellNameRow | undefined> =>
+  namedBy(
+    await cellNames(
+      scope,
+      rows.flatMap((row) => (row.cell_id === null ? [] : [row.cell_id])),
+    ),
   )
+
+export const namedBy = (found: readonly CellNameRow[]): ((row: CellOfRow) => CellNameRow | undefined) => {
   const byKey = new Map(found.map((cell) => [`${String(cell.cell_id)}/${cell.plmn}`, cell]))
   return ({ cell_id, plmn }) =>
     cell_id === null ? undefined : (byKey.get(`${String(cell_id)}/${plmn ?? ''}`) ?? byKey.get(`${String(cell_id)}/`))
