@@ -31,7 +31,7 @@ export type FakeWarehouse = Warehouse & {
 export const createFakeWarehouse = (logId: () => string): FakeWarehouse => {
   const tokens = new Set<string>()
   /** Of alarms two topics give rows. */
-  const topicOf = (table: string, row: Row): string => String(row['log_topic'] ?? topicOfTable(table as TableName))
+  const topicOf = (table: string, row: Row): string => (row['log_topic'] as string | undefined) ?? topicOfTable(table as TableName)
   const greatest = (table: string, partition: number, topic?: string): number[] =>
     (warehouse.rows[table] ?? [])
       .filter(

@@ -139,13 +139,16 @@ function* inventoryEvents(plan: Plan, part: { index: number; of: number } = { in
   for (const [index, line] of lines.entries()) {
     if (index % part.of !== part.index) continue
     const [id = '', ...cells] = line.split(',')
-    const fields = Object.fromEntries(names.map((name, at) => [name, cells[at] ?? '']).filter(([, value]) => value !== ''))
+    const fields = Object.fromEntries(names.map((name, at) => [name, cells[at] ?? '']).filter(([, value]) => value !== '')) as Record<
+      string,
+      string
+    >
     const body: InventoryChangedBody = {
       kind: 'InventoryChanged',
       entity: 'device',
       id,
       retired: false,
-      fields: fields as Record<string, string>,
+      fields,
     }
     yield { ...ownEvent(plan.fromMs, id), bodies: [body] }
   }

@@ -14,7 +14,7 @@ export const judgeFleet = (size: EvalSize, ruleSet: RuleSet, say: (line: string)
   let refused = 0
   let made = 0
   function* told() {
-    for (const event of createEvalEvents(plan, { onRefused: () => void refused++ })) {
+    for (const event of createEvalEvents(plan, { onRefused: () => (refused += 1) })) {
       if (++made % sayEvery === 0) say(`${made} events, at ${new Date(event.receivedAtMs).toISOString()}`)
       yield event
     }

@@ -186,7 +186,9 @@ const createExplainers = (plan: Plan, faults: readonly Truth[]) => {
     /** The one that began last. */
     planted: ({ subject, type, atMs }: About): Truth | undefined =>
       planted
-        .filter(({ fault, types, devices, groups }) => types.has(type) && isDuring(fault, atMs) && (devices.has(subject) || groups.has(subject)))
+        .filter(
+          ({ fault, types, devices, groups }) => types.has(type) && isDuring(fault, atMs) && (devices.has(subject) || groups.has(subject)),
+        )
         .map(({ fault }) => fault)
         .sort((one, other) => other.fromMs - one.fromMs)[0],
     background: ({ subject, type, atMs }: About): boolean =>
