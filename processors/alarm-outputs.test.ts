@@ -31,7 +31,7 @@ const createBench = () => {
   const counts: Record<string, number> = {}
   const bench = {
     log,
-    store: store as StageStore<OutputsState>,
+    store,
     rows,
     sent,
     counts,
@@ -50,7 +50,7 @@ const createBench = () => {
         insert: async (_table: string, own: readonly Row[]) => {
           if (!bench.warehouseUp) throw new Error('away')
           for (const row of own) {
-            const id = `${String(row['id'])}`
+            const id = String(row['id'])
             if (Number(rows.get(id)?.['row_version'] ?? 0) < Number(row['row_version'])) rows.set(id, row)
           }
         },
@@ -137,7 +137,7 @@ const streamOf = (subject: string, audience: Audience | null = business, type = 
   let episode = 0
   const record = (happening: Happening, minute: number): AlarmRecord => {
     if (happening.kind === 'AlarmRaised') episode++
-    const event = { ...happening, episode, atMs: startMs + minute * minuteMs, version: ++version } as AlarmEvent
+    const event = { ...happening, episode, atMs: startMs + minute * minuteMs, version: ++version }
     return {
       tenant: 'default',
       subject,

@@ -36,8 +36,6 @@ export type Prepared = {
 /** A batch is cut when it has made this many rows: one insert must fit into memory, whatever the messages hold. */
 export const rowsPerRangeMax = 300_000
 
-export type PartitionRun = ReturnType<typeof createPartitionRun>
-
 /** What the partition's windows hold; at `seenIdsMax` and `sessionMessagesMax` they forget early. */
 export type Kept = { seenIds: number; sessionMessages: number }
 

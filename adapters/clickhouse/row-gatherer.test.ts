@@ -30,6 +30,7 @@ const presenceOf = (offset: number): Row => ({
   state: 'online',
   session_id: null,
   reason: null,
+  cause: '',
   log_id: 'log',
   partition: 0,
   offset,

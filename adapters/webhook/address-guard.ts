@@ -11,7 +11,7 @@ export type AllowedNetworks = 'public' | 'private' | 'loopback'
 
 export type Resolve = (host: string) => Promise<readonly { address: string; family: number }[]>
 
-export const resolveAll: Resolve = (host) => lookup(host, { all: true, verbatim: true })
+export const resolveAll: Resolve = (host) => lookup(host, { all: true, order: 'verbatim' })
 
 const listOf = (...ranges: readonly (readonly [network: string, prefix: number])[]): BlockList => {
   const list = new BlockList()

@@ -25,7 +25,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'offset committed before the insert',
-    module: 'processors/device-stage.ts',
+    module: 'processors/stage-protocol.ts',
     edits: [
       [
         '    await eachBounded(',
@@ -38,7 +38,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'a token without the range',
-    module: 'processors/device-stage.ts',
+    module: 'processors/stage-protocol.ts',
     edits: [['`${logId}:${topic}:${partition}:${from}-${to}:${table}`', '`${logId}:${topic}:${partition}:${table}`']],
     victim: 'warehouse',
     finding: /acknowledged messages are missing/,
