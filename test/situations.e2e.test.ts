@@ -37,12 +37,7 @@ const quickRules = async (to: string): Promise<void> => {
     ['willDelay: 120 s', 'willDelay: 2 s'],
     ['offDelay: 60 s', 'offDelay: 0 s'],
   ])
-  await change('fleet.yaml', [
-    [
-      '{ membersMin: 5, shareMin: 0.2, withinMs: 300000, onlineBeforeMs',
-      '{ settleMs: 1000, membersMin: 5, shareMin: 0.2, withinMs: 300000, onlineBeforeMs',
-    ],
-  ])
+  await change('fleet.yaml', [['settleMs: 60000', 'settleMs: 1000']])
   await change('platform.yaml', [['warningLagMs: 60000', 'graceMs: 5000, warningLagMs: 60000']])
 }
 

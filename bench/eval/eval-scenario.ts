@@ -12,7 +12,6 @@ export type EvalSize = { devices: number; days: number; seed: number; interval: 
 
 /** Monday, midnight in the scenario's own zone. */
 export const evalFromMs = Date.parse('2026-01-05T00:00:00+01:00')
-const utcOffsetMs = 3_600_000
 
 type Fault = {
   id: string
@@ -140,5 +139,3 @@ const devicesApart = (size: EvalSize): ((group: string, backup: boolean) => stri
 }
 
 export const evalPlan = (size: EvalSize): Plan => planOf(evalScenario(size), size.seed)
-
-export const localHour = (atMs: number): number => Math.floor(((atMs + utcOffsetMs) % 86_400_000) / 3_600_000)
