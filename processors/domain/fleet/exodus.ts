@@ -60,10 +60,20 @@ const raiseExodus = (turn: FleetTurn, rule: Rule, levels: Levels, due: readonly 
   const { overlay, state } = turn
   const nowMs = nowOf(turn)
   const leftOf = new Map<string, Set<string>>(due.map((key) => [key, new Set()]))
+  /** Those that no narrower exodus explains yet. A cell's devices alone are no exodus of its eNB, though it may be judged a moment later. */
+  const freshOf = new Map<string, number>(due.map((key) => [key, 0]))
   for (const device of listed(overlay, 'away', nowMs - levels.withinMs - levels.noReturnMs)) {
     const member = overlay.look('member', device)
     if (member === undefined) continue
-    for (const kind of homeKinds) if (member.leftMs[kind] !== undefined) leftOf.get(`${kind}/${member.home?.[kind] ?? ''}`)?.add(device)
+    let isExplained = false
+    for (const kind of homeKinds) {
+      const key = `${kind}/${member.home?.[kind] ?? ''}`
+      if (member.leftMs[kind] !== undefined) {
+        leftOf.get(key)?.add(device)
+        if (!isExplained) freshOf.set(key, (freshOf.get(key) ?? 0) + 1)
+      }
+      if ((overlay.look('home', key)?.situation ?? '') !== '') isExplained = true
+    }
   }
   const candidates = due.map((key): Candidate => {
     const members = overlay.look('home', key)?.members ?? 0
@@ -71,7 +81,8 @@ const raiseExodus = (turn: FleetTurn, rule: Rule, levels: Levels, due: readonly 
       key,
       rank: homeKinds.indexOf(splitKey(key)[0] as HomeKind),
       bad: leftOf.get(key) ?? new Set(),
-      passes: (left) => left >= Math.max(levels.membersMin, levels.shareMin * members),
+      base: members,
+      passes: (left) => Math.min(left, freshOf.get(key) ?? 0) >= Math.max(levels.membersMin, levels.shareMin * members),
     }
   })
   for (const { candidate, bad } of explain(candidates, explainsMin)) raiseOne(turn, rule, levels, candidate.key, bad)

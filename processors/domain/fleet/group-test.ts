@@ -1,6 +1,7 @@
 /**
  * Is it the group's fault: enough of it went bad together, and far more of it than of all others (k, share, lift). And of groups
- * that pass, which one: the most specific that explains nearly all of what the widest one shows.
+ * that pass, which one: of those that explain most of what the widest one shows, the one whose members are those that went bad,
+ * no fewer and no more; the most specific of several that are.
  */
 export type TestLevels = { membersMin: number; shareMin: number; liftMin: number }
 export type Shares = { bad: number; base: number; othersBad: number; othersBase: number }
@@ -21,6 +22,8 @@ export type Candidate = {
   rank: number
   /** Its members that went bad. */
   bad: ReadonlySet<string>
+  /** Members that could have gone bad. */
+  base: number
   /** Does it still pass with so many. */
   passes: (bad: number) => boolean
 }
@@ -44,9 +47,10 @@ export const explain = (candidates: readonly Candidate[], explainsMin: number): 
     if (widest === undefined) return found
     const own = new Set(widest.bad)
     const chosen = open
-      .filter(({ bad }) => bad.filter((id) => own.has(id)).length >= explainsMin * own.size)
+      .filter(({ bad }) => common(bad, own) >= explainsMin * own.size)
       .sort(
         (one, other) =>
+          fitOf(other.candidate, other.bad, own) - fitOf(one.candidate, one.bad, own) ||
           one.candidate.rank - other.candidate.rank ||
           other.bad.length - one.bad.length ||
           (one.candidate.key < other.candidate.key ? -1 : 1),
@@ -56,3 +60,9 @@ export const explain = (candidates: readonly Candidate[], explainsMin: number): 
     for (const id of chosen.bad) explained.add(id)
   }
 }
+
+const common = (bad: readonly string[], own: ReadonlySet<string>): number => bad.filter((id) => own.has(id)).length
+
+/** How much of the fault is in the group, times how much of the group is in the fault. A cell may hold 47 of a site's 50 devices, all dark: it is the site. */
+const fitOf = ({ base }: Candidate, bad: readonly string[], own: ReadonlySet<string>): number =>
+  (common(bad, own) / own.size) * Math.min(1, bad.length / Math.max(base, 1))

@@ -85,6 +85,7 @@ const raiseOutages = (turn: FleetTurn, rule: Rule, levels: Levels, passing: read
       key,
       rank: groupKinds.indexOf(splitKey(key)[0]),
       bad: badOf.get(key) ?? new Set(),
+      base: shares.base,
       passes: (bad) => passes(levels, { ...shares, bad }),
     }),
   )

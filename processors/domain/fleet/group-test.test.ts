@@ -1,0 +1,36 @@
+/** Which of several groups explains what went bad. */
+import { describe, expect, it } from 'vitest'
+import { type Candidate, explain } from './group-test.ts'
+
+const ids = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, at) => `d${from + at}`)
+const group = (key: string, rank: number, bad: readonly string[], base: number): Candidate => ({
+  key,
+  rank,
+  bad: new Set(bad),
+  base,
+  passes: (count) => count >= 5,
+})
+const named = (...candidates: Candidate[]): string[] =>
+  explain(candidates, 0.8).map(({ candidate, bad }) => `${candidate.key} ${bad.length}`)
+
+describe('what went bad together', () => {
+  it('is the site, when nearly all of it hangs on one cell but three of its devices do not', () => {
+    expect(named(group('cell', 0, ids(0, 47), 47), group('site', 1, ids(0, 50), 50))).toEqual(['site 50'])
+  })
+
+  it('is the cell, when the eNB around it has healthy devices', () => {
+    expect(named(group('cell', 0, ids(0, 30), 30), group('enb', 2, ids(0, 31), 90))).toEqual(['cell 30'])
+  })
+
+  it('is the cell, when a site lies in it whole', () => {
+    expect(named(group('cell', 0, ids(0, 30), 31), group('site', 1, ids(0, 25), 25))).toEqual(['cell 30'])
+  })
+
+  it('is the most specific of groups that hold the same devices', () => {
+    expect(named(group('enb', 2, ids(0, 20), 20), group('site', 1, ids(0, 20), 20), group('cell', 0, ids(0, 20), 20))).toEqual(['cell 20'])
+  })
+
+  it('is two faults, when no group that passes explains most of it', () => {
+    expect(named(group('a', 0, ids(0, 20), 20), group('b', 0, ids(20, 40), 20))).toEqual(['a 20', 'b 20'])
+  })
+})
