@@ -10,7 +10,7 @@ import { worldInventory } from '../../agent/world/inventory.ts'
 import type { Plan } from '../../agent/world/plan-types.ts'
 import type { WorldEvent } from '../../agent/world/outbound.ts'
 import { messagesOf } from '../../agent/world/world.ts'
-import { parseMessage } from '../../ingest/domain/parse-message.ts'
+import { type ParsedMessage, parseMessage } from '../../ingest/domain/parse-message.ts'
 import { createTopicMap, type TopicMap } from '../../ingest/domain/topic-map.ts'
 import { tickEveryMs } from '../../ingest/ticks.ts'
 import type { DeviceEvent, InventoryChangedBody } from '../../model/event.ts'
@@ -20,14 +20,14 @@ export const tenant = 'main'
 const noBytes = new Uint8Array(0)
 const noId = new Uint8Array(16)
 
-const shippedTopicMap = (): TopicMap => {
+export const shippedTopicMap = (): TopicMap => {
   const made = createTopicMap(parseYaml(readFileSync(new URL('../../topics.yaml', import.meta.url), 'utf8')))
   if (!made.ok) throw new Error(made.reason)
   return made.value
 }
 
 /** Not a secret here. */
-const pseudonym = (text: string): string => {
+export const pseudonym = (text: string): string => {
   let hash = 0x811c9dc5 // FNV-1a.
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
   return (hash >>> 0).toString(16).padStart(8, 'f').repeat(4)
@@ -65,7 +65,15 @@ const eventOf = (plan: Plan, topicMap: TopicMap, { topic, payload, atMs, dup, re
   const bytes = Buffer.from(payload)
   const outcome = parseMessage(topic, bytes, { topicMap, receivedAtMs: atMs, pseudonym })
   if (outcome.kind !== 'message') return null
-  const { subject, observedAtMs, bootId, seq, uptimeSeconds, bodies, personalFacts } = outcome.message
+  return eventOfMessage(outcome.message, { topic, atMs, bytes, clientId: plan.devices[deviceIndex]?.mac ?? '', dup, retain })
+}
+
+type Came = { topic: string; atMs: number; bytes: Uint8Array; clientId: string; dup: boolean; retain: boolean }
+
+export const eventOfMessage = (
+  { subject, observedAtMs, bootId, seq, uptimeSeconds, bodies, personalFacts }: ParsedMessage,
+  { topic, atMs, bytes, clientId, dup, retain }: Came,
+): DeviceEvent => {
   const masked = personalFacts.map(({ name, masked: value }) => ({ name, value, sealed: null }))
   return {
     eventId: noId,
@@ -83,7 +91,7 @@ const eventOf = (plan: Plan, topicMap: TopicMap, { topic, payload, atMs, dup, re
       dup,
       retain,
       storedCopy: false,
-      clientId: plan.devices[deviceIndex]?.mac ?? '',
+      clientId,
       sessionId: null,
       connection: 0,
       packetId: null,
@@ -104,20 +112,13 @@ const tickEvent = ({ fromMs }: Plan, restarts: readonly Restart[], atMs: number)
   const now = restarts.find((restart) => atMs >= restart.fromMs && atMs < restart.toMs)
   if (now?.isRecorder === true) return null
   const started = restarts.findLast(({ isRecorder, toMs }) => isRecorder && toMs <= atMs)
-  return {
-    ...ownEvent(atMs, 'all', 'fleet'),
-    bodies: [
-      {
-        kind: 'Tick',
-        instance: 'front-1',
-        counter: Math.round((atMs - fromMs) / tickEveryMs),
-        instanceStartedAtMs: started?.toMs ?? fromMs,
-        brokerConnected: now === undefined,
-        lastMessageAtMs: null,
-      },
-    ],
-  }
+  return tickAt(atMs, started?.toMs ?? fromMs, now === undefined, Math.round((atMs - fromMs) / tickEveryMs))
 }
+
+export const tickAt = (atMs: number, instanceStartedAtMs: number, brokerConnected = true, counter = 0): DeviceEvent => ({
+  ...ownEvent(atMs, 'all', 'fleet'),
+  bodies: [{ kind: 'Tick', instance: 'front-1', counter, instanceStartedAtMs, brokerConnected, lastMessageAtMs: null }],
+})
 
 export const ownEvent = (receivedAtMs: number, id: string, kind: 'fleet' | 'device' = 'device'): DeviceEvent => ({
   eventId: noId,

@@ -30,12 +30,13 @@ export const logClasses: readonly { class: LogClass; pattern: RegExp }[] = [
   {
     class: 'oops',
     pattern:
-      /Oops(:|\[#| - )|[Uu]nable to handle kernel|kernel BUG at|Kernel bug detected|general protection fault|BUG: (KASAN|sleeping function|spinlock|unable to handle)|KASAN: |UBSAN: |WARNING: .{0,200} at |Internal error: Oops|kernel stack overflow|possible (circular|recursive) locking|refcount_t: .{0,60}(underflow|use-after-free)|list_(add|del) corruption/,
+      /Oops(:|\[#| - )|[Uu]nable to handle kernel|kernel BUG at|Kernel bug detected|general protection fault|BUG: (KASAN|KMSAN|KFENCE|sleeping function|spinlock|unable to handle|kernel NULL pointer|Bad page)|KASAN: |UBSAN: |WARNING: .{0,200} at |Internal error: Oops|: [0-9a-f]{4,16} \[#\d+\]|kernel stack overflow|possible (circular|recursive) locking|refcount_t: .{0,60}(underflow|use-after-free)|list_(add|del) corruption/,
   },
   { class: 'oom', pattern: /Killed process \d+ \(.+\) total-vm|Out of memory.{0,200}Kill(ed)? process|invoked oom-killer/ },
   {
     class: 'stall',
-    pattern: /soft lockup - CPU#\d+ stuck|rcu_\w+ (self-)?detected stalls?|blocked for more than \d+ seconds|INFO: task hung/,
+    pattern:
+      /soft lockup - CPU#\d+ stuck|rcu_\w+ (self-)?detected stalls?|blocked for more than \d+ seconds|INFO: task hung|BUG: workqueue lockup|detected hard LOCKUP/,
   },
   { class: 'modem-tx', pattern: /NETDEV WATCHDOG: .{0,200}transmit queue \d+ timed out/ },
   { class: 'usb-gone', pattern: /usb [\d.-]+: USB disconnect, device number \d+/ },

@@ -125,7 +125,7 @@ describe('late data', () => {
         kind: 'FindEpisodeLate',
         raisedAtMs: startMs - hourMs,
         clearedAtMs: startMs - hourMs + dayMs,
-        severity: 'major',
+        severity: 'critical',
       }),
     ])
   })
