@@ -3,7 +3,7 @@ import { ConfigResourceTypes } from '@platformatic/kafka'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openTestLog, startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 import type { KafkaSettings } from './client-settings.ts'
-import { kafkaTopicNames, openAdmin } from './topics.ts'
+import { kafkaTopicNames, logTopicNames, openAdmin } from './topics.ts'
 
 let kafka: TemporaryKafka
 let admin: ReturnType<typeof openAdmin>
@@ -37,8 +37,10 @@ describe('the topics of the log', () => {
     const { topics } = await admin.metadata({ topics: kafkaTopicNames.map((topic) => settings.prefix + topic) })
     expect(Array.from(topics, ([name, { partitionsCount }]) => [name.slice(settings.prefix.length), partitionsCount]).sort()).toEqual([
       ['alarms', 3],
+      ['alarms-current', 3],
       ['dead-letters', 1],
       ['device-events', 3],
+      ['fleet-signals', 1],
       ['log-facts', 1],
       ['subject-keys', 1],
     ])
@@ -51,7 +53,7 @@ describe('the topics of the log', () => {
     expect(await idOf(settings)).not.toBe(before)
     // Also when the facts about the old one stayed.
     const now = await idOf(settings)
-    await admin.deleteTopics({ topics: ['device-events', 'dead-letters', 'alarms'].map((topic) => settings.prefix + topic) })
+    await admin.deleteTopics({ topics: logTopicNames.map((topic) => settings.prefix + topic) })
     expect(await idOf(settings)).not.toBe(now)
   })
 

@@ -35,7 +35,7 @@ const leadersWithinMs = 20_000
 const lookEveryMs = 100
 const adminRetries = 25
 
-const logTopicNames = Object.keys(logTopics) as LogTopic[]
+export const logTopicNames = Object.keys(logTopics) as LogTopic[]
 export const kafkaTopicNames: readonly KafkaTopic[] = [...logTopicNames, 'subject-keys', 'log-facts']
 
 type Recorded = { logId: string; topics: Record<string, { id: string; partitions: number }> }
