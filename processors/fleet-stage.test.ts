@@ -65,6 +65,16 @@ describe('a cell that fails', () => {
     expect(newest(bench).filter((row) => row['cleared_at'] === null)).toEqual([])
   })
 
+  it('ends when its devices are back, though the recorder was started anew a moment before', async () => {
+    const bench = createFleetBench()
+    await bench.run(rulesEvent(), ...inOrder(ticks(0, 25 * minuteMs), arrival, outage))
+    const restarted = ticks(26 * minuteMs, 28 * minuteMs, { instanceStartedAtMs: 1 })
+    const soon = dead.map((n, at) => online(n, 26 * minuteMs + 10 * secondMs + at * secondMs))
+    await bench.run(...inOrder(restarted, soon))
+    expect(events(bench, 'presence.group-outage').at(-1)).toBe('group/cell/00101-257 AlarmCleared')
+    expect(events(bench, 'platform.ingest-lag')).toEqual(['platform/ingest AlarmRaised'])
+  })
+
   it('takes one in that goes later; when the cell is over, who is still away stands for itself again', async () => {
     const bench = createFleetBench()
     const [late = 0] = inCell(0x101).slice(-1)

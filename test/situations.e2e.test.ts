@@ -1,6 +1,7 @@
 /**
  * A cell that fails, from MQTT to the answer that a person reads: devices on three cells, those of one die without a word, the
- * program is killed with SIGKILL while they are away. One situation with its members and its reason, cleared when they are back.
+ * program is killed with SIGKILL while they are away. One situation with its members and its reason, told to people once, though
+ * each of its devices would notify alone; cleared when they are back, and that is told once too.
  * The shipped rules wait for minutes; here the same rules wait for seconds.
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -9,6 +10,7 @@ import { join, resolve } from 'node:path'
 import mqtt, { type MqttClient } from 'mqtt'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createRecorder, type Recorder, waitFor } from './ledger/recorder-process.ts'
+import { type Received, type Receiver, startReceiver } from './webhook-receiver.ts'
 
 const project = resolve(import.meta.dirname, '..')
 const perCell = 6
@@ -20,6 +22,8 @@ const dead = fleet.filter((n) => cellOf(n) === cells[0])
 
 let folder = ''
 let recorder: Recorder
+let receiver: Receiver
+const secret = `whsec_${Buffer.alloc(32, 5).toString('base64')}`
 const devices = new Map<number, MqttClient>()
 
 /** The shipped files with shorter waits, as rules of one's own: same ids, so they take the place of the shipped ones. */
@@ -98,17 +102,39 @@ const ask = async <T>(path: string): Promise<T> => {
   return (await answer.json()) as T
 }
 const listed = async <T>(path: string): Promise<T[]> => (await ask<{ items: T[] }>(path)).items
+/** What people were told, without the heartbeat and the platform's own alarm of the restart. */
+const told = (): Received[] =>
+  receiver.received.filter(
+    ({ event }) => event.type.startsWith('io.fleet-recorder.alarm.') && !String(event.data['type']).startsWith('platform.'),
+  )
 const until = (what: string, isTrue: () => Promise<boolean>): Promise<void> => waitFor(what, isTrue, 60_000, recorder.output)
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'situations-'))
   await quickRules(join(folder, 'own-rules'))
-  recorder = await createRecorder(join(folder, 'data'), undefined, { RULES_DIR: join(folder, 'own-rules'), DISK_FREE_BYTES_MIN: '0' })
+  receiver = await startReceiver(secret)
+  recorder = await createRecorder(join(folder, 'data'), undefined, {
+    RULES_DIR: join(folder, 'own-rules'),
+    DISK_FREE_BYTES_MIN: '0',
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_SECRET: secret,
+    WEBHOOK_NETWORKS: 'loopback',
+    // A device's alarm waits for the verdict on its group: shipped 6 min, here longer than the group is waited for.
+    SITUATION_SETTLE_MS: '12000',
+    PUBLIC_URL: 'https://fleet.example',
+  })
   await recorder.start()
+  const imported = await fetch(`http://127.0.0.1:${String(recorder.ports.http)}/api/v1/import?kind=devices`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${recorder.adminToken}`, 'content-type': 'text/csv' },
+    body: `device_id,class\n${fleet.map((n) => `${macOf(n)},business\n`).join('')}`,
+  })
+  expect(imported.status, await imported.text()).toBe(200)
 })
 afterAll(async () => {
   for (const client of devices.values()) client.end(true)
   await recorder.stop()
+  await receiver.close()
   await rm(folder, { recursive: true, force: true })
 })
 
@@ -137,6 +163,21 @@ describe('a cell that fails', () => {
     )
     const [lost] = await listed<{ presence: { state: string; cause: string | null } }>(`devices?q=${macOf(0)}`)
     expect([lost?.presence.state, lost?.presence.cause]).toEqual(['offline', 'cell-or-sim'])
+
+    await until('people are told', async () => told().length > 0)
+    const [page] = told()
+    expect(page).toMatchObject({
+      verified: true,
+      event: {
+        type: 'io.fleet-recorder.alarm.raise',
+        data: { type: 'presence.group-outage', severity: 'critical', title: 'A group is offline', subject: group },
+      },
+    })
+    expect(JSON.stringify(page?.event.data)).toContain(reason)
+    const { explanation } = await ask<{ explanation: { words: string[] } }>(`alarms/${id}`)
+    expect(explanation.words.slice(0, 1)).toEqual([`${reason}.`])
+    const own = await ask<{ explanation: { words: string[] } }>(`alarms/${members[0]?.id ?? ''}`)
+    expect(own.explanation.words.join(' ')).toContain(reason)
   })
 
   it('is the same situation after the program was killed, and is cleared when the devices are back', async () => {
@@ -159,6 +200,19 @@ describe('a cell that fails', () => {
       false,
       { total: 6, active: 0, situations: 0 },
       dead.map(() => false),
+    ])
+    // Longer than a device's own alarm waits: had a member been told alone, it would have come.
+    const notified = async () => listed<{ kind: string; status: string; subject: string; why: string | null }>('notifications?limit=100')
+    await until('the end is told, and all that waited is decided', async () => {
+      const items = await notified()
+      return told().length >= 2 && items.every(({ status }) => status !== 'held' && status !== 'pending')
+    })
+    const ofMembers = (await notified()).filter(({ subject }) => dead.some((n) => macOf(n) === subject))
+    expect(ofMembers).toHaveLength(dead.length)
+    expect(ofMembers.filter(({ status }) => status !== 'quiet' && status !== 'transient')).toEqual([])
+    expect(told().map(({ event }) => [event.type.split('.').at(-1), event.data['subject'], event.dedupkey])).toEqual([
+      ['raise', before[0]?.group, told()[0]?.event.dedupkey],
+      ['clear', before[0]?.group, told()[0]?.event.dedupkey],
     ])
     const stands = (await listed<Alarm>('alarms')).filter(({ type }) => type !== 'platform.ingest-lag')
     expect(stands).toEqual([])

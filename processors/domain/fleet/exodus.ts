@@ -34,7 +34,6 @@ export const judgeExodus = (turn: FleetTurn): void => {
   const rule = ruleOf(turn, exodusRule)
   if (rule === undefined) return
   const levels = levelsOf(rule)
-  endExodus(turn, rule, levels)
   const due = lookAtLeaving(turn, levels)
   if (due.length > 0) raiseExodus(turn, rule, levels, due)
 }
@@ -124,7 +123,10 @@ const raiseOne = (turn: FleetTurn, rule: Rule, levels: Levels, key: string, memb
 }
 
 /** Half of them are back, or a day is over: whoever is elsewhere then has another usual cell. */
-const endExodus = (turn: FleetTurn, rule: Rule, { clearShareReturned, clearAfterMs }: Levels): void => {
+export const endExodus = (turn: FleetTurn): void => {
+  const rule = ruleOf(turn, exodusRule)
+  if (rule === undefined) return
+  const { clearShareReturned, clearAfterMs } = levelsOf(rule)
   const nowMs = nowOf(turn)
   for (const key of [...turn.state.standing]) {
     const situation = turn.overlay.look('situation', key)

@@ -32,7 +32,6 @@ const levelsOf = (rule: Rule) => ({
 export const judgeOutages = (turn: FleetTurn): void => {
   const rule = ruleOf(turn, outageRule)
   if (rule === undefined) return
-  endOutages(turn, rule)
   const levels = levelsOf(rule)
   const passing = lookAtSuspects(turn, levels)
   if (passing.length === 0) return
@@ -148,7 +147,9 @@ const raiseOutage = (turn: FleetTurn, rule: Rule, levels: Levels, key: string, m
 }
 
 /** Over when the share has fallen below half of what it was at the raise. */
-const endOutages = (turn: FleetTurn, rule: Rule): void => {
+export const endOutages = (turn: FleetTurn): void => {
+  const rule = ruleOf(turn, outageRule)
+  if (rule === undefined) return
   const { clearShareOfRaise } = levelsOf(rule)
   for (const key of [...turn.state.standing]) {
     const situation = turn.overlay.look('situation', key)

@@ -1,10 +1,10 @@
 /** The time of the fleet stage: the least of what its source partitions have told. When it moves on, everything is judged. */
 import type { TimeSignal } from '../../../model/fleet-signal.ts'
-import { judgeExodus } from './exodus.ts'
+import { endExodus, judgeExodus } from './exodus.ts'
 import { fireDue } from './fleet-alarms.ts'
-import { judgeOutages } from './outages.ts'
+import { endOutages, judgeOutages } from './outages.ts'
 import { judgePlatform } from './platform.ts'
-import { judgePower } from './power.ts'
+import { endPower, judgePower } from './power.ts'
 import type { FleetTurn } from './turn.ts'
 
 export const passTime = (turn: FleetTurn, partition: number, signal: TimeSignal): void => {
@@ -17,7 +17,12 @@ export const passTime = (turn: FleetTurn, partition: number, signal: TimeSignal)
   state.nowMs = leastMs
   fireDue(turn)
   if (state.rules === null) return
-  if (!judgePlatform(turn)) return
+  const canJudge = judgePlatform(turn)
+  // Whoever is heard again is there, whatever was missed: an end needs no grace after a restart.
+  endOutages(turn)
+  endExodus(turn)
+  endPower(turn)
+  if (!canJudge) return
   judgeOutages(turn)
   judgeExodus(turn)
   judgePower(turn)

@@ -31,7 +31,6 @@ export const judgePower = (turn: FleetTurn): void => {
   const rule = ruleOf(turn, powerRule)
   if (rule === undefined) return
   const levels = levelsOf(rule)
-  endPower(turn, rule, levels)
   const { state, overlay } = turn
   const nowMs = nowOf(turn)
   const keys = Object.keys(state.booting)
@@ -127,7 +126,10 @@ const joinPower = (turn: FleetTurn, key: string, members: readonly string[]): vo
 }
 
 /** Members that were away are back, and no more boots come in. */
-const endPower = (turn: FleetTurn, rule: Rule, { clearShareOfRaise, bootsWithinMs }: Levels): void => {
+export const endPower = (turn: FleetTurn): void => {
+  const rule = ruleOf(turn, powerRule)
+  if (rule === undefined) return
+  const { clearShareOfRaise, bootsWithinMs } = levelsOf(rule)
   const nowMs = nowOf(turn)
   for (const key of [...turn.state.standing]) {
     const situation = turn.overlay.look('situation', key)
