@@ -131,17 +131,20 @@ const lateSentence = (told: Told): string => {
 const quietSentences = (told: Told): string[] => {
   const { alarm } = told
   const at = moments(told)
-  const because = (reason: string): string => (reason === '' ? '' : ` (${reason})`)
   return [
     ...alarm.suppressedBy.map(({ by, reason }) => `It notifies nobody while ${by} stands${reason === '' ? '' : `: ${reason}`}.`),
     alarm.shelf === 'none'
       ? ''
       : `It is shelved ${alarm.shelvedUntilMs === null ? 'until it clears' : `until ${at.minute(alarm.shelvedUntilMs)}`}.`,
     alarm.flapping ? 'It flaps, and notifies nobody until that is over.' : '',
-    alarm.situation === ''
-      ? ''
-      : `It is ${alarm.situationRole === 'root' ? 'the root' : 'one symptom'} of situation ${alarm.situation}${because(alarm.situationReason)}.`,
+    situationSentence(alarm),
   ]
+}
+
+const situationSentence = ({ situation, situationRole, situationReason }: ExplainedAlarm): string => {
+  if (situation === '') return ''
+  if (situationRole === 'root') return 'What the devices of the group have of it is part of this one fault, and notifies nobody by itself.'
+  return `It is part of one fault that several share, so it notifies nobody by itself${situationReason === '' ? '' : `: ${situationReason}`}.`
 }
 
 const operatorSentence = (told: Told): string => {

@@ -167,8 +167,11 @@ const happeningText = ({ name, value, unit }: EvidenceValue): string => {
   if (name === 'session') return 'a new session began'
   if (name === 'log' || name.startsWith('log ')) return `its log says ${valueText(value, '')}`
   if (name === 'network.wan.up') return value === 0 ? 'it lost its uplink' : 'its uplink is up'
-  return value === null ? `${name} has no value` : `${name} is ${typeof value === 'string' ? value : valueText(value, unit, name)}`
+  return value === null ? `it has no ${nounOf(name)}` : `${name} is ${typeof value === 'string' ? value : valueText(value, unit, name)}`
 }
+
+/** `wan.address`: uplink address. */
+const nounOf = (name: string): string => (name.startsWith('wan.') ? `uplink ${name.slice(4)}` : name).replaceAll('_', ' ')
 
 const plainText = ({ evidence, at }: Told, { name, value, unit, observedAtMs }: EvidenceValue): string => {
   const level = evidence.raiseLevel === null ? '' : `; the level to raise was ${valueText(evidence.raiseLevel, unit, name)}`
@@ -204,8 +207,15 @@ export const clearText = (rule: Rule, evidence: Evidence | null): string => {
         ? 'Nothing tells its end: a person clears it.'
         : `It clears when the device tells the opposite${stays}.`
     case 'fleet':
-      return 'It clears when the group is well again.'
+      return `It clears when ${fleetEnds[rule.id] ?? 'that is no longer so'}${stays}.`
   }
+}
+
+const fleetEnds: Readonly<Record<string, string>> = {
+  'presence.group-outage': 'so many devices are back that the share that is offline is less than half of what it was',
+  'site.power-outage': 'most of its devices are back and no more of them boot',
+  'cell.exodus': 'half of the devices that left are back, or after a day',
+  'platform.ingest-lag': 'devices have reached the recorder for some minutes without a break',
 }
 
 /** Within a sentence; abbreviations stay. */

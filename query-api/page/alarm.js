@@ -1,5 +1,5 @@
 /** One alarm: why it is there in words, the evidence with its messages, what happened to it, and what a person can do about it. */
-import { alarmTags, failure, severityMark } from './alarms.js'
+import { alarmTags, failure, severityMark, subjectWords } from './alarms.js'
 import { get, post } from './api.js'
 import { explainer } from './device-explain.js'
 import { h, replace } from './dom.js'
@@ -16,9 +16,10 @@ export const alarmView = ({ root, id, noteComplete }) => {
     said.textContent = text
   }
   let messages
-  const act = async (action, body, words) => {
+  const act = async (action, body, words, situation) => {
+    const many = situation === undefined ? '' : new URLSearchParams({ situation, state: 'active' })
     try {
-      await post(`alarms/${encodeURIComponent(id)}/${action}`, body)
+      await post(many === '' ? `alarms/${encodeURIComponent(id)}/${action}` : `alarms/actions/${action}?${many}`, body)
       say(`${words} Given to the recorder; its history shows it in a moment.`)
       setTimeout(() => void refresh().then(() => say('')), 2500)
     } catch (error) {
@@ -63,12 +64,14 @@ const header = (alarm) => {
         'span',
         {},
         'on ',
-        alarm.deviceId === null ? h('b', {}, alarm.subject) : h('a', { href: `#/device/${alarm.deviceId}` }, alarm.name ?? alarm.deviceId),
+        alarm.deviceId === null
+          ? h('b', {}, subjectWords(alarm.subject))
+          : h('a', { href: `#/device/${alarm.deviceId}` }, alarm.name ?? alarm.deviceId),
       ),
       alarm.site === null
         ? undefined
         : h('span', {}, 'site ', h('a', { href: `#/alarms?site=${encodeURIComponent(alarm.site.id)}` }, alarm.site.name ?? alarm.site.id)),
-      h('span', {}, 'class ', h('b', {}, alarm.class)),
+      alarm.deviceId === null ? undefined : h('span', {}, 'class ', h('b', {}, alarm.class)),
       h('span', { title: exactTime(alarm.raisedAt) }, 'raised ', h('b', {}, dateTime(alarm.raisedAt))),
       alarm.clearedAt === null
         ? h('span', {}, alarm.active ? 'stands for ' : 'stood ', h('b', {}, age(seconds)))
@@ -92,7 +95,7 @@ const whyPanel = ({ explanation }) =>
     ),
   )
 
-const evidencePanel = ({ explanation }, messages) => {
+const evidencePanel = ({ explanation, subject }, messages) => {
   const { evidence } = explanation
   if (evidence === null) return undefined
   const from = `${evidence.partition}:${evidence.firstOffset}`
@@ -107,15 +110,18 @@ const evidencePanel = ({ explanation }, messages) => {
       h(
         'tbody',
         {},
-        evidence.values.map((value) =>
-          h(
-            'tr',
-            {},
-            h('th', { scope: 'row' }, value.name),
-            h('td', { class: 'number' }, value.text),
-            h('td', { class: 'soft nowrap', title: exactTime(value.observedAt) }, time(value.observedAt)),
+        // The sentence stands above, as the first of why.
+        evidence.values
+          .filter(({ name }) => name !== 'group.reason')
+          .map((value) =>
+            h(
+              'tr',
+              {},
+              h('th', { scope: 'row' }, value.name),
+              h('td', { class: 'number' }, value.text),
+              h('td', { class: 'soft nowrap', title: exactTime(value.observedAt) }, time(value.observedAt)),
+            ),
           ),
-        ),
         [
           ['level to raise', evidence.raiseText],
           ['level to clear', evidence.clearText],
@@ -125,7 +131,13 @@ const evidencePanel = ({ explanation }, messages) => {
       ),
     ),
     explanation.messages.length === 0 || messages === undefined
-      ? h('p', { class: 'foot' }, 'Its messages are no longer kept, or are of the recorder itself.')
+      ? h(
+          'p',
+          { class: 'foot' },
+          subject.startsWith('group/')
+            ? 'Counted over the whole group. The alarms of its devices have their messages.'
+            : 'Its messages are no longer kept, or are of the recorder itself.',
+        )
       : h(
           'details',
           { 'data-key': 'messages' },
@@ -170,7 +182,7 @@ const rulePanel = ({ explanation, rule }) => {
       : h(
           'dl',
           { class: 'pairs rule' },
-          pair('page', h('span', { class: 'mono' }, told.runbook)),
+          pair('described in', h('span', { class: 'mono' }, told.runbook)),
           told.dependsOn.length === 0 ? undefined : pair('explained by', told.dependsOn.join(', ')),
         ),
   )
@@ -214,8 +226,12 @@ const shelves = [
   ['clear', 'until it clears'],
 ]
 
-const actionsPanel = (act) => {
+const actionsPanel = (actOn) => {
   const root = h('section', { class: 'panel' })
+  const also = h('input', { type: 'checkbox', 'data-key': 'with-members' })
+  const withMembers = h('label', { class: 'soft', hidden: true }, also, ' also for the alarms of its devices that stand')
+  let shown
+  const act = (action, body, words) => actOn(action, body, words, also.checked && !withMembers.hidden ? shown.situation.id : undefined)
   const note = h('input', { 'aria-label': 'Reason or comment', placeholder: 'Reason or comment', maxLength: 500 })
   const length = h(
     'select',
@@ -240,9 +256,11 @@ const actionsPanel = (act) => {
       length.value === 'clear' ? { oneShot: true } : { until: new Date(Date.now() + (Number(length.value) * 60_000 - 1_000)).toISOString() }
     void act('shelve', { reason, ...end }, 'Shelved.')
   }
-  root.append(h('h2', {}, 'What you can do'), h('div', { class: 'form actions' }, first, note, second))
+  root.append(h('h2', {}, 'What you can do'), h('div', { class: 'form actions' }, withMembers, first, note, second))
   const draw = (alarm) => {
-    root.hidden = alarm.foundLate || alarm.deviceId === null
+    shown = alarm
+    root.hidden = alarm.foundLate
+    withMembers.hidden = alarm.situation?.role !== 'root'
     const { state } = alarm.operator
     replace(
       first,

@@ -7,17 +7,19 @@ import { situationsPanel } from './situations.js'
 export const severityNames = ['critical', 'major', 'minor', 'warning', 'indeterminate']
 const pageSize = 100
 /** What was asked for is kept while one looks at an alarm and comes back. */
-const asked = { state: 'active', severity: '', operator: '', class: '', type: '', sort: 'severity', limit: pageSize }
+const asked = { state: 'active', severity: '', operator: '', class: '', type: '', symptoms: 'false', sort: 'severity', limit: pageSize }
 
 /** `params` of the address narrow it: `#/alarms?site=harbour`. */
 export const alarmsView = ({ root, params, noteComplete }) => {
   const fixed = Object.fromEntries(['device', 'site', 'situation'].flatMap((name) => (params.has(name) ? [[name, params.get(name)]] : [])))
+  /** Of the fleet: what a situation explains is folded into it. */
+  const isWhole = !('situation' in fixed) && !('device' in fixed)
   const counts = h('div', { class: 'counts', role: 'group', 'aria-label': 'Filter by severity' })
   const tools = h('div', { class: 'tools log-tools' })
   const body = h('tbody', {})
   const foot = h('div', { class: 'foot' })
-  const situations = situationsPanel()
   const said = h('span', { class: 'soft', role: 'status' })
+  const situations = situationsPanel({ done: () => refresh(), say: (text) => (said.textContent = text) })
   const set = (changes) => {
     Object.assign(asked, changes, { limit: pageSize })
     said.textContent = ''
@@ -38,7 +40,7 @@ export const alarmsView = ({ root, params, noteComplete }) => {
         'span',
         { class: 'soft' },
         Object.entries(fixed)
-          .map(([name, value]) => `${name} ${value}`)
+          .map(([name, value]) => (name === 'situation' ? 'of one situation' : `${name} ${value}`))
           .join(', ') || 'of the fleet',
       ),
       Object.keys(fixed).length === 0 ? undefined : h('a', { href: '#/alarms' }, 'all alarms'),
@@ -58,7 +60,7 @@ export const alarmsView = ({ root, params, noteComplete }) => {
           h(
             'tr',
             {},
-            ['Severity', 'Alarm', 'Device', 'Since', ''].map((label) => h('th', { scope: 'col' }, label)),
+            ['Severity', 'Alarm', 'Device or group', 'Since', ''].map((label) => h('th', { scope: 'col' }, label)),
           ),
         ),
         body,
@@ -68,8 +70,8 @@ export const alarmsView = ({ root, params, noteComplete }) => {
   )
 
   const filter = () => {
-    const { limit: _limit, sort: _sort, ...rest } = asked
-    return { ...rest, ...fixed }
+    const { limit: _limit, sort: _sort, symptoms, ...rest } = asked
+    return { ...rest, symptoms: isWhole ? symptoms : '', ...fixed }
   }
   const all = (action, verb) =>
     h(
@@ -117,6 +119,12 @@ export const alarmsView = ({ root, params, noteComplete }) => {
         ['severity', 'worst first'],
         ['raisedAt', 'newest first'],
       ]),
+      isWhole
+        ? select('symptoms', 'Alarms that a situation explains', [
+            ['false', 'without members of situations'],
+            ['', 'with members of situations'],
+          ])
+        : undefined,
       asked.type === ''
         ? undefined
         : h('button', { type: 'button', 'data-key': 'no-type', onclick: () => set({ type: '' }) }, `only ${asked.type} ×`),
@@ -217,7 +225,7 @@ export const alarmTags = (alarm) => {
           { class: 'tag', title: situation.id, href: `#/alarms?situation=${encodeURIComponent(situation.id)}` },
           situation.role === 'root' ? 'root of a situation' : 'part of a situation',
         ),
-    alarm.cause === null || alarm.cause === undefined ? undefined : tag(alarm.cause, 'Why it is offline'),
+    alarm.cause === null || alarm.cause === undefined ? undefined : tag(causeWords(alarm.cause), 'Why it is offline'),
     foundLate ? tag('found late', 'Data that came late showed it; nobody was told') : undefined,
   ]
 }
@@ -230,6 +238,18 @@ const sinceCell = ({ raisedAt, clearedAt, active }) => {
     h('b', {}, age(seconds)),
     h('span', { class: 'soft' }, `${active ? 'since' : 'from'} ${time(raisedAt)}`),
   )
+}
+
+const causes = { 'cell-or-sim': 'cell or SIM', 'site-power': 'power of the site', 'usual-night-off': 'usually off at this hour' }
+/** Why a device is offline, as a person says it. */
+export const causeWords = (cause) => causes[cause] ?? cause
+
+const groupKinds = { enb: 'eNB', tac: 'tracking area', apn: 'APN' }
+/** `group/apn/internet` is the APN internet; `platform/ingest` the recorder itself. */
+export const subjectWords = (subject) => {
+  const [root, kind, ...value] = subject.split('/')
+  if (root === 'platform') return 'the recorder'
+  return root === 'group' ? `${groupKinds[kind] ?? kind} ${value.join('/')}` : subject
 }
 
 /** Also of the device page, where the device itself is left out. */
@@ -263,7 +283,9 @@ export const alarmRow = (alarm, { only, done, say, ofDevice = false }) =>
       : h(
           'td',
           { class: 'device-cell' },
-          alarm.deviceId === null ? alarm.subject : h('a', { href: `#/device/${alarm.deviceId}` }, alarm.name ?? alarm.deviceId),
+          alarm.deviceId === null
+            ? subjectWords(alarm.subject)
+            : h('a', { href: `#/device/${alarm.deviceId}` }, alarm.name ?? alarm.deviceId),
           alarm.site === null ? undefined : h('span', { class: 'soft' }, alarm.site.name ?? alarm.site.id),
         ),
     sinceCell(alarm),
@@ -271,7 +293,7 @@ export const alarmRow = (alarm, { only, done, say, ofDevice = false }) =>
   )
 
 const acknowledgeButton = (alarm, done, say) =>
-  !alarm.active || alarm.operator.state !== 'none' || alarm.deviceId === null
+  !alarm.active || alarm.operator.state !== 'none'
     ? undefined
     : h(
         'button',

@@ -80,7 +80,7 @@ const refresh = async () => {
 
 /** How many stand and how bad, in the head of every view. */
 const countAlarms = async () => {
-  const { active, unacknowledged } = await get('alarms/counts')
+  const { active, unacknowledged } = await get('alarms/counts', { symptoms: false })
   const worst = ['critical', 'major', 'minor', 'warning', 'indeterminate'].find((name) => active[name] > 0)
   const mark = document.getElementById('alarm-count')
   mark.textContent = active.total === 0 ? '' : count(active.total)

@@ -1,8 +1,11 @@
 /** Faults that many devices share, above the list of alarms: what, why, how many, since when; their members are a click away. */
+import { causeWords, failure, subjectWords } from './alarms.js'
+import { post } from './api.js'
 import { h, replace } from './dom.js'
 import { age, count, time } from './format.js'
 
-export const situationsPanel = () => {
+/** `done`: after an action; `say`: what came of it. */
+export const situationsPanel = ({ done, say }) => {
   const body = h('tbody', {})
   const root = h(
     'section',
@@ -16,7 +19,7 @@ export const situationsPanel = () => {
         h(
           'tr',
           {},
-          ['Situation', 'Why', 'Devices', 'Since'].map((label) => h('th', { scope: 'col' }, label)),
+          ['Situation', 'Why', 'Still affected', 'Since', ''].map((label) => h('th', { scope: 'col' }, label)),
         ),
       ),
       body,
@@ -24,12 +27,15 @@ export const situationsPanel = () => {
   )
   const draw = (items) => {
     root.hidden = items.length === 0
-    replace(body, items.map(situationRow))
+    replace(
+      body,
+      items.map((item) => situationRow(item, { done, say })),
+    )
   }
   return { root, draw }
 }
 
-const situationRow = ({ id, group, reason, cause, members, root }) =>
+const situationRow = ({ id, group, reason, cause, members, root }, { done, say }) =>
   h(
     'tr',
     {},
@@ -37,9 +43,40 @@ const situationRow = ({ id, group, reason, cause, members, root }) =>
       'td',
       {},
       h('a', { href: `#/alarm/${encodeURIComponent(root.id)}` }, root.title ?? root.type),
-      h('div', { class: 'soft' }, group.replace('group/', '').replace('/', ' ')),
+      h('div', { class: 'soft' }, subjectWords(group)),
     ),
-    h('td', {}, reason, cause === null ? undefined : h('div', { class: 'soft' }, `cause: ${cause}`)),
+    h('td', {}, reason, cause === null ? undefined : h('div', { class: 'soft' }, `cause: ${causeWords(cause)}`)),
     h('td', {}, h('a', { href: `#/alarms?situation=${encodeURIComponent(id)}` }, `${count(members.active)} of ${count(members.total)}`)),
     h('td', { title: time(root.raisedAt) }, age((Date.now() - Date.parse(root.raisedAt)) / 1000)),
+    h(
+      'td',
+      { class: 'act-cell' },
+      root.operator.state === 'none' ? acknowledgeAll(id, done, say) : `${root.operator.state} ${root.operator.actor ?? ''}`,
+    ),
+  )
+
+/** The group's alarm and those of its devices. */
+const acknowledgeAll = (id, done, say) =>
+  h(
+    'button',
+    {
+      type: 'button',
+      'data-key': `ack-situation-${id}`,
+      title: 'The alarm of the group and those of its devices',
+      onclick: async ({ target }) => {
+        target.disabled = true
+        try {
+          const { appended } = await post(
+            `alarms/actions/acknowledge?${new URLSearchParams({ situation: id, state: 'active', operator: 'none' })}`,
+            {},
+          )
+          say(`${count(appended)} given to the recorder.`)
+          setTimeout(() => void done(), 2500)
+        } catch (error) {
+          target.disabled = false
+          say(failure(error))
+        }
+      },
+    },
+    'Acknowledge all',
   )

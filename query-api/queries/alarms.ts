@@ -74,6 +74,8 @@ export type AlarmFilter = {
   situation: string | null
   /** In their situation; left out: any, or in none. */
   role?: 'root' | 'symptom'
+  /** False: without those that a situation explains. Left out: with them. */
+  symptoms?: boolean
   operator: 'none' | 'ack' | 'closed' | null
   shelved: boolean | null
   foundLate: boolean | null
@@ -109,6 +111,7 @@ const filtered = (filter: AlarmFilter): { conditions: string[]; params: Record<s
   }
   if (filter.situation !== null) add('situation = {situation:String}', { situation: filter.situation })
   if (filter.role !== undefined) add('situation_role = {role:String}', { role: filter.role })
+  if (filter.symptoms === false) add("situation_role != 'symptom'")
   if (filter.operator !== null) add('toString(operator) = {operator:String}', { operator: filter.operator })
   if (filter.shelved !== null) add(`shelf ${filter.shelved ? '!=' : '='} 'none'`)
   if (filter.foundLate !== null) add(`found_late = ${filter.foundLate ? '1' : '0'}`)

@@ -155,6 +155,9 @@ export const alarmFilterQuery = {
     choice(['critical', 'business', 'home'], { description: 'Of the device; what the inventory does not say is home.' }),
   ),
   situation: Type.Optional(Type.String({ maxLength: 300 })),
+  symptoms: Type.Optional(
+    Type.Boolean({ description: 'false: without the alarms that a situation explains. Default: with them.', examples: [false] }),
+  ),
   operator: Type.Optional(choice(['none', 'ack', 'closed'])),
   shelved: Type.Optional(Type.Boolean()),
   foundLate: Type.Optional(Type.Boolean({ description: 'Only those that late data revealed, or none of them.' })),
@@ -173,6 +176,7 @@ type AskedFilter = {
   severity?: string
   class?: 'critical' | 'business' | 'home'
   situation?: string
+  symptoms?: boolean
   operator?: 'none' | 'ack' | 'closed'
   shelved?: boolean
   foundLate?: boolean
@@ -196,6 +200,7 @@ export const filterOf = (asked: AskedFilter): AlarmFilter => {
     severities: asked.severity === undefined || asked.severity === '' ? null : severitiesOf(asked.severity),
     class: asked.class ?? null,
     situation: asked.situation ?? null,
+    symptoms: asked.symptoms ?? true,
     operator: asked.operator ?? null,
     shelved: asked.shelved ?? null,
     foundLate: asked.foundLate ?? null,
