@@ -84,6 +84,7 @@ export const createFleetRun = (deps: FleetRunDeps, partition: number, read: Flee
       tenant,
       place: { logId: deps.logId, partition, offset: record.offset },
       atMs,
+      appendedAtMs: record.appendedAtMs,
       sourcePartitions: deps.partitions,
       state: batch.state,
       overlay: batch.overlay,

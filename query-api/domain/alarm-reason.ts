@@ -215,7 +215,7 @@ const fleetEnds: Readonly<Record<string, string>> = {
   'presence.group-outage': 'so many devices are back that the share that is offline is less than half of what it was',
   'site.power-outage': 'most of its devices are back and no more of them boot',
   'cell.exodus': 'half of the devices that left are back, or after a day',
-  'platform.ingest-lag': 'devices have reached the recorder for some minutes without a break',
+  'platform.ingest-lag': 'devices reach the recorder without a break and its processors are not behind',
 }
 
 /** Within a sentence; abbreviations stay. */

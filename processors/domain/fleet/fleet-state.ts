@@ -84,7 +84,15 @@ export type SituationState = {
   reason: string
 }
 
-export type PartitionTime = { ms: number; healthySinceMs: number | null; online: number; offset: number; item: number; resumedMs: number }
+export type PartitionTime = {
+  ms: number
+  healthySinceMs: number | null
+  online: number
+  offset: number
+  item: number
+  resumedMs: number
+  lagMs?: number
+}
 
 export type FleetState = {
   kind: 'fleet'

@@ -28,7 +28,7 @@ export const passTime = (turn: FleetTurn, partition: number, signal: TimeSignal)
   judgePower(turn)
 }
 
-const noteTime = ({ state, atMs }: FleetTurn, partition: number, { online, healthySinceMs, isResumed }: TimeSignal): void => {
+const noteTime = ({ state, atMs, appendedAtMs }: FleetTurn, partition: number, { online, healthySinceMs, isResumed }: TimeSignal): void => {
   const known = state.partitions[partition]
   if (known === undefined) return // Made by `fleet-run.ts` for each record.
   if (isResumed && healthySinceMs !== null && healthySinceMs !== known.healthySinceMs) {
@@ -36,6 +36,7 @@ const noteTime = ({ state, atMs }: FleetTurn, partition: number, { online, healt
     state.platform['gap'] = known.ms > 0 ? Math.max(0, atMs - known.ms) : 0
   }
   known.ms = atMs
+  known.lagMs = Math.max(0, appendedAtMs - atMs)
   known.online = online
   known.healthySinceMs = healthySinceMs
 }

@@ -1,6 +1,6 @@
 /**
- * The recorder's own trouble as one alarm (rule 50): devices cannot reach it, its ticks were missing, or it was started anew.
- * While that stands nothing is said about groups, and for one deadline after: a restart is no outage of anybody. Its end comes
+ * The recorder's own trouble as one alarm (rule 50): devices cannot reach it, its ticks were missing, it was started anew, or its
+ * processors are behind. Being behind holds nothing up: devices are judged by the time of their records. In the other cases nothing is said about groups, and for one deadline after: a restart is no outage of anybody. Its end comes
  * when devices have reached us for that long without a break.
  */
 import type { Severity } from '../../../model/alarm.ts'
@@ -30,6 +30,10 @@ export const judgePlatform = (turn: FleetTurn): boolean => {
   if (rule !== undefined) {
     const raised = state.platform['raised'] ?? 0
     const critical = parameterOf(rule, 'criticalLagMs', 300_000)
+    const lagMs = Math.max(0, ...times.map(({ lagMs: ms }) => ms ?? 0))
+    // What stood in a queue during a known outage is worked off: that is no new alarm.
+    const catchesUp = resumedMs > 0 && nowMs - resumedMs < parameterOf(rule, 'catchUpGraceMs', 900_000)
+    const isBehind = !catchesUp && lagMs > parameterOf(rule, 'warningLagMs', 60_000)
     const trouble: Trouble | null = isAway
       ? {
           text: 'devices cannot reach the recorder: no front door has its broker',
@@ -37,18 +41,16 @@ export const judgePlatform = (turn: FleetTurn): boolean => {
         }
       : isSettling
         ? { text: gapWords(state.platform['gap'] ?? 0), severity: (state.platform['gap'] ?? 0) >= critical ? 'critical' : rule.severity }
-        : null
+        : isBehind
+          ? { text: `the processors are ${minutesOf(lagMs)} behind`, severity: lagMs > critical ? 'critical' : rule.severity }
+          : null
     const known = state.platform['severity'] ?? 0
     if (trouble !== null && (raised === 0 || rankOf(trouble.severity) > known)) {
       tell(turn, trouble, 'active')
       state.platform['raised'] = nowMs
       state.platform['severity'] = rankOf(trouble.severity)
-    } else if (!isAway && !isSettling && raised > 0) {
-      tell(
-        turn,
-        { text: `devices have reached the recorder for ${minutesOf(graceMs)} without a break`, severity: rule.severity },
-        'inactive',
-      )
+    } else if (trouble === null && raised > 0) {
+      tell(turn, { text: 'devices reach the recorder, and its processors are not behind', severity: rule.severity }, 'inactive')
       Reflect.deleteProperty(state.platform, 'raised')
       Reflect.deleteProperty(state.platform, 'severity')
     }

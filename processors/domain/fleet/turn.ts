@@ -18,6 +18,8 @@ export type FleetTurn = {
   place: Place
   /** Time of the record. */
   atMs: number
+  /** When the log took it: later than `atMs` by what the device stage was behind. */
+  appendedAtMs: number
   /** How many partitions `device-events` has: the time is known when all have told it. */
   sourcePartitions: number
   state: FleetState

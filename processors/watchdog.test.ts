@@ -1,0 +1,43 @@
+/** When no heartbeat may be sent: each sign that alarms would not reach people, at its bound. */
+import { describe, expect, it } from 'vitest'
+import { lagRecordsMax, timeBehindMsMax, unhealthyWhy, type WatchdogDeps } from './watchdog.ts'
+
+const nowMs = 1_000_000
+const well = { lagRecords: lagRecordsMax, disabled: false, failingSinceMs: null }
+const depsOf = (changes: {
+  timeMs?: number | null
+  outputs?: Partial<ReturnType<WatchdogDeps['outputs']>>
+  answers?: boolean
+}): WatchdogDeps => ({
+  channel: { send: async () => ({ outcome: 'taken', answer: '204 No Content', retryAfterMs: null }) },
+  clock: { nowMs: () => nowMs },
+  warehouse: { ping: async () => changes.answers ?? true },
+  tenant: 'main',
+  everyMs: 60_000,
+  timeMs: () => (changes.timeMs === undefined ? nowMs - timeBehindMsMax : changes.timeMs),
+  outputs: () => ({ ...well, ...changes.outputs }),
+  onTaken: () => undefined,
+  onMissing: () => undefined,
+})
+
+describe('a heartbeat is sent', () => {
+  it.each([
+    ['while all is well, up to the bounds', {}],
+    ['while the receiver has failed for a minute', { outputs: { failingSinceMs: nowMs - timeBehindMsMax } }],
+  ])('%s', async (_when, changes) => {
+    expect(await unhealthyWhy(depsOf(changes))).toBeNull()
+  })
+})
+
+describe('none is sent', () => {
+  it.each([
+    [{ timeMs: null }, 'the processors have not told how far they are'],
+    [{ timeMs: nowMs - timeBehindMsMax - 1 }, 'the processors are 60 s behind'],
+    [{ outputs: { lagRecords: lagRecordsMax + 1 } }, '5001 records of alarms are not read yet'],
+    [{ outputs: { disabled: true } }, 'the receiver of alarms answered 410'],
+    [{ outputs: { failingSinceMs: nowMs - timeBehindMsMax - 1 } }, 'alarms do not reach their receiver'],
+    [{ answers: false }, 'the warehouse does not answer'],
+  ])('%j', async (changes, why) => {
+    expect(await unhealthyWhy(depsOf(changes))).toBe(why)
+  })
+})
