@@ -166,6 +166,8 @@ describe('a cell that fails', () => {
     expect(members.map(({ subject, situation, cause: why }) => [subject, situation?.role, why])).toEqual(
       dead.map((n) => [macOf(n), 'symptom', 'cell-or-sim']),
     )
+    const apart = (await listed<Alarm>('alarms?symptoms=false')).filter(({ type }) => !type.startsWith('platform.'))
+    expect(apart.map(({ id: own, subject }) => [own, subject])).toEqual([[id, group]])
     const [lost] = await listed<{ presence: { state: string; cause: string | null } }>(`devices?q=${macOf(0)}`)
     expect([lost?.presence.state, lost?.presence.cause]).toEqual(['offline', 'cell-or-sim'])
 

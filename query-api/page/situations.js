@@ -51,7 +51,9 @@ const situationRow = ({ id, group, reason, cause, members, root }, { done, say }
     h(
       'td',
       { class: 'act-cell' },
-      root.operator.state === 'none' ? acknowledgeAll(id, done, say) : `${root.operator.state} ${root.operator.actor ?? ''}`,
+      root.operator.state === 'none'
+        ? acknowledgeAll(id, done, say)
+        : `${root.operator.state === 'ack' ? 'acknowledged' : 'closed'} by ${root.operator.actor ?? 'somebody'}`,
     ),
   )
 
