@@ -9,6 +9,7 @@
 import type { Clock, LogRecord, LogTopic } from '../../model/ports.ts'
 import type { KafkaTopic } from './client-settings.ts'
 import { AppError } from '../../runtime/errors.ts'
+import { within } from '../../runtime/within.ts'
 import { compactedTopics } from '../../schemas/topics.ts'
 import { unavailable } from './errors.ts'
 
@@ -251,16 +252,3 @@ const batchFor = (batches: Batch[], byTopic: Map<LogTopic, (Batch | undefined)[]
 }
 
 const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** The work goes on when it takes too long; its outcome is not waited for. */
-const within = async <T>(work: Promise<T>, ms: number, what: string): Promise<T> => {
-  let timer: NodeJS.Timeout | undefined
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} for ${ms} ms`)), ms)
-  })
-  try {
-    return await Promise.race([work, tooLate])
-  } finally {
-    clearTimeout(timer)
-  }
-}

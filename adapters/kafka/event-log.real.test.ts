@@ -1,8 +1,7 @@
 /** The suite of every log, on a real Kafka, with both clients. */
 import { afterAll, beforeAll } from 'vitest'
 import { describeEventLog } from '../event-log.contract.ts'
-import { startTemporaryKafka, openTestLog, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
-import { openAdmin } from './topics.ts'
+import { openTestAdmin, openTestLog, startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 
 let kafka: TemporaryKafka
 beforeAll(async () => {
@@ -14,7 +13,7 @@ for (const client of ['kafkajs', 'platformatic'] as const) {
   describeEventLog(`Kafka by ${client}`, async (clock) => {
     const settings = kafka.settings()
     const log = await openTestLog(settings, { clock, client })
-    const admin = openAdmin(settings)
+    const admin = openTestAdmin(settings)
     return {
       log,
       deleteBefore: async (topic, partition, offset) => {

@@ -9,7 +9,7 @@
 import type { Clock, EventLog, LogRecord, LogTopic } from '../../model/ports.ts'
 import { createAppendQueue, type Sender } from './append-queue.ts'
 import type { KafkaSettings } from './client-settings.ts'
-import { boundsOf, createFetcher, readRecords } from './fetcher.ts'
+import { boundsOf, createFetcher, readRecords, type KafkaAdmin } from './fetcher.ts'
 import type { Assignment } from './group-member.ts'
 import { startGroup } from './log-groups.ts'
 import { openPlatformaticSender } from './platformatic-sender.ts'
@@ -102,12 +102,12 @@ export const openKafkaLog = async (options: KafkaLogOptions): Promise<KafkaLog> 
     close: async () => {
       for (const consumer of consumers) await consumer.stop()
       await queue.close()
-      await admin.close().catch(() => undefined)
+      await admin.close()
     },
   }
 }
 
-const openFacts = async (options: KafkaLogOptions, admin: ReturnType<typeof openAdmin>, openSender: () => Promise<Sender>) => {
+const openFacts = async (options: KafkaLogOptions, admin: KafkaAdmin, openSender: () => Promise<Sender>) => {
   try {
     return await openLogTopics(admin, options.settings, options.topics, async (value) => {
       const sender = await openSender()
@@ -118,7 +118,7 @@ const openFacts = async (options: KafkaLogOptions, admin: ReturnType<typeof open
       }
     })
   } catch (error) {
-    await admin.close().catch(() => undefined)
+    await admin.close()
     throw unavailable(`opening the log at ${options.settings.brokers.join(', ')}`, error)
   }
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ConsumeOptions, EventLog, LogBatch, LogConsumer, StoredRecord } from '../../model/ports.ts'
 import type { KafkaClient, KafkaLog } from './event-log.ts'
 import { sessionTimeoutMs } from './group-member.ts'
+import { answerWithinMs } from './renewed-client.ts'
 import { openTestLog, startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 
 const topic = 'device-events'
@@ -212,6 +213,31 @@ describe('a group', () => {
     await expect.poll(() => next.get(1), { timeout: 40_000 }).toBe(6)
     const offsets = batches.filter(({ partition }) => partition === 1).flatMap(({ records }) => records.map(({ offset }) => offset))
     expect(offsets).toEqual([0, 1, 2, 3, 4, 5])
+    await consumer.stop()
+    await log.close()
+  })
+
+  it('goes on after the broker stood still longer than any client waits for an answer', async () => {
+    const log = await openTestLog(kafka.settings())
+    const next = new Map<number, number>()
+    const consumer = await member(log, next, [], {
+      // As the stages do, it asks the coordinator and the leader while nobody answers.
+      onBatch: async ({ partition, lastOffset }) => {
+        await log.assignmentOf('g')?.commit(topic, partition, { next: lastOffset + 1, pendingTo: null })
+        await log.bounds(topic, partition)
+        next.set(partition, lastOffset + 1)
+      },
+    })
+    await log.append(topic, recordsOf(3, 1))
+    await expect.poll(() => next.get(1), { timeout: 20_000 }).toBe(3)
+    const meanwhile = log.append(topic, recordsOf(3, 1)).catch(() => undefined)
+    kafka.server.freeze()
+    await new Promise((resolve) => setTimeout(resolve, answerWithinMs + 5_000)) // The time is the point.
+    kafka.server.thaw()
+    await meanwhile
+    await log.append(topic, recordsOf(3, 1))
+    const end = (await log.bounds(topic, 1)).next
+    await expect.poll(() => next.get(1), { timeout: 60_000 }).toBe(end)
     await consumer.stop()
     await log.close()
   })

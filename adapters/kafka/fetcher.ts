@@ -5,6 +5,9 @@
 import { type Admin, Consumer } from '@platformatic/kafka'
 import { type KafkaSettings, type KafkaTopic, platformaticOptions } from './client-settings.ts'
 import { says, unavailable } from './errors.ts'
+import { type RenewedClient, renewedClient } from './renewed-client.ts'
+
+export type KafkaAdmin = RenewedClient<Admin>
 
 /** `value` is null for a tombstone of a compacted topic. */
 export type FetchedRecord = { offset: number; appendedAtMs: number; key: string; value: Uint8Array | null }
@@ -26,13 +29,19 @@ const fetchRetries = 0 // The loops that ask know better when to ask again.
 
 export const createFetcher = (settings: KafkaSettings): Fetcher => {
   // Never joins: the name of a group is wanted by the constructor.
-  const consumer = new Consumer({ ...platformaticOptions(settings, fetchRetries), groupId: `${settings.prefix}unused` })
+  const groupId = `${settings.prefix}unused`
+  const client = renewedClient(
+    () => new Consumer({ ...platformaticOptions(settings, fetchRetries), groupId }),
+    (consumer) => consumer.close(true),
+  )
   let ids = new Map<KafkaTopic, string>()
 
   const leaders: Fetcher['leaders'] = async (topics) => {
     const names = topics.map((topic) => settings.prefix + topic)
-    for (const name of names) if (!consumer.topics.has(name)) consumer.topics.track(name)
-    const metadata = await consumer.metadata({ topics: names })
+    const metadata = await client.ask('no broker told who leads the partitions', (consumer) => {
+      for (const name of names) if (!consumer.topics.has(name)) consumer.topics.track(name)
+      return consumer.metadata({ topics: names })
+    })
     ids = new Map(topics.map((topic) => [topic, metadata.topics.get(settings.prefix + topic)?.id ?? '']))
     return (topic, partition) => metadata.topics.get(settings.prefix + topic)?.partitions[partition]?.leader ?? -1
   }
@@ -52,13 +61,13 @@ export const createFetcher = (settings: KafkaSettings): Fetcher => {
         })),
       }))
       try {
-        const { responses } = await consumer.fetch({
-          node,
-          topics,
-          minBytes: 1,
-          maxBytes: bytesMax,
-          maxWaitTime: waitMs,
-          isolationLevel: 0,
+        const { responses } = await client.ask(`broker ${node} answered no fetch`, async (consumer) => {
+          try {
+            return await consumer.fetch({ node, topics, minBytes: 1, maxBytes: bytesMax, maxWaitTime: waitMs, isolationLevel: 0 })
+          } catch (error) {
+            consumer.clearMetadata()
+            throw error
+          }
         })
         return responses.flatMap(({ topicId, partitions }) =>
           partitions.flatMap(({ partitionIndex, records, highWatermark, logStartOffset }) => {
@@ -69,12 +78,11 @@ export const createFetcher = (settings: KafkaSettings): Fetcher => {
           }),
         )
       } catch (error) {
-        consumer.clearMetadata()
         if (says(error, 'OFFSET_OUT_OF_RANGE')) throw new OutOfRange('an offset is not there', { cause: error })
         throw error
       }
     },
-    close: () => consumer.close(true).catch(() => undefined),
+    close: client.close,
   }
 }
 
@@ -99,9 +107,10 @@ const toRecords = (batches: RecordsBatches, from: number): FetchedRecord[] => {
 
 export type Bounds = { first: number; next: number }
 
-export const boundsOf = async (admin: Admin, { prefix }: KafkaSettings, topic: KafkaTopic, partition: number): Promise<Bounds> => {
+export const boundsOf = async (admin: KafkaAdmin, { prefix }: KafkaSettings, topic: KafkaTopic, partition: number): Promise<Bounds> => {
   const ask = async (timestamp: bigint): Promise<number> => {
-    const [answer] = await admin.listOffsets({ topics: [{ name: prefix + topic, partitions: [{ partitionIndex: partition, timestamp }] }] })
+    const topics = [{ name: prefix + topic, partitions: [{ partitionIndex: partition, timestamp }] }]
+    const [answer] = await admin.ask('no broker told its offsets', (client) => client.listOffsets({ topics }))
     const found = answer?.partitions.find(({ partitionIndex }) => partitionIndex === partition)
     if (found === undefined) throw new Error(`the broker told no offset of ${prefix}${topic}:${partition}`)
     return Number(found.offset)
@@ -120,7 +129,7 @@ const readAgainAfterMs = 250
 
 /** From `from`, or the oldest that is there, to `to` (excluded), at most to the end as it is now. */
 export async function* readRecords(
-  admin: Admin,
+  admin: KafkaAdmin,
   settings: KafkaSettings,
   topic: KafkaTopic,
   partition: number,

@@ -7,10 +7,12 @@
  */
 import { Consumer, kGetApi, kGetConnection } from '@platformatic/kafka'
 import { AppError } from '../../runtime/errors.ts'
+import { TookTooLong, within } from '../../runtime/within.ts'
 import type { LogTopic } from '../../model/ports.ts'
 import { type KafkaSettings, platformaticOptions } from './client-settings.ts'
 import { type CommitNote, formatNote, parseNote } from './commit-note.ts'
 import { isFencing, unavailable } from './errors.ts'
+import { answerWithinMs } from './renewed-client.ts'
 
 /** The broker's minimum: a member that was killed gives its partitions up after this. */
 export const sessionTimeoutMs = 6_000
@@ -158,7 +160,7 @@ const createAssignment = (
     partitions,
     isCurrent,
     commit: (topic, partition, note) =>
-      until(commitWithinMs, async () => {
+      until(consumer, async () => {
         if (!isCurrent()) throw fenced(topic, partition)
         try {
           await commitOffset(membership, settings.prefix + topic, partition, note)
@@ -166,17 +168,21 @@ const createAssignment = (
           throw isFencing(error) ? fenced(topic, partition, error) : error
         }
       }),
-    committed: (topic, partition) => until(commitWithinMs, () => fetchCommitted(consumer, settings, group, topic, partition)),
+    committed: (topic, partition) => until(consumer, () => fetchCommitted(consumer, settings, group, topic, partition)),
   }
 }
 
-/** Asks again for a while; an `AppError` is an answer. */
-const until = async <T>(withinMs: number, work: () => Promise<T>): Promise<T> => {
-  for (const giveUpAtMs = performance.now() + withinMs; ; ) {
+/**
+ * Asks again for a while; an `AppError` is an answer. A client that does not answer at all is thrown away with its membership:
+ * what it may still commit after that is fenced.
+ */
+const until = async <T>(consumer: Consumer, work: () => Promise<T>): Promise<T> => {
+  for (const giveUpAtMs = performance.now() + commitWithinMs; ; ) {
     try {
-      return await work()
+      return await within(work(), answerWithinMs, 'the group coordinator did not answer')
     } catch (error) {
       if (error instanceof AppError) throw error
+      if (error instanceof TookTooLong) consumer.emit('error', error)
       if (performance.now() > giveUpAtMs) throw unavailable('asking the group coordinator', error)
       await delay(commitAgainAfterMs)
     }

@@ -10,11 +10,13 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import type { Clock, SubjectKeys } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
+import { within } from '../../runtime/within.ts'
 import { keyBytes, newSubjectKey, openBytes, pseudonymOf, type SubjectKey, sealBytes } from '../lmdb/sealing.ts'
 import type { Sender } from './append-queue.ts'
 import type { KafkaSettings } from './client-settings.ts'
 import { unavailable } from './errors.ts'
 import { createFetcher, type FetchedRecord, readRecords } from './fetcher.ts'
+import { answerWithinMs } from './renewed-client.ts'
 import { openAdmin } from './topics.ts'
 
 export type KafkaSubjectKeysOptions = {
@@ -62,7 +64,8 @@ export const openKafkaSubjectKeys = async (options: KafkaSubjectKeysOptions): Pr
       const own = (sender ??= options.openSender(settings))
       try {
         const batch = { topic: 'subject-keys' as const, partition: 0, records }
-        return (await (await own).send([batch], clock.nowMs()))[0] ?? 0
+        const taken = own.then((open) => open.send([batch], clock.nowMs()))
+        return (await within(taken, answerWithinMs, 'the brokers did not take it'))[0] ?? 0
       } catch (error) {
         sender = undefined
         void own.then((broken) => broken.close()).catch(() => undefined)

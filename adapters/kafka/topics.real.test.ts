@@ -1,15 +1,15 @@
 /** Topics are made as they must be, and what was changed behind our back is refused with the reason. */
 import { ConfigResourceTypes } from '@platformatic/kafka'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openTestLog, startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
+import { openTestAdmin, openTestLog, startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 import type { KafkaSettings } from './client-settings.ts'
-import { kafkaTopicNames, logTopicNames, openAdmin } from './topics.ts'
+import { kafkaTopicNames, logTopicNames } from './topics.ts'
 
 let kafka: TemporaryKafka
-let admin: ReturnType<typeof openAdmin>
+let admin: ReturnType<typeof openTestAdmin>
 beforeAll(async () => {
   kafka = await startTemporaryKafka()
-  admin = openAdmin(kafka.settings())
+  admin = openTestAdmin(kafka.settings())
 })
 afterAll(async () => {
   await admin.close()

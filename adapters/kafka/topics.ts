@@ -10,7 +10,8 @@ import { AppError } from '../../runtime/errors.ts'
 import { compactedTopics, logTopics } from '../../schemas/topics.ts'
 import { type KafkaSettings, type KafkaTopic, platformaticOptions } from './client-settings.ts'
 import { says } from './errors.ts'
-import { readRecords } from './fetcher.ts'
+import { type KafkaAdmin, readRecords } from './fetcher.ts'
+import { renewedClient } from './renewed-client.ts'
 
 export type TopicSettings = {
   /** Of partitioned topics, fixed when they are made. */
@@ -40,18 +41,22 @@ export const kafkaTopicNames: readonly KafkaTopic[] = [...logTopicNames, 'subjec
 
 type Recorded = { logId: string; topics: Record<string, { id: string; partitions: number }> }
 
-export const openAdmin = (settings: KafkaSettings): Admin => new Admin(platformaticOptions(settings, adminRetries))
+export const openAdmin = (settings: KafkaSettings): KafkaAdmin =>
+  renewedClient(
+    () => new Admin(platformaticOptions(settings, adminRetries)),
+    (admin) => admin.close(),
+  )
 
 /** Appends one record to `log-facts` when there is none for these topics. */
 export type AppendFacts = (value: Uint8Array) => Promise<unknown>
 
 export const openLogTopics = async (
-  admin: Admin,
+  admin: KafkaAdmin,
   settings: KafkaSettings,
   wanted: TopicSettings,
   appendFacts: AppendFacts,
 ): Promise<LogFacts> => {
-  const existing = new Set(await admin.listTopics({}))
+  const existing = new Set(await admin.ask('no broker told the topics', (client) => client.listTopics({})))
   for (const topic of kafkaTopicNames) if (!existing.has(settings.prefix + topic)) await createTopic(admin, settings, topic, wanted)
   const topics = await waitForLeaders(admin, settings)
   await verifyPolicies(admin, settings)
@@ -92,16 +97,18 @@ const checkCount = (name: string, found: number, atCreation: number, expected: n
   }
 }
 
-const createTopic = async (admin: Admin, settings: KafkaSettings, topic: KafkaTopic, wanted: TopicSettings): Promise<void> => {
+const createTopic = async (admin: KafkaAdmin, settings: KafkaSettings, topic: KafkaTopic, wanted: TopicSettings): Promise<void> => {
   const partitioned = topic in logTopics && logTopics[topic as LogTopic].partitioned
   const configs = isCompacted(topic) ? compacted : retained(topic === 'log-facts' ? -1 : wanted.retentionMs)
   try {
-    await admin.createTopics({
-      topics: [settings.prefix + topic],
-      partitions: partitioned ? wanted.partitions : 1,
-      replicas: wanted.replication,
-      configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
-    })
+    await admin.ask(`no broker made topic ${settings.prefix}${topic}`, (client) =>
+      client.createTopics({
+        topics: [settings.prefix + topic],
+        partitions: partitioned ? wanted.partitions : 1,
+        replicas: wanted.replication,
+        configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
+      }),
+    )
   } catch (error) {
     if (!says(error, 'TOPIC_ALREADY_EXISTS')) throw error // Another instance was first.
   }
@@ -122,11 +129,16 @@ const compacted = {
   'delete.retention.ms': String(compactWithinMs),
 }
 
-const waitForLeaders = async (admin: Admin, { prefix }: KafkaSettings): Promise<Map<KafkaTopic, { id: string; partitions: number }>> => {
+const waitForLeaders = async (
+  admin: KafkaAdmin,
+  { prefix }: KafkaSettings,
+): Promise<Map<KafkaTopic, { id: string; partitions: number }>> => {
   const names = kafkaTopicNames.map((topic) => prefix + topic)
   for (const giveUpAtMs = performance.now() + leadersWithinMs; ; ) {
     try {
-      const { topics } = await admin.metadata({ topics: [...names], forceUpdate: true })
+      const { topics } = await admin.ask('no broker told who leads the topics', (client) =>
+        client.metadata({ topics: [...names], forceUpdate: true }),
+      )
       if (names.every((name) => topics.get(name)?.partitions.every(({ leader }) => leader >= 0))) {
         return new Map(kafkaTopicNames.map((topic) => [topic, described(topics.get(prefix + topic))]))
       }
@@ -144,7 +156,7 @@ const described = (topic: { id: string; partitionsCount: number } | undefined): 
   partitions: topic?.partitionsCount ?? 0,
 })
 
-const verifyPolicies = async (admin: Admin, settings: KafkaSettings): Promise<void> => {
+const verifyPolicies = async (admin: KafkaAdmin, settings: KafkaSettings): Promise<void> => {
   const policies = await configOf(admin, settings, 'cleanup.policy')
   for (const topic of kafkaTopicNames) {
     const expected = isCompacted(topic) ? 'compact' : 'delete'
@@ -157,17 +169,16 @@ const verifyPolicies = async (admin: Admin, settings: KafkaSettings): Promise<vo
   }
 }
 
-const readLimits = async (admin: Admin, settings: KafkaSettings): Promise<Map<KafkaTopic, number>> =>
+const readLimits = async (admin: KafkaAdmin, settings: KafkaSettings): Promise<Map<KafkaTopic, number>> =>
   new Map(Array.from(await configOf(admin, settings, 'max.message.bytes'), ([topic, value]) => [topic, Number(value)]))
 
-const configOf = async (admin: Admin, { prefix }: KafkaSettings, name: string): Promise<Map<KafkaTopic, string>> => {
-  const answers = await admin.describeConfigs({
-    resources: kafkaTopicNames.map((topic) => ({
-      resourceType: ConfigResourceTypes.TOPIC,
-      resourceName: prefix + topic,
-      configurationKeys: [name],
-    })),
-  })
+const configOf = async (admin: KafkaAdmin, { prefix }: KafkaSettings, name: string): Promise<Map<KafkaTopic, string>> => {
+  const resources = kafkaTopicNames.map((topic) => ({
+    resourceType: ConfigResourceTypes.TOPIC,
+    resourceName: prefix + topic,
+    configurationKeys: [name],
+  }))
+  const answers = await admin.ask('no broker told the settings of the topics', (client) => client.describeConfigs({ resources }))
   const values = new Map<KafkaTopic, string>()
   for (const topic of kafkaTopicNames) {
     const own = answers.find(({ resourceName }) => resourceName === prefix + topic)
@@ -176,7 +187,7 @@ const configOf = async (admin: Admin, { prefix }: KafkaSettings, name: string): 
   return values
 }
 
-const readFacts = async (admin: Admin, settings: KafkaSettings): Promise<Recorded[]> => {
+const readFacts = async (admin: KafkaAdmin, settings: KafkaSettings): Promise<Recorded[]> => {
   const recorded: Recorded[] = []
   for await (const { value } of readRecords(admin, settings, 'log-facts', 0, 0)) {
     recorded.push(JSON.parse(Buffer.from(value ?? '').toString()) as Recorded)

@@ -15,6 +15,7 @@
 import { randomUUID } from 'node:crypto'
 import type { DeviceLink, DeviceMessage } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
+import { atMost } from '../../runtime/within.ts'
 import { isLogTopic } from '../mqtt/limits.ts'
 import { type BrokerAddress, clientOptions, keepAliveSeconds, shownUrl } from './client-options.ts'
 import { type BrokerConnection, type Granted, openConnection } from './connection.ts'
@@ -258,9 +259,9 @@ export const startBridge = (options: BridgeOptions): Bridge => {
     const ending = current
     if (ending !== null) {
       ending.window.pause()
-      await within(stopWithinMs, settled())
+      await atMost(stopWithinMs, settled())
       await new Promise((resolve) => setImmediate(resolve)) // The PUBACKs of the last batch are written in this turn.
-      await within(stopWithinMs, ending.connection.end())
+      await atMost(stopWithinMs, ending.connection.end())
       ending.connection.drop()
     }
     await running
@@ -296,9 +297,3 @@ const qosNames = ['qos0', 'qos1', 'qos2'] as const
 
 /** Of a session that ends with its connection nothing is remembered. */
 const forgetful = (): SessionFile => ({ read: () => null, write: () => undefined })
-
-const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined
-  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))])
-  clearTimeout(timer)
-}

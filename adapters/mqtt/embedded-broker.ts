@@ -18,6 +18,7 @@ import { Aedes } from 'aedes'
 import type { DeviceLink } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
 import { isLoopbackHost } from '../../runtime/loopback.ts'
+import { atMost } from '../../runtime/within.ts'
 import { openBrokerPersistence } from '../lmdb/broker-persistence.ts'
 import type { SeamBroker } from './aedes-seam.ts'
 import { createAcceptance } from './acceptance.ts'
@@ -170,7 +171,7 @@ export const startEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promi
     await new Promise<void>((resolve) => aedes.close(resolve))
     admission.closeAll()
     await closed
-    await within(stopWithinMs, Promise.all([acceptance.settled(), admission.settled()]))
+    await atMost(stopWithinMs, Promise.all([acceptance.settled(), admission.settled()]))
     await store.destroy()
   }
 
@@ -211,9 +212,3 @@ const refuseOpenListeners = ({ listen, usersFile }: EmbeddedBrokerOptions): void
 
 /** aedes' texts, short enough to be a label; what a client sent does not become one. */
 const reasonOf = (error: Error): string => (/^[A-Za-z0-9 ,.'#+$/_-]{1,60}$/.test(error.message) ? error.message : 'protocol')
-
-const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined
-  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))])
-  clearTimeout(timer)
-}

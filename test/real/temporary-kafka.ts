@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Admin } from '@platformatic/kafka'
 import { type KafkaServer, type KafkaServerOptions, startKafka } from './kafka-server.ts'
-import type { KafkaSettings } from '../../adapters/kafka/client-settings.ts'
+import { type KafkaSettings, platformaticOptions } from '../../adapters/kafka/client-settings.ts'
 import { type KafkaLog, type KafkaLogOptions, openKafkaLog } from '../../adapters/kafka/event-log.ts'
 
 export type TemporaryKafka = { server: KafkaServer; settings: () => KafkaSettings; remove: () => Promise<void> }
@@ -35,3 +36,6 @@ export const openTestLog = (settings: KafkaSettings, options: Partial<KafkaLogOp
     onError: () => undefined,
     ...options,
   })
+
+/** For what a test does to the brokers behind the recorder's back. */
+export const openTestAdmin = (settings: KafkaSettings): Admin => new Admin(platformaticOptions(settings, 10))
