@@ -16,6 +16,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           include: [
             '{schemas,model,ingest,processors,query-api,adapters,runtime,app,agent}/**/*.test.ts',
+            'bench/eval/*.test.ts',
             'test/*.test.ts',
             'test/any-moment/*.test.ts',
           ],

@@ -1,16 +1,16 @@
 /** Part 1: the simulated fleet judged, and its score. */
+import type { Plan } from '../../agent/world/plan-types.ts'
 import type { RuleSet } from '../../model/rule.ts'
 import { createEvalEvents } from './eval-events.ts'
 import { runEvents } from './eval-run.ts'
-import { type EvalSize, evalPlan } from './eval-scenario.ts'
 import { type Score, scoreOf } from './eval-score.ts'
 
-export type FleetResult = EvalSize & Score & { events: number; refused: number; counts: Record<string, number> }
+export type FleetResult = Score & { events: number; seconds: number; refused: number; counts: Record<string, number> }
 
 const sayEvery = 1_000_000
 
-export const judgeFleet = (size: EvalSize, ruleSet: RuleSet, say: (line: string) => void = () => undefined): FleetResult => {
-  const plan = evalPlan(size)
+export const judgeFleet = (plan: Plan, ruleSet: RuleSet, say: (line: string) => void = () => undefined): FleetResult => {
+  const startedMs = performance.now()
   let refused = 0
   let made = 0
   function* told() {
@@ -20,5 +20,6 @@ export const judgeFleet = (size: EvalSize, ruleSet: RuleSet, say: (line: string)
     }
   }
   const outcome = runEvents(told(), ruleSet)
-  return { ...size, ...scoreOf(plan, outcome), events: outcome.events, refused, counts: outcome.counts }
+  const seconds = Math.round((performance.now() - startedMs) / 100) / 10
+  return { ...scoreOf(plan, outcome), events: outcome.events, seconds, refused, counts: outcome.counts }
 }

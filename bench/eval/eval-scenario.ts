@@ -103,9 +103,10 @@ fleet:
     - { name: offices, count: ${counts.offices}, model: dwr/961-c1, class: business, activity: office, backup: 0.7 }
     - { name: vans, count: ${counts.vans}, model: van/m-12, class: business, activity: vehicle }
     - { name: pumps, count: ${counts.pumps}, model: edge/gw-40, class: critical, activity: machine, backup: 1 }
+background: { log_lines_per_hour: 0.25 }
 telemetry:
   interval: ${interval}
-  every: { radio: 1, loadavg: 0, cpu: 0, memory: 3, interfaces: 3, probe: 0, temperature: 12, storage: 24, wan: 12, modem: 12 }
+  every: { radio: 1, loadavg: 0, cpu: 0, memory: 16, interfaces: 3, probe: 0, temperature: 16, storage: 48, wan: 4, modem: 4 }
 faults:
   - { id: broker-update, kind: broker_restart, at: "day ${restartDay} 02:15", for: 40s, who: { all: true } }
   - { id: recorder-restart, kind: broker_restart, at: "day ${restartDay} 03:45", for: 50s, who: { all: true } }
@@ -113,7 +114,7 @@ ${planted.join('\n')}
 `
 }
 
-const planOf = (text: string, seed: number): Plan => {
+export const planOf = (text: string, seed: number): Plan => {
   const parsed = parseScenario(text)
   if (!parsed.ok) throw new Error(parsed.problems.join('\n'))
   const planned = planScenario(parsed.value, seed, evalFromMs)

@@ -93,9 +93,19 @@ export type Score = {
 
 /**
  * Not there at once: the rule waits for a return (15 min for a cell, 10 min on the backup uplink) or counts over time, or the
- * device itself says something only some times an hour.
+ * device itself says something only some times an hour, or its modem answers keep-alives for a system that hangs.
  */
-const slowKinds = new Set(['cell_outage', 'reboot_loop', 'presence_flap', 'wan_flap', 'wan_down', 'login_bruteforce', 'flash_error'])
+const slowKinds = new Set([
+  'cell_outage',
+  'reboot_loop',
+  'presence_flap',
+  'wan_flap',
+  'wan_down',
+  'login_bruteforce',
+  'flash_error',
+  'hang',
+  'tunnel_down',
+])
 
 export const scoreOf = (plan: Plan, { told, raised }: EvalOutcome): Score => {
   const days = (plan.endMs - plan.fromMs) / 86_400_000

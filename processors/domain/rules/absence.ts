@@ -19,13 +19,17 @@ const awayStep = 0.2
 const dayHours = 24
 const hourMs = 3_600_000
 
-/** A message came: the device is there. */
-export const hear = (run: Run): void => {
+/**
+ * A message came: the device is there. One that is `aside` teaches no gap once gaps are known: log lines of a burst lie seconds
+ * apart, and after it the device's usual quarter of an hour would be an outage.
+ */
+export const hear = (run: Run, aside = false): void => {
   const { state, context } = run
   const { nowMs } = context
   if (state.firstSeenMs === 0) state.firstSeenMs = nowMs
   const gapMs = nowMs - state.lastArrivalMs
-  if (state.lastArrivalMs > 0 && gapMs >= gapLeastMs) {
+  const teaches = !aside || state.arrivalGaps.length < gapsToLearn
+  if (teaches && state.lastArrivalMs > 0 && gapMs >= gapLeastMs) {
     state.arrivalGaps.push(gapMs)
     if (state.arrivalGaps.length > arrivalGapsKept) state.arrivalGaps.shift()
   }

@@ -23,7 +23,8 @@ import { isMostUsual, newUsual, noteUsual } from './usual.ts'
 
 export type RuleInput =
   /** Any message of the device but a will, a stored copy or a re-driven letter; first of the inputs of its event. */
-  | { kind: 'heard' }
+  /** `aside`: said because something happened, not by a timer. */
+  | { kind: 'heard'; aside?: boolean }
   | { kind: 'measurement'; metric: string; attributes: string; value: number; atMs: number }
   /** A step of a counter that counts (`ok`, `reset`, `wrap`). */
   | { kind: 'counter'; metric: string; attributes: string; delta: number; seconds: number; atMs: number }
@@ -73,7 +74,7 @@ export const nextTickMs = (state: DeviceRuleState, context: Pick<RuleContext, 'r
 const read = (run: Run, input: RuleInput): void => {
   switch (input.kind) {
     case 'heard':
-      hear(run)
+      hear(run, input.aside === true)
       return
     case 'measurement':
       readMeasurement(run, input)

@@ -22,13 +22,18 @@ export type Derived = {
 
 const countingFlags: ReadonlySet<string> = new Set(['ok', 'reset', 'wrap'])
 
+const heardAside: RuleInput = { kind: 'heard', aside: true }
+/** Log lines; the persons' data that they hold stand beside them as facts. */
+const isAside = (bodies: readonly Body[]): boolean =>
+  bodies.some(({ kind }) => kind === 'LogLines') && bodies.every(({ kind }) => kind === 'LogLines' || kind === 'Facts')
+
 /** Nothing for stored copies and re-driven letters: they are no samples of now. */
 export const inputsOf = (event: DeviceEvent, derived: Derived): RuleInput[] => {
   const { source, bodies } = event
   if (source.storedCopy || source.redriveOf !== null) return []
   const inputs: RuleInput[] = []
   const isWill = bodies.some((body) => body.kind === 'Presence' && body.state === 'offline')
-  if (!isWill) inputs.push({ kind: 'heard' })
+  if (!isWill) inputs.push(isAside(bodies) ? heardAside : { kind: 'heard' })
   if (derived.presence !== null) inputs.push({ kind: 'presence', ...derived.presence })
   if (derived.boot !== null) {
     const { told, bootId, observedAtMs } = derived.boot
