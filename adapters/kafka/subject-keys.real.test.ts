@@ -2,9 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { describeSubjectKeys } from '../subject-keys.contract.ts'
+import type { Sender } from './append-queue.ts'
 import type { KafkaSettings } from './client-settings.ts'
 import { openPlatformaticSender } from './platformatic-sender.ts'
-import { openKafkaSubjectKeys } from './subject-keys.ts'
+import { type KafkaSubjectKeysOptions, openKafkaSubjectKeys } from './subject-keys.ts'
 import { openTestLog, startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 
 let kafka: TemporaryKafka
@@ -14,13 +15,14 @@ beforeAll(async () => {
 afterAll(() => kafka.remove())
 
 const masterKey = randomBytes(32)
-const open = (settings: KafkaSettings, master = masterKey) =>
+const open = (settings: KafkaSettings, master = masterKey, more: Partial<KafkaSubjectKeysOptions> = {}) =>
   openKafkaSubjectKeys({
     settings,
     openSender: openPlatformaticSender,
     masterKey: master,
     clock: { nowMs: () => Date.now() },
     onError: () => undefined,
+    ...more,
   })
 
 /** The log makes the topics. */
@@ -53,6 +55,29 @@ describe('keys of subjects in Kafka', () => {
     expect(await two.erase(subject)).toBe(true)
     await expect.poll(opened).toEqual(['-', '-'])
     for (const keys of [one, two, restarted]) await keys.close()
+  })
+
+  it('are made by another sender after one that never answered, and who asked before is told', async () => {
+    const settings = await newSettings()
+    await (await open(settings)).close() // The secret of pseudonyms is there: the next key is a subject's.
+    let opened = 0
+    const never = new Promise<never>(() => undefined)
+    const hung: Sender = { send: () => never, close: async () => undefined }
+    const openSender = (own: KafkaSettings): Promise<Sender> => (opened++ === 0 ? Promise.resolve(hung) : openPlatformaticSender(own))
+    const keys = await open(settings, masterKey, { openSender, takenWithinMs: 2_000 })
+    await expect(keys.seal(subject, Buffer.from('1'))).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE', retryable: true })
+    // The second one has to connect first.
+    await expect
+      .poll(
+        () =>
+          keys.seal(subject, Buffer.from('2')).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 20_000 },
+      )
+      .toBe(true)
+    await keys.close()
   })
 
   it('are refused under another master key', async () => {

@@ -25,6 +25,8 @@ export type KafkaSubjectKeysOptions = {
   /** 32 bytes (`KAFKA_MASTER_KEY_FILE`). Another one than at the first start is refused. */
   masterKey: Uint8Array
   clock: Clock
+  /** Default `answerWithinMs`: a key that is not taken within it is an error, and another sender takes the next. */
+  takenWithinMs?: number
   onError: (error: Error) => void
 }
 
@@ -37,7 +39,7 @@ const seenWithinMs = 10_000
 const secretName = 'secret:pseudonym'
 
 export const openKafkaSubjectKeys = async (options: KafkaSubjectKeysOptions): Promise<KafkaSubjectKeys> => {
-  const { settings, clock, onError, masterKey } = options
+  const { settings, clock, onError, masterKey, takenWithinMs = answerWithinMs } = options
   if (masterKey.length !== keyBytes)
     throw new AppError('CONFIG_INVALID', `Expected a master key of ${keyBytes} bytes, got ${masterKey.length}`)
   const wrap = createWrap(masterKey)
@@ -65,7 +67,7 @@ export const openKafkaSubjectKeys = async (options: KafkaSubjectKeysOptions): Pr
       try {
         const batch = { topic: 'subject-keys' as const, partition: 0, records }
         const taken = own.then((open) => open.send([batch], clock.nowMs()))
-        return (await within(taken, answerWithinMs, 'the brokers did not take it'))[0] ?? 0
+        return (await within(taken, takenWithinMs, 'the brokers did not take it'))[0] ?? 0
       } catch (error) {
         sender = undefined
         void own.then((broken) => broken.close()).catch(() => undefined)
