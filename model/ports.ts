@@ -165,7 +165,8 @@ export type DeviceLink = {
   onMessage: (handler: (message: DeviceMessage) => Promise<void>) => void
   send: (topic: string, payload: Uint8Array, qos: 0 | 1) => Promise<void>
   /** For the Tick: whether devices can reach us now, and when the last message came. */
-  health: () => { connected: boolean; lastMessageAtMs: number | null; connections: number }
+  /** `waitsFor`: why it is not connected, for operators; not given when there is nothing more to say. */
+  health: () => { connected: boolean; waitsFor?: string; lastMessageAtMs: number | null; connections: number }
   stop: () => Promise<void>
 }
 

@@ -201,7 +201,9 @@ describe('bridge', () => {
     void broker.publish('a', 'x', { messageId: 5 })
     await eventually(() => expect(gates).toHaveLength(1))
     broker.cut()
-    await eventually(() => expect(link.health().connected).toBe(false))
+    await eventually(() =>
+      expect(link.health()).toMatchObject({ connected: false, waitsFor: 'the log has not taken 1 messages of the last connection' }),
+    )
     gates[0]?.() // It comes back only now, when nothing is in hand.
     await eventually(() => expect(gates).toHaveLength(2))
     expect(broker.acknowledged).toEqual([])
@@ -275,7 +277,7 @@ describe('bridge', () => {
     collect()
     await eventually(() => expect(problems).toHaveLength(1))
     expect(problems[0]).toMatchObject({ code: 'MQTT_SUBSCRIPTION_REFUSED', message: `Expected ${broker.url} to grant b/#; it refused` })
-    expect(link.health().connected).toBe(false)
+    expect(link.health()).toMatchObject({ connected: false, waitsFor: `${broker.url} grants not all of a/#, b/#` })
     await broker.publish('a/b', 'x')
     expect(messages).toHaveLength(1)
   })

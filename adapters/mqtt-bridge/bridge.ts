@@ -245,6 +245,12 @@ export const startBridge = (options: BridgeOptions): Bridge => {
 
   const isStopping = (): boolean => stopping !== undefined
 
+  const waitsFor = (): string => {
+    if (current !== null) return `${shownUrl(address.url)} grants not all of ${filters.join(', ')}`
+    if (inHand > 0) return `the log has not taken ${inHand} messages of the last connection`
+    return `no connection to ${shownUrl(address.url)}`
+  }
+
   const pause = (ms: number): Promise<void> =>
     new Promise((resolve) => {
       const timer = setTimeout(resolve, ms)
@@ -276,7 +282,12 @@ export const startBridge = (options: BridgeOptions): Bridge => {
       if (current === null || !ready) throw new AppError('MQTT_UNAVAILABLE', `Not connected to ${shownUrl(address.url)}`)
       await current.connection.send(topic, payload, qos)
     },
-    health: () => ({ connected: ready && stopping === undefined, lastMessageAtMs, connections: ready ? 1 : 0 }),
+    health: () => ({
+      connected: ready && stopping === undefined,
+      ...(ready ? {} : { waitsFor: waitsFor() }),
+      lastMessageAtMs,
+      connections: ready ? 1 : 0,
+    }),
     stats: () => ({
       connected: ready,
       connections,

@@ -39,7 +39,11 @@ export const frontDoor = (composition: Composition): Part => ({
       onKeyExpiryFailed: warn('keys of old dead letters could not be erased'),
       onAccepted: (tookMs) => metrics.acceptSeconds.observe(tookMs / 1000),
     })
-    readiness.push(async () => (link.health().connected ? [] : ['front door']))
+    readiness.push(async () => {
+      const { connected, waitsFor } = link.health()
+      if (connected) return []
+      return [waitsFor === undefined ? 'front door' : `front door: ${waitsFor}`]
+    })
     const observing = setInterval(() => parts.observe(metrics), linkObservedEveryMs)
     Object.assign(urls, parts.urls)
     return async () => {
