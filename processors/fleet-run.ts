@@ -21,6 +21,7 @@ import {
 } from './domain/fleet/fleet-state.ts'
 import { applyDevice } from './domain/fleet/members.ts'
 import { passTime } from './domain/fleet/pass-time.ts'
+import { applyRefusals } from './domain/fleet/refusals.ts'
 import { type FleetLimit, type FleetTable, fleetTables, type FleetTurn, type Verdict } from './domain/fleet/turn.ts'
 import { misfitOf } from './domain/row-fit.ts'
 import type { PreparedRange, RangeRun } from './stage-protocol.ts'
@@ -102,6 +103,9 @@ export const createFleetRun = (deps: FleetRunDeps, partition: number, read: Flee
         return
       case 'rules':
         batch.state.rules = { version: body.version, rules: body.rules }
+        return
+      case 'refusals':
+        applyRefusals(turn, body)
         return
       case 'command':
         commandGroup(turn, body)

@@ -19,6 +19,7 @@ import {
   healthOf,
   type Watch,
   watchCommand,
+  watchCount,
   watchEvent,
   watchInventory,
   watchSign,
@@ -205,6 +206,7 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
   if (outcome === 'duplicate' || outcome === 'quarantined') {
     if (watch !== null) watchSign(watch)
   } else projectAll(context, watch)
+  if (watch !== null && redriveOf === null) watchCount(watch, outcome === 'quarantined')
   if (!event.bodies.some(({ kind }) => kind === 'Presence')) projectSign(context)
 }
 

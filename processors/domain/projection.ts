@@ -55,6 +55,7 @@ export type LimitName =
   | 'clock-observations-per-day'
   | 'counters-per-device'
   | 'facts-per-device'
+  | 'firmwares-per-partition'
   | 'log-lines-per-minute'
   | 'online-per-shard'
   | 'rule-series-per-device'

@@ -59,6 +59,9 @@ export type HomeState = {
 /** Devices of one shard, with the time at which they were entered. */
 export type ListState = { kind: 'list'; ids: string[]; atMs: number[] }
 
+/** One window's messages and refusals by `<model>` and `<firmware>`, one a line, of the partitions that have told it. */
+export type RefusalsState = { kind: 'refusals'; byGroup: Record<string, [messages: number, refused: number]> }
+
 /** A situation that stands, under the key of its group's alarm. */
 export type SituationState = {
   kind: 'situation'
@@ -115,9 +118,11 @@ export type FleetState = {
   lastRows: Record<string, number>
   /** Since when the platform's own trouble stands, by part; for its end. */
   platform: Record<string, number>
+  /** Starts of the windows that not all partitions have passed; alarms that stand, with the newest window beyond. Undefined in states of earlier releases. */
+  refusals?: { windows: number[]; standing: Record<string, number> }
 }
 
-export type FleetStageState = MemberState | GroupState | HomeState | ListState | SituationState | FleetState | AlarmsState
+export type FleetStageState = MemberState | GroupState | HomeState | ListState | RefusalsState | SituationState | FleetState | AlarmsState
 
 export type FleetReader = (key: string) => FleetStageState | undefined
 
@@ -128,6 +133,7 @@ export type FleetNames = {
   bad: ListState
   away: ListState
   booted: ListState
+  refusals: RefusalsState
   situation: SituationState
   alarms: AlarmsState
 }

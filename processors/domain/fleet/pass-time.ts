@@ -5,6 +5,7 @@ import { fireDue } from './fleet-alarms.ts'
 import { endOutages, judgeOutages } from './outages.ts'
 import { judgePlatform } from './platform.ts'
 import { endPower, judgePower } from './power.ts'
+import { judgeRefusals } from './refusals.ts'
 import type { FleetTurn } from './turn.ts'
 
 export const passTime = (turn: FleetTurn, partition: number, signal: TimeSignal): void => {
@@ -22,6 +23,7 @@ export const passTime = (turn: FleetTurn, partition: number, signal: TimeSignal)
   endOutages(turn)
   endExodus(turn)
   endPower(turn)
+  judgeRefusals(turn)
   if (!canJudge) return
   judgeOutages(turn)
   judgeExodus(turn)

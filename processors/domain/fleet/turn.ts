@@ -9,7 +9,13 @@ import type { FleetOverlay, FleetState } from './fleet-state.ts'
 export const fleetTables = ['alarm_events', 'alarm_episodes'] as const
 export type FleetTable = (typeof fleetTables)[number]
 
-export type FleetLimit = LimitName | 'fleet-groups-suspected' | 'fleet-situations'
+export type FleetLimit =
+  | LimitName
+  | 'fleet-groups-suspected'
+  | 'fleet-refusal-groups'
+  | 'fleet-refusal-windows'
+  | 'fleet-refusals-standing'
+  | 'fleet-situations'
 
 export type Verdict = { device: string; body: GroupVerdictBody }
 

@@ -107,7 +107,7 @@ export const tellDevice = (
         planned: isPlanned(),
       }
     : null
-  push(sink, {
+  pushSignal(sink, {
     kind: 'device',
     device: context.profile.device,
     class: profile.class,
@@ -168,7 +168,7 @@ export const tellTime = (sink: SignalSink, told: PartitionTold, { sinceMs }: Hea
   if (sink.place.partition === 0 && rules.stored !== null && told.rules !== rules.stored.version) {
     told.rules = rules.stored.version
     const ofGroups = (rules.book?.ruleSet.rules ?? []).filter(({ scope, enabled }) => scope !== 'device' && enabled)
-    push(sink, { kind: 'rules', version: rules.stored.version, rules: [...ofGroups] })
+    pushSignal(sink, { kind: 'rules', version: rules.stored.version, rules: [...ofGroups] })
   }
   if (sinceMs !== null && sinceMs !== told.healthySinceMs) {
     told.starts = told.healthySinceMs === 0 ? 1 : 2
@@ -179,12 +179,13 @@ export const tellTime = (sink: SignalSink, told: PartitionTold, { sinceMs }: Hea
   if (isHealthy === told.isHealthy && Math.abs(sink.atMs - told.forwardedMs) < forwardEveryMs) return
   told.forwardedMs = sink.atMs
   told.isHealthy = isHealthy
-  push(sink, { kind: 'time', online: told.online, healthySinceMs: sinceMs, isResumed: told.starts > 1 })
+  pushSignal(sink, { kind: 'time', online: told.online, healthySinceMs: sinceMs, isResumed: told.starts > 1 })
 }
 
 export const initialTold = (): PartitionTold => ({ online: 0, forwardedMs: 0, rules: '', healthySinceMs: 0, starts: 0, isHealthy: false })
 
-const push = ({ tenant, place, atMs, signals }: SignalSink, body: SignalBody): void => {
+/** The signals of one record are counted. */
+export const pushSignal = ({ tenant, place, atMs, signals }: SignalSink, body: SignalBody): void => {
   const before = signals.at(-1)?.source
   const item = before?.offset === place.offset ? before.item + 1 : 0
   signals.push({ tenant, atMs, source: { partition: place.partition, offset: place.offset, item }, body })

@@ -28,6 +28,7 @@ import { initialMark, initialTold, noteGroups, type SignalSink, tellDevice, tell
 import { type HealthState, initialHealth } from './ingest-health.ts'
 import type { RulesInForce } from './rules-in-force.ts'
 import { commandOf } from './operator-command.ts'
+import { countMessage, initialRefusals, tellRefusals } from './refusal-counts.ts'
 import { correlateOver, correlateWith, heldOf, withdrawFrom } from './verdicts.ts'
 import { initialWatched, type KnownProfile, noteInventory, noteOwnWords, profileOf, resourceOf, type WatchedState } from './watched.ts'
 
@@ -100,7 +101,15 @@ export const watchTick = (watch: Watch, rules: RulesInForce): void => {
     const watched = watch.overlay.look('watched', id)
     if (watched?.slot === slot) visit(watch, watched, id)
   }
-  tellTime(sinkOf(watch), toldOf(watch.state), healthOf(watch.state), rules)
+  const [sink, told] = [sinkOf(watch), toldOf(watch.state)]
+  tellRefusals(sink, (told.refusals ??= initialRefusals()))
+  tellTime(sink, told, healthOf(watch.state), rules)
+}
+
+/** A message of a device, read or not; what it says of its model and firmware is known by now. */
+export const watchCount = ({ event: { subject }, overlay, state, onLimit }: Watch, isRefused: boolean): void => {
+  const watched = subject.kind === 'device' ? overlay.look('watched', subject.id) : undefined
+  if (watched !== undefined) countMessage((toldOf(state).refusals ??= initialRefusals()), watched.profile, isRefused, onLimit)
 }
 
 const sinkOf = ({ event, place, signals }: Watch): SignalSink => ({ tenant: event.tenant, place, atMs: event.receivedAtMs, signals })
