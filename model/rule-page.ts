@@ -11,7 +11,6 @@ export const rulesNotYetThere: readonly { number: number; id: string; needs: str
   { number: 42, id: 'cell.degraded', needs: 'shifts of medians by cell, in the fleet stage' },
   { number: 43, id: 'fw.regression', needs: 'a roll-out with its start, and the comparison of versions' },
   { number: 44, id: 'fw.fota-failed', needs: 'tasks with their results' },
-  { number: 45, id: 'fw.new-fingerprint', needs: 'wordings of log lines that a firmware never had, told by the device stage' },
   { number: 48, id: 'sec.session-unexpected', needs: 'remote sessions and the audit of tasks' },
   {
     number: 49,

@@ -50,3 +50,41 @@ describe('messages that cannot be read', () => {
     expect(String(raised?.['detail'])).toContain('10 of 160 messages of firmware dwr/311-a1/1.3 in 15 min (6.3 %) could not be read')
   })
 })
+
+describe('a line that a firmware never wrote', () => {
+  const writes = (n: number, ms: number, message: string, severity = 3): DeviceEvent =>
+    says(n, ms, [
+      {
+        kind: 'LogLines',
+        source: 'dmesg',
+        items: [{ observedAtMs: null, writtenAt: '', severity, facility: null, program: null, message, cut: false }],
+      },
+    ])
+  const devices = [0, 1, 2]
+  const week = 7 * 24 * 60 * minuteMs
+  const known = devices.flatMap((n) => [runs(n, 1_000 + n, '1.2'), writes(n, 2_000 + n, 'usb 1-1: reset 7')])
+  const later = ticks(week + minuteMs, week + 10 * minuteMs)
+
+  it('is an alarm of its third device after the week that only teaches; what it wrote before is none', async () => {
+    const bench = createFleetBench()
+    await bench.run(
+      rulesEvent(),
+      ...inOrder(
+        ticks(0, minuteMs),
+        known,
+        later,
+        devices.map((n) => writes(n, week + 2 * minuteMs + n, 'usb 1-2: reset 8')),
+        devices.map((n) => writes(n, week + 3 * minuteMs + n, `ath10k 0000:01:00.${n}: firmware crashed`)),
+        devices.map((n) => writes(n, week + 4 * minuteMs + n, 'station is now associated', 6)),
+      ),
+    )
+    expect([bench.refused, bench.limits]).toEqual([[], []])
+    expect(told(bench, 'fw.new-fingerprint').map((text) => text.split(' ').slice(0, 2).join(' '))).toEqual([
+      'group/firmware/dwr/311-a1/1.2 AlarmRaised',
+      'group/firmware/dwr/311-a1/1.2 Correlated',
+    ])
+    const raised = bench.rowsOf('alarm_events').find((row) => row['type'] === 'fw.new-fingerprint')
+    expect(String(raised?.['detail'])).toContain('3 devices of firmware dwr/311-a1/1.2 write what it had never written')
+    expect(String(raised?.['detail'])).toContain('firmware crashed')
+  })
+})

@@ -23,6 +23,7 @@ import { applyDevice } from './domain/fleet/members.ts'
 import { passTime } from './domain/fleet/pass-time.ts'
 import { applyRefusals } from './domain/fleet/refusals.ts'
 import { type FleetLimit, type FleetTable, fleetTables, type FleetTurn, type Verdict } from './domain/fleet/turn.ts'
+import { applyWording } from './domain/fleet/wordings.ts'
 import { misfitOf } from './domain/row-fit.ts'
 import type { PreparedRange, RangeRun } from './stage-protocol.ts'
 
@@ -109,6 +110,9 @@ export const createFleetRun = (deps: FleetRunDeps, partition: number, read: Flee
         return
       case 'command':
         commandGroup(turn, body)
+        return
+      case 'wording':
+        applyWording(turn, body)
         return
       default: // Of a later release.
     }

@@ -22,6 +22,7 @@ import {
   watchCount,
   watchEvent,
   watchInventory,
+  watchLines,
   watchSign,
   watchTick,
   watchVerdict,
@@ -220,6 +221,7 @@ const projectAll = (context: Context, watch: Watch | null): void => {
   const { event, core, placed, rows } = context
   const presenceBefore = core.presence
   const [countersBefore, clocksBefore] = [rows.counters.length, rows.clock_observations.length]
+  const linesBefore = rows.log_lines.length
   const { boot, bootKey } = noteBoot(core.boot, event, placed.observedAtMs)
   context.bootKey = bootKey
   if (boot !== null) projectBoot(context, boot)
@@ -264,6 +266,7 @@ const projectAll = (context: Context, watch: Watch | null): void => {
     presence: presence === null || presence === presenceBefore ? null : presence,
     skews: skewsOf(rows.clock_observations, clocksBefore),
   })
+  if (rows.log_lines.length > linesBefore) watchLines(watch, rows.log_lines, linesBefore)
 }
 
 /** As the projections have just written them. */

@@ -61,6 +61,8 @@ export type LimitName =
   | 'rule-series-per-device'
   | 'rule-streams-per-device'
   | 'series-per-device'
+  | 'wordings-per-firmware'
+  | 'wordings-per-rop'
 
 export type Context = {
   event: DeviceEvent

@@ -7,6 +7,7 @@ import type { WatchedState } from './watch/watched.ts'
 import type { DueBounds, DueState } from './watch/due-state.ts'
 import type { PartitionTold } from './watch/fleet-mark.ts'
 import type { HealthState } from './watch/ingest-health.ts'
+import type { WordingsState } from './watch/wordings.ts'
 import { type BootState, initialBoot } from './boot-tracker.ts'
 import type { DriftState } from './clock-drift.ts'
 import type { ClockState } from './clock-watch.ts'
@@ -101,6 +102,7 @@ export type StageState =
   | AlarmsState
   | DueState
   | RuleBookState
+  | WordingsState
   | PartitionState
 
 export type StateReader = (key: string) => StageState | undefined
@@ -119,6 +121,7 @@ export type NamedStates = {
   watched: WatchedState
   alarms: AlarmsState
   due: DueState
+  wordings: WordingsState
 }
 type Name = keyof NamedStates
 
@@ -214,6 +217,7 @@ const noneOpened = (): OfOneId => ({
   watched: undefined,
   alarms: undefined,
   due: undefined,
+  wordings: undefined,
 })
 
 export const initialCore = (): CoreState => ({

@@ -62,6 +62,20 @@ export type ListState = { kind: 'list'; ids: string[]; atMs: number[] }
 /** One window's messages and refusals by `<model>` and `<firmware>`, one a line, of the partitions that have told it. */
 export type RefusalsState = { kind: 'refusals'; byGroup: Record<string, [messages: number, refused: number]> }
 
+/** What is known of a firmware's log. Of devices only hashes are kept, of lines only their fingerprints. */
+export type FirmwareState = {
+  kind: 'firmware'
+  /** When anything of it was first heard: it learns from then on. */
+  sinceMs: number
+  /** Fingerprints that are nothing new, oldest first. */
+  known: string[]
+  /** Those that too few of its devices have written. */
+  heard: { fingerprint: string; devices: number[] }[]
+}
+
+/** An alarm about a firmware's new wordings: when a device last began to write one, how many they are, the first of them. */
+export type WordingsStanding = { newestMs: number; wordings: number; fingerprints: string[] }
+
 /** A situation that stands, under the key of its group's alarm. */
 export type SituationState = {
   kind: 'situation'
@@ -120,9 +134,20 @@ export type FleetState = {
   platform: Record<string, number>
   /** Starts of the windows that not all partitions have passed; alarms that stand, with the newest window beyond. Undefined in states of earlier releases. */
   refusals?: { windows: number[]; standing: Record<string, number> }
+  /** Firmwares, the one heard last at the end; alarms that stand. Undefined in states of earlier releases. */
+  wordings?: { firmwares: string[]; standing: Record<string, WordingsStanding> }
 }
 
-export type FleetStageState = MemberState | GroupState | HomeState | ListState | RefusalsState | SituationState | FleetState | AlarmsState
+export type FleetStageState =
+  | MemberState
+  | GroupState
+  | HomeState
+  | ListState
+  | RefusalsState
+  | FirmwareState
+  | SituationState
+  | FleetState
+  | AlarmsState
 
 export type FleetReader = (key: string) => FleetStageState | undefined
 
@@ -134,6 +159,7 @@ export type FleetNames = {
   away: ListState
   booted: ListState
   refusals: RefusalsState
+  firmware: FirmwareState
   situation: SituationState
   alarms: AlarmsState
 }

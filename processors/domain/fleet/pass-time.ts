@@ -7,6 +7,7 @@ import { judgePlatform } from './platform.ts'
 import { endPower, judgePower } from './power.ts'
 import { judgeRefusals } from './refusals.ts'
 import type { FleetTurn } from './turn.ts'
+import { endWordings } from './wordings.ts'
 
 export const passTime = (turn: FleetTurn, partition: number, signal: TimeSignal): void => {
   const { state, sourcePartitions } = turn
@@ -24,6 +25,7 @@ export const passTime = (turn: FleetTurn, partition: number, signal: TimeSignal)
   endExodus(turn)
   endPower(turn)
   judgeRefusals(turn)
+  endWordings(turn)
   if (!canJudge) return
   judgeOutages(turn)
   judgeExodus(turn)

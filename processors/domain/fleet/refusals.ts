@@ -9,6 +9,7 @@ import { correlateGroup, nowOf, observeGroup } from './fleet-alarms.ts'
 import type { RefusalsState } from './fleet-state.ts'
 import { groupWords, percent, splitKey } from './group-words.ts'
 import { type FleetTurn, parameterOf, ruleOf } from './turn.ts'
+import { noteFirmware } from './wordings.ts'
 
 export const refusalsRule = 'platform.dead-letters'
 /** Windows that some partition has told and not all have passed: partitions apart by more than two hours lose the oldest. */
@@ -22,6 +23,7 @@ const newWindow = (): RefusalsState => ({ kind: 'refusals', byGroup: {} })
 
 export const applyRefusals = (turn: FleetTurn, { firmware, model, fromMs, messages, refused }: RefusalsSignal): void => {
   const { state, overlay } = turn
+  if (firmware !== '') noteFirmware(turn, firmware, fromMs)
   if (fromMs + ropMs <= state.nowMs) return // Judged already: a clock that had been ahead was set back.
   const windows = (state.refusals ??= { windows: [], standing: {} }).windows
   if (!windows.includes(fromMs)) {

@@ -11,11 +11,15 @@ export type FleetTable = (typeof fleetTables)[number]
 
 export type FleetLimit =
   | LimitName
+  | 'fleet-firmwares'
   | 'fleet-groups-suspected'
   | 'fleet-refusal-groups'
   | 'fleet-refusal-windows'
   | 'fleet-refusals-standing'
   | 'fleet-situations'
+  | 'fleet-wordings-heard'
+  | 'fleet-wordings-known'
+  | 'fleet-wordings-standing'
 
 export type Verdict = { device: string; body: GroupVerdictBody }
 

@@ -1,6 +1,6 @@
 import { Packr } from 'msgpackr'
 import { describe, expect, it } from 'vitest'
-import type { Observe } from '../../../model/alarm.ts'
+import type { Evidence, Observe } from '../../../model/alarm.ts'
 import { profileOf, shippedRules } from '../../../test/rule-kit.ts'
 import { createRuleBook } from '../rules/compile.ts'
 import { type AlarmsState, alarmStreamsMax, initialAlarms, openAlarms, type Told } from './device-alarms.ts'
@@ -9,6 +9,17 @@ import { episodesPerDeviceMax } from './kept-episodes.ts'
 const rules = createRuleBook(shippedRules()).forDevice(profileOf())
 const startMs = Date.UTC(2026, 0, 5, 12)
 const minuteMs = 60_000
+const dayMs = 86_400_000
+const staleDay = { onDelayMs: 0, offDelayMs: 0, staleAfterMs: dayMs }
+const evidence: Evidence = {
+  topic: 'device-events',
+  partition: 0,
+  firstOffset: 1,
+  lastOffset: 1,
+  values: [],
+  raiseLevel: null,
+  clearLevel: null,
+}
 const none = { onDelayMs: 0, offDelayMs: 0 }
 
 const create = () => {
@@ -44,7 +55,23 @@ const create = () => {
     )
     open.close()
   }
-  return { alarms, told, limits, observe }
+  /** A crash of that minute, told at another; live ones are told at their own. */
+  const crash = (minute: number, toldAtMinute = minute): void => {
+    const raisedAtMs = startMs + minute * minuteMs
+    const atMs = startMs + toldAtMinute * minuteMs
+    const open = at(atMs)
+    const finding = { sourceEventId: `device-events:0:${minute}`, severity: 'major', atMs, ruleVersion: 1 } as const
+    const observation = { kind: 'Observe', verdict: 'active', observedAtMs: raisedAtMs, watermarkMs: null, evidence: null } as const
+    const found = { kind: 'FindEpisodeLate', reason: 'told late', raisedAtMs, clearedAtMs: raisedAtMs + dayMs, evidence } as const
+    open.observe({ type: 'device.crash', qualifier: '' }, { ...finding, ...(toldAtMinute === minute ? observation : found) }, staleDay)
+    open.close()
+  }
+  /** The newest rows of the episodes that stand, as amended. */
+  const episodes = () => {
+    const rows = new Map(told.flatMap(({ episode }) => (episode === null ? [] : [[episode.row.id, episode.row] as const])))
+    return [...rows.values()].filter(({ retracted }) => !retracted).map(({ foundLate, amended }) => ({ foundLate, ...amended }))
+  }
+  return { alarms, told, limits, observe, crash, episodes }
 }
 
 describe('the alarms of one device', () => {
@@ -91,5 +118,41 @@ describe('the alarms of one device', () => {
     expect(kept).toHaveLength(episodesPerDeviceMax)
     expect(new Set(kept.map(({ episode }) => episode))).toEqual(new Set([5]))
     expect(new Packr({ useRecords: false }).pack(alarms).length).toBeLessThan(20_000)
+  })
+})
+
+describe('what is told late', () => {
+  it('is one episode, however many events tell it and in whatever order they come', () => {
+    for (const minutes of [
+      [-180, -170, -160],
+      [-160, -180, -170],
+    ]) {
+      const { crash, episodes, told } = create()
+      for (const minute of [...minutes, ...minutes]) crash(minute, 0)
+      expect(episodes()).toEqual([
+        { foundLate: true, raisedAtMs: startMs - 180 * minuteMs, clearedAtMs: startMs - 160 * minuteMs + dayMs, severity: 'major' },
+      ])
+      expect(told.map(({ event }) => event.kind)).toEqual(['EpisodeFoundLate', 'AlarmAmended', 'AlarmAmended'].slice(0, told.length))
+    }
+  })
+
+  it('is the begin of the episode that stands', () => {
+    const { crash, episodes, told } = create()
+    crash(0)
+    crash(-180, 1)
+    expect(episodes()).toEqual([{ foundLate: false, raisedAtMs: startMs - 180 * minuteMs, clearedAtMs: null, severity: 'major' }])
+    expect(told.map(({ event }) => event.kind)).toEqual(['AlarmRaised', 'AlarmAmended'])
+  })
+
+  it('is the begin of one that is raised while it lasts, not of one a day later', () => {
+    const { crash, episodes, told } = create()
+    crash(-180, -10)
+    crash(0)
+    expect(episodes()).toEqual([{ foundLate: false, raisedAtMs: startMs - 180 * minuteMs, clearedAtMs: null, severity: 'major' }])
+    expect(told.map(({ event }) => event.kind)).toEqual(['EpisodeFoundLate', 'AlarmRaised', 'AlarmRetracted', 'AlarmAmended'])
+    const later = create()
+    later.crash(-25 * 60, -10)
+    later.crash(0)
+    expect(later.episodes()).toHaveLength(2)
   })
 })

@@ -10,7 +10,8 @@ import { alarmTypeOf, type Rule } from '../../../model/rule.ts'
 import { evolveAlarm, nextDueMs, stepAlarm } from '../alarms/alarm-decider.ts'
 import { type AlarmState, initialAlarmState, isLive } from '../alarms/alarm-state.ts'
 import type { Refusal } from '../alarms/draft.ts'
-import { episodeOf, evolveEpisodeRow } from '../alarms/episodes.ts'
+import { episodeOf, type EpisodeRow, evolveEpisodeRow } from '../alarms/episodes.ts'
+import { begunBefore, type FoundLate, partOf } from '../alarms/late-findings.ts'
 import { type PackedAlarm, packAlarm, unpackAlarm } from '../alarms/packed-state.ts'
 import { episodeIdOf, streamIdOf } from '../alarms/stream-id.ts'
 import { unsuppressOrphans } from '../alarms/suppression.ts'
@@ -129,9 +130,17 @@ export const openAlarms = (alarms: AlarmsState, turn: AlarmTurn) => {
     return true
   }
 
+  /** What late evidence showed becomes part of the episodes that it touches. */
+  const findLate = (id: string, found: FoundLate, delays: AlarmDelays): Refusal | null => {
+    let refusal: Refusal | null = null
+    for (const finding of partOf(rowsOf(openOf(id)), found)) refusal ??= step(id, finding, delays)
+    return refusal
+  }
+
   /** What happened to one alarm happens to those that it explains. */
   const follow = (open: Open, event: AlarmEvent): void => {
     if (event.kind === 'AlarmRaised') {
+      for (const finding of begunBefore(rowsOf(open), event)) step(keyIdOf(open), finding, null)
       for (const other of ids()) {
         const isExplained = turn.rules.dependents.get(open.key.type)?.includes(partsOfKey(other)[0]) === true
         if (isExplained && isTroubled(stateOf(other))) holdDown(other, open)
@@ -179,7 +188,7 @@ export const openAlarms = (alarms: AlarmsState, turn: AlarmTurn) => {
         for (const other of causes.length === 0 ? [] : ids())
           if (causes.includes(partsOfKey(other)[0]) && isLiveState(stateOf(other))) holdDown(id, openOf(other))
       }
-      return step(id, command, delays)
+      return command.kind === 'FindEpisodeLate' ? findLate(id, command, delays) : step(id, command, delays)
     },
     /** Null where the device has no such stream. */
     find: (stream: string): string | null => ids().find((id) => openOf(id).stream === stream) ?? null,
@@ -220,6 +229,8 @@ export const openAlarms = (alarms: AlarmsState, turn: AlarmTurn) => {
 const beginning = ({ forgotten: { version, episode, foundLate } }: AlarmsState): AlarmState =>
   version === 0 ? initialAlarmState : { ...initialAlarmState, version, episode, episodesFoundLate: foundLate }
 
+const rowsOf = ({ episodes }: Open): EpisodeRow[] => episodes.map(({ row }) => row)
+const keyIdOf = ({ key }: Open): string => streamKey(key.type, key.qualifier)
 const isLiveState = (state: AlarmState | null): boolean => state !== null && isLive(state)
 const isTroubled = (state: AlarmState | null): boolean => state !== null && (isLive(state) || state.condition.is === 'raising')
 const isQuiet = (state: AlarmState | null): boolean =>

@@ -1,6 +1,7 @@
 /** What the device stage keeps for the fleet stage: of a device what was told of it last, of a partition what was forwarded. */
 import type { Usual } from '../rules/state.ts'
 import type { RefusalCounts } from './refusal-counts.ts'
+import type { WordingCounts } from './wordings.ts'
 
 export type FleetMark = {
   /** `<plmn>-<eci>` and the like; '' until shown. */
@@ -31,8 +32,9 @@ export type PartitionTold = {
   /** 1 after the first start that was heard, 2 after another one or a break. */
   starts: number
   isHealthy: boolean
-  /** Undefined in states of earlier releases. */
+  /** Undefined in states of earlier releases, as is the next. */
   refusals?: RefusalCounts
+  wordings?: WordingCounts
 }
 
 /** What the fleet stage said of a device, while it holds. */

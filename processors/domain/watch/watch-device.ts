@@ -7,6 +7,7 @@ import type { AlarmRecord, Audience } from '../../../model/alarm-event.ts'
 import type { AlarmType } from '../../../model/alarm.ts'
 import type { AlarmCommandBody, DeviceEvent, GroupVerdictBody, InventoryChangedBody } from '../../../model/event.ts'
 import type { FleetSignal } from '../../../model/fleet-signal.ts'
+import type { Row } from '../../../model/ports.ts'
 import { alarmTypeOf, type DeviceProfile } from '../../../model/rule.ts'
 import { believedAheadMs } from '../placed-time.ts'
 import type { LimitName, Place, TableRows } from '../projection.ts'
@@ -29,6 +30,7 @@ import { type HealthState, initialHealth } from './ingest-health.ts'
 import type { RulesInForce } from './rules-in-force.ts'
 import { commandOf } from './operator-command.ts'
 import { countMessage, initialRefusals, tellRefusals } from './refusal-counts.ts'
+import { initialWordings, tellWordings } from './wordings.ts'
 import { correlateOver, correlateWith, heldOf, withdrawFrom } from './verdicts.ts'
 import { initialWatched, type KnownProfile, noteInventory, noteOwnWords, profileOf, resourceOf, type WatchedState } from './watched.ts'
 
@@ -104,6 +106,17 @@ export const watchTick = (watch: Watch, rules: RulesInForce): void => {
   const [sink, told] = [sinkOf(watch), toldOf(watch.state)]
   tellRefusals(sink, (told.refusals ??= initialRefusals()))
   tellTime(sink, told, healthOf(watch.state), rules)
+}
+
+/** What it writes into its log: `rows` of `log_lines` from `from` on. */
+export const watchLines = (watch: Watch, rows: readonly Row[], from: number): void => {
+  const { event, overlay, state, onLimit } = watch
+  const watched = event.subject.kind === 'device' ? overlay.look('watched', event.subject.id) : undefined
+  if (watched === undefined) return
+  const { product, model, firmware } = watched.profile
+  if (model === '' || firmware === '') return
+  const source = { device: event.subject.id, firmware: `${product}/${model}/${firmware}`, overlay, onLimit }
+  tellWordings(sinkOf(watch), (toldOf(state).wordings ??= initialWordings()), source, rows, from)
 }
 
 /** A message of a device, read or not; what it says of its model and firmware is known by now. */
