@@ -1,7 +1,8 @@
 /**
  * Words between the device stage and the fleet stage: records of the log topic `fleet-signals`. The device stage tells changes
  * only (a device goes or comes back, changes a group, boots, leaves its usual cell) and, with each tick, the time that has passed
- * in its partition. A device is told as a whole each time, so that a signal stands for itself.
+ * in its partition; every 15 minutes what could not be read, and wordings of logs that are new to it. A device is told as a whole
+ * each time, so that a signal stands for itself.
  * Before: `processors/domain/watch/group-signals.ts`.  After: `processors/domain/fleet`.
  */
 import type { DeviceClass } from './alarm.ts'
@@ -82,11 +83,11 @@ export type WordingSignal = {
   device: string
   firmware: string
   fingerprint: string
-  /** How it reads, cut. */
+  /** How it reads without numbers and addresses, cut. */
   line: string
 }
 
-/** Messages of one firmware in one partition in 15 minutes, told when they are over. */
+/** Messages of one firmware ('' unknown) in one partition in 15 minutes of arrival from `fromMs` on, told when they are over. */
 export type RefusalsSignal = { kind: 'refusals'; firmware: string; model: string; fromMs: number; messages: number; refused: number }
 
 export type SignalBody = DeviceSignal | TimeSignal | RulesSignal | CommandSignal | WordingSignal | RefusalsSignal

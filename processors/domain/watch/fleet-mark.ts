@@ -1,7 +1,5 @@
 /** What the device stage keeps for the fleet stage: of a device what was told of it last, of a partition what was forwarded. */
 import type { Usual } from '../rules/state.ts'
-import type { RefusalCounts } from './refusal-counts.ts'
-import type { WordingCounts } from './wordings.ts'
 
 export type FleetMark = {
   /** `<plmn>-<eci>` and the like; '' until shown. */
@@ -22,6 +20,15 @@ export type FleetMark = {
   /** Its groups as they were told last; '': never. */
   told: string
 }
+
+/** Messages and refusals by `<product>/<model>`, a line break, and `<product>/<model>/<firmware>` ('' unknown). */
+export type RefusalCounts = { fromMs: number; byFirmware: Record<string, [messages: number, refused: number]> }
+
+/** Of one firmware in one partition: the devices (hashed) of which each wording was told, the oldest wording first. */
+export type WordingsState = { kind: 'wordings'; devicesOf: Record<string, number[]> }
+
+/** Firmwares that the partition keeps wordings of, the oldest first; what was told in this quarter of an hour. */
+export type WordingCounts = { firmwares: string[]; ropMs: number; told: number }
 
 export type PartitionTold = {
   online: number

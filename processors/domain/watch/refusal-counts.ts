@@ -6,11 +6,9 @@
 import { ropMs } from '../../../model/rule.ts'
 import { believedAheadMs } from '../placed-time.ts'
 import type { LimitName } from '../projection.ts'
+import type { RefusalCounts } from './fleet-mark.ts'
 import { pushSignal, type SignalSink } from './group-signals.ts'
 import type { KnownProfile } from './watched.ts'
-
-/** Messages and refusals by `<product>/<model>`, a line break, and `<product>/<model>/<firmware>` ('' unknown). */
-export type RefusalCounts = { fromMs: number; byFirmware: Record<string, [messages: number, refused: number]> }
 
 /** A fleet runs some dozens at once; the counts are written with each batch. One beyond counts nowhere. */
 export const firmwaresPerPartitionMax = 512

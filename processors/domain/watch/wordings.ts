@@ -10,13 +10,8 @@ import type { LimitName } from '../projection.ts'
 import { burstClass } from '../projections/log-lines.ts'
 import type { Row } from '../../../model/ports.ts'
 import type { Overlay } from '../state.ts'
+import type { WordingCounts, WordingsState } from './fleet-mark.ts'
 import { pushSignal, type SignalSink } from './group-signals.ts'
-
-/** Of one firmware in one partition: the devices (hashed) of which each wording was told, the oldest wording first. */
-export type WordingsState = { kind: 'wordings'; devicesOf: Record<string, number[]> }
-
-/** Firmwares that the partition keeps wordings of, the oldest first; what was told in this quarter of an hour. */
-export type WordingCounts = { firmwares: string[]; ropMs: number; told: number }
 
 /** What a rule may ask for at most (`devicesMin`): devices of one firmware may all lie in one partition. */
 export const devicesToldMax = 5
