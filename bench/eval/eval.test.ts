@@ -19,9 +19,9 @@ it('a day of 300 devices with 30 faults: nearly all are told, hardly anything el
   expect(score.notificationsPerDay).toBeLessThanOrEqual(150)
 })
 
-it('messages that come twice make the same episodes, and hours that come late lose none', { timeout: timeoutMs }, () => {
+it('messages that come twice or hours late make the same episodes, no more and no less', { timeout: timeoutMs }, () => {
   const [twice, , late] = judgeDelivery(evalPlan({ ...size, interval: '5m' }), loadRuleSet(''))
   expect(twice?.episodes).toBeGreaterThan(20)
   expect(twice).toMatchObject({ missing: [], added: [] })
-  expect(late?.missing).toEqual([])
+  expect(late).toMatchObject({ missing: [], added: [] })
 })

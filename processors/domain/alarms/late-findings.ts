@@ -4,7 +4,9 @@
  * rule's (after its windows in a row), of a window that is closed; within the hysteresis band nothing is known better.
  * Before: `processors/domain/rules` (late).  After: `amending.ts`.
  */
+import type { AlarmEvent } from '../../../model/alarm-event.ts'
 import { type EpisodeRef, type Evidence, type LateCommand, type Severity, severityRank } from '../../../model/alarm.ts'
+import type { EpisodeRow } from './episodes.ts'
 
 /** As amended, without those retracted; `clearedAtMs` null: it stands. */
 export type KnownEpisode = { of: EpisodeRef; raisedAtMs: number; clearedAtMs: number | null; severity: Severity }
@@ -22,6 +24,8 @@ export type LateWindow = {
   atMs: number
 }
 
+type LateTime = Omit<LateWindow, 'verdict' | 'evidence'>
+
 /** How far back late samples are judged again. */
 export const lateAgeMsMax = 7 * 24 * 3_600_000
 
@@ -30,14 +34,43 @@ export const annotationsOf = (known: readonly KnownEpisode[], window: LateWindow
   return window.verdict === 'raise' ? raised(known, window) : cleared(known, window)
 }
 
+export type FoundLate = LateCommand & { kind: 'FindEpisodeLate' }
+
+/** An event of the past is part of the episode that it touches; how far back it is judged, the rules have decided. */
+export const partOf = (rows: readonly EpisodeRow[], found: FoundLate): LateCommand[] =>
+  raised(knownOf(rows), { ...found, fromMs: found.raisedAtMs, toMs: found.clearedAtMs, verdict: 'raise' })
+
+/** What was found late before and still lasts when the alarm is raised: it is the begin of this one. */
+export const begunBefore = (rows: readonly EpisodeRow[], { episode, ...event }: AlarmEvent & { kind: 'AlarmRaised' }): LateCommand[] => {
+  const own = rows.filter((row) => row.foundLate || row.episode === episode)
+  if (!own.some((row) => row.foundLate && !row.retracted)) return []
+  const { raisedAtMs, severity, ruleVersion, atMs } = event
+  const sourceEventId = event.sourceEventId ?? `raise ${episode}`
+  const reason = 'it had begun with what was told late'
+  const moment = { fromMs: raisedAtMs, toMs: raisedAtMs, severity, sourceEventId, reason, ruleVersion, atMs }
+  return joined(touchingOf(knownOf(own), moment), moment)
+}
+
+const knownOf = (rows: readonly EpisodeRow[]): KnownEpisode[] =>
+  rows
+    .filter(({ retracted }) => !retracted)
+    .map(({ episode, foundLate, amended, severityMax }) => ({ of: { episode, foundLate }, ...amended, severity: severityMax }))
+
 /** It was bad then: an episode that touches the window reaches over it, several become one, or it is a new one. */
 const raised = (known: readonly KnownEpisode[], window: LateWindow): LateCommand[] => {
-  const { fromMs, toMs } = window
-  const touching = known
+  const touching = touchingOf(known, window)
+  return touching.length === 0 ? [found(window, window.fromMs, window.toMs)] : joined(touching, window)
+}
+
+const touchingOf = (known: readonly KnownEpisode[], { fromMs, toMs }: LateTime): KnownEpisode[] =>
+  known
     .filter(({ raisedAtMs, clearedAtMs }) => raisedAtMs <= toMs && endOf(clearedAtMs) >= fromMs)
     .sort((a, b) => a.raisedAtMs - b.raisedAtMs)
+
+const joined = (touching: readonly KnownEpisode[], window: LateTime): LateCommand[] => {
+  const { fromMs, toMs } = window
   const first = touching[0]
-  if (first === undefined) return [found(window, fromMs, toMs)]
+  if (first === undefined) return []
   // What stands stays what it is; the others become part of it.
   const kept = touching.find(({ clearedAtMs }) => clearedAtMs === null) ?? first
   const raisedAtMs = Math.min(first.raisedAtMs, fromMs)
@@ -68,7 +101,7 @@ const cleared = (known: readonly KnownEpisode[], window: LateWindow): LateComman
 type Span = Pick<KnownEpisode, 'raisedAtMs' | 'clearedAtMs' | 'severity'>
 
 /** Only what differs; nothing when nothing does. */
-const amended = (window: LateWindow, { of, ...was }: KnownEpisode, now: Span): LateCommand[] => {
+const amended = (window: LateTime, { of, ...was }: KnownEpisode, now: Span): LateCommand[] => {
   const raisedAtMs = now.raisedAtMs === was.raisedAtMs ? null : now.raisedAtMs
   const clearedAtMs = now.clearedAtMs === was.clearedAtMs ? null : now.clearedAtMs
   const severity = now.severity === was.severity ? null : now.severity
@@ -85,7 +118,7 @@ const found = (window: LateWindow, raisedAtMs: number, clearedAtMs: number): Lat
   evidence: window.evidence,
 })
 
-const findingOf = ({ sourceEventId, reason, ruleVersion, atMs }: LateWindow) => ({ sourceEventId, reason, ruleVersion, atMs })
+const findingOf = ({ sourceEventId, reason, ruleVersion, atMs }: LateTime) => ({ sourceEventId, reason, ruleVersion, atMs })
 
 const endOf = (clearedAtMs: number | null): number => clearedAtMs ?? Number.POSITIVE_INFINITY
 

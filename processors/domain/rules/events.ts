@@ -170,7 +170,7 @@ const begin = (run: Run, rule: Rule, condition: EventCondition, matcher: Matcher
     context.onLimit('rule-streams-per-device')
     return
   }
-  const base = matcher.severity !== null && severityRank[matcher.severity] > severityRank[rule.severity] ? matcher.severity : rule.severity
+  const base = baseSeverity(rule, matcher)
   if (condition.clearOn.length > 0) {
     const onDelayMs = matcher.onDelayMs ?? rule.onDelayMs
     // A shorter delay than the one that runs: begin anew, or a denial would wait as long as a search.
@@ -195,6 +195,9 @@ const begin = (run: Run, rule: Rule, condition: EventCondition, matcher: Matcher
   if (condition.clearByOperator) forget(run, rule, qualifier)
   else state.dueMs = Math.min(state.dueMs, what.atMs + (condition.staleAfterMs ?? 0))
 }
+
+const baseSeverity = (rule: Rule, { severity }: Matcher): Severity =>
+  severity !== null && severityRank[severity] > severityRank[rule.severity] ? severity : rule.severity
 
 const severityOf = (rule: Rule, base: Severity, { ring }: Stream, nowMs: number): Severity => {
   let severity = base
@@ -239,7 +242,7 @@ const tellLate = (run: Run, rule: Rule, matcher: Matcher, role: string, qualifie
       atMs: run.context.nowMs,
       raisedAtMs: what.atMs,
       clearedAtMs: what.atMs + condition.staleAfterMs,
-      severity: matcher.severity ?? rule.severity,
+      severity: baseSeverity(rule, matcher),
       evidence,
     })
     return
