@@ -19,14 +19,13 @@ import {
   healthOf,
   type Watch,
   watchCommand,
-  watchCount,
   watchEvent,
   watchInventory,
-  watchLines,
   watchSign,
   watchTick,
   watchVerdict,
 } from './domain/watch/watch-device.ts'
+import { watchCount, watchLines } from './domain/watch/watch-firmware.ts'
 import { type Context, type LimitName, type StageTable, stageTables, type TableRows } from './domain/projection.ts'
 import { projectBoot } from './domain/projections/boots.ts'
 import { projectClock } from './domain/projections/clock.ts'

@@ -6,6 +6,7 @@ import type { Absence, Groups } from '../../../model/fleet-signal.ts'
 import type { Rule } from '../../../model/rule.ts'
 import type { AlarmsState } from '../watch/device-alarms.ts'
 import type { Counts } from './counts.ts'
+import type { FirmwareState, RefusalsState, WordingsStanding } from './firmware-state.ts'
 
 export const homeKinds = ['cell', 'enb', 'tac'] as const
 export type HomeKind = (typeof homeKinds)[number]
@@ -58,23 +59,6 @@ export type HomeState = {
 
 /** Devices of one shard, with the time at which they were entered. */
 export type ListState = { kind: 'list'; ids: string[]; atMs: number[] }
-
-/** One window's messages and refusals by `<model>` and `<firmware>`, one a line, of the partitions that have told it. */
-export type RefusalsState = { kind: 'refusals'; byGroup: Record<string, [messages: number, refused: number]> }
-
-/** What is known of a firmware's log. Of devices only hashes are kept, of lines only their fingerprints. */
-export type FirmwareState = {
-  kind: 'firmware'
-  /** When anything of it was first heard: it learns from then on. */
-  sinceMs: number
-  /** Fingerprints that are nothing new, oldest first. */
-  known: string[]
-  /** Those that too few of its devices have written. */
-  heard: { fingerprint: string; devices: number[] }[]
-}
-
-/** An alarm about a firmware's new wordings: when a device last began to write one, how many they are, the first of them. */
-export type WordingsStanding = { newestMs: number; wordings: number; fingerprints: string[] }
 
 /** A situation that stands, under the key of its group's alarm. */
 export type SituationState = {

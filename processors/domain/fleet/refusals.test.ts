@@ -107,10 +107,11 @@ describe('bounds', () => {
 
   it('of firmwares in a window and of alarms at once: one beyond is not counted, not raised', () => {
     const of = (n: number) => told(0, 1_000, 500, { firmware: `dwr/311-a1/${n}` })
+    const model = (n: number) => told(0, 1_000, 500, { firmware: '', model: `dwr/${n}` })
     const groups = createSignalBench()
-    groups.tell(...Array.from({ length: refusalGroupsMax }, (_, n) => of(n)))
+    groups.tell(...Array.from({ length: refusalGroupsMax }, (_, n) => model(n)))
     expect(groups.limits).toEqual([])
-    groups.tell(of(refusalGroupsMax))
+    groups.tell(model(refusalGroupsMax))
     expect(groups.limits).toEqual(['fleet-refusal-groups'])
     const standing = createSignalBench()
     standing.tell(rules, ...Array.from({ length: refusalsStandingMax }, (_, n) => of(n)), over(0))

@@ -6,7 +6,7 @@
 import { groupResource, type RefusalsSignal } from '../../../model/fleet-signal.ts'
 import { ropMs, type Rule } from '../../../model/rule.ts'
 import { correlateGroup, nowOf, observeGroup } from './fleet-alarms.ts'
-import type { RefusalsState } from './fleet-state.ts'
+import type { RefusalsState } from './firmware-state.ts'
 import { groupWords, percent, splitKey } from './group-words.ts'
 import { type FleetTurn, parameterOf, ruleOf } from './turn.ts'
 import { noteFirmware } from './wordings.ts'

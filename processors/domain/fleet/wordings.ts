@@ -7,7 +7,7 @@ import type { Rule } from '../../../model/rule.ts'
 import { hash32 } from '../hash.ts'
 import { devicesToldMax } from '../watch/wordings.ts'
 import { correlateGroup, nowOf, observeGroup } from './fleet-alarms.ts'
-import type { FirmwareState, WordingsStanding } from './fleet-state.ts'
+import type { FirmwareState, WordingsStanding } from './firmware-state.ts'
 import { type FleetTurn, parameterOf, ruleOf } from './turn.ts'
 
 export const wordingsRule = 'fw.new-fingerprint'

@@ -7,7 +7,6 @@ import type { AlarmRecord, Audience } from '../../../model/alarm-event.ts'
 import type { AlarmType } from '../../../model/alarm.ts'
 import type { AlarmCommandBody, DeviceEvent, GroupVerdictBody, InventoryChangedBody } from '../../../model/event.ts'
 import type { FleetSignal } from '../../../model/fleet-signal.ts'
-import type { Row } from '../../../model/ports.ts'
 import { alarmTypeOf, type DeviceProfile } from '../../../model/rule.ts'
 import { believedAheadMs } from '../placed-time.ts'
 import type { LimitName, Place, TableRows } from '../projection.ts'
@@ -29,8 +28,7 @@ import { initialMark, initialTold, noteGroups, type SignalSink, tellDevice, tell
 import { type HealthState, initialHealth } from './ingest-health.ts'
 import type { RulesInForce } from './rules-in-force.ts'
 import { commandOf } from './operator-command.ts'
-import { countMessage, initialRefusals, tellRefusals } from './refusal-counts.ts'
-import { initialWordings, tellWordings } from './wordings.ts'
+import { initialRefusals, tellRefusals } from './refusal-counts.ts'
 import { correlateOver, correlateWith, heldOf, withdrawFrom } from './verdicts.ts'
 import { initialWatched, type KnownProfile, noteInventory, noteOwnWords, profileOf, resourceOf, type WatchedState } from './watched.ts'
 
@@ -54,7 +52,7 @@ const spreadMs = 60_000
 
 export const healthOf = (state: PartitionState): HealthState => (state.health ??= initialHealth())
 const dueOf = (state: PartitionState): DueBounds => (state.due ??= initialDue())
-const toldOf = (state: PartitionState): PartitionTold => (state.fleet ??= initialTold())
+export const toldOf = (state: PartitionState): PartitionTold => (state.fleet ??= initialTold())
 
 /**
  * The device's share of the stage's time: by the arrivals of its own records and the ticks that met it, so that no other device
@@ -108,24 +106,7 @@ export const watchTick = (watch: Watch, rules: RulesInForce): void => {
   tellTime(sink, told, healthOf(watch.state), rules)
 }
 
-/** What it writes into its log: `rows` of `log_lines` from `from` on. */
-export const watchLines = (watch: Watch, rows: readonly Row[], from: number): void => {
-  const { event, overlay, state, onLimit } = watch
-  const watched = event.subject.kind === 'device' ? overlay.look('watched', event.subject.id) : undefined
-  if (watched === undefined) return
-  const { product, model, firmware } = watched.profile
-  if (model === '' || firmware === '') return
-  const source = { device: event.subject.id, firmware: `${product}/${model}/${firmware}`, overlay, onLimit }
-  tellWordings(sinkOf(watch), (toldOf(state).wordings ??= initialWordings()), source, rows, from)
-}
-
-/** A message of a device, read or not; what it says of its model and firmware is known by now. */
-export const watchCount = ({ event: { subject }, overlay, state, onLimit }: Watch, isRefused: boolean): void => {
-  const watched = subject.kind === 'device' ? overlay.look('watched', subject.id) : undefined
-  if (watched !== undefined) countMessage((toldOf(state).refusals ??= initialRefusals()), watched.profile, isRefused, onLimit)
-}
-
-const sinkOf = ({ event, place, signals }: Watch): SignalSink => ({ tenant: event.tenant, place, atMs: event.receivedAtMs, signals })
+export const sinkOf = ({ event, place, signals }: Watch): SignalSink => ({ tenant: event.tenant, place, atMs: event.receivedAtMs, signals })
 
 const noInputs: readonly RuleInput[] = []
 
