@@ -69,3 +69,15 @@ it('log lines come with their class, counters with steps that count, boots with 
     { kind: 'clock', skewMs: -70_000, atMs },
   ])
 })
+
+it('lines with what every message says beside them are aside; with a reading they are not', () => {
+  const lines: Body = { kind: 'LogLines', source: 'syslog', items: [] }
+  const facts: Body = { kind: 'Facts', items: [{ name: 'device.model', value: 'gw-40', sealed: null }] }
+  const uptime: Body = {
+    kind: 'Measurements',
+    items: [{ metric: 'system.uptime', attributes: '', value: 7, quality: 'ok', observedAtMs: null }],
+  }
+  expect(inputsOf(eventWith([lines, uptime, facts]), derived)[0]).toEqual({ kind: 'heard', aside: true })
+  expect(inputsOf(eventWith([lines, uptime, reading]), derived)[0]).toEqual({ kind: 'heard' })
+  expect(inputsOf(eventWith([uptime, facts]), derived)[0]).toEqual({ kind: 'heard' })
+})

@@ -23,9 +23,13 @@ export type Derived = {
 const countingFlags: ReadonlySet<string> = new Set(['ok', 'reset', 'wrap'])
 
 const heardAside: RuleInput = { kind: 'heard', aside: true }
-/** Log lines; the persons' data that they hold stand beside them as facts. */
-const isAside = (bodies: readonly Body[]): boolean =>
-  bodies.some(({ kind }) => kind === 'LogLines') && bodies.every(({ kind }) => kind === 'LogLines' || kind === 'Facts')
+/** Log lines, with what every message says beside: the device's uptime, its product and model, the persons' data in the lines. */
+const isAside = (bodies: readonly Body[]): boolean => bodies.some(({ kind }) => kind === 'LogLines') && bodies.every(isLinesOrBeside)
+
+const isLinesOrBeside = (body: Body): boolean =>
+  body.kind === 'LogLines' || body.kind === 'Facts' || (body.kind === 'Measurements' && body.items.every(isUptime))
+
+const isUptime = ({ metric }: { metric: string }): boolean => metric === 'system.uptime'
 
 /** Nothing for stored copies and re-driven letters: they are no samples of now. */
 export const inputsOf = (event: DeviceEvent, derived: Derived): RuleInput[] => {

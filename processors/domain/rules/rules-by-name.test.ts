@@ -52,6 +52,23 @@ describe('presence.offline', () => {
     expect(device.nextTickMs()).toBe(startMs + 9 * 30 * minuteMs + 90 * minuteMs)
   })
 
+  it('a burst of log lines does not shorten the 90 minutes of a device that speaks each half hour', () => {
+    const device = createRuleDevice({ rules: pack.rules.filter(({ id }) => id === 'presence.offline'), overrides: [] })
+    for (let n = 0; n < 10; n++) device.heard(startMs + n * 30 * minuteMs)
+    const burstMs = startMs + 280 * minuteMs
+    for (let line = 0; line < 80; line++) device.feed({ kind: 'heard', aside: true }, burstMs + line * 15_000)
+    const quietMs = burstMs + 79 * 15_000
+    expect(device.nextTickMs()).toBe(quietMs + 90 * minuteMs)
+    device.tick(quietMs + 90 * minuteMs - 1)
+    expect(device.told()).toEqual([])
+  })
+
+  it('a device that only tells lines has its deadline from them', () => {
+    const device = createRuleDevice({ rules: pack.rules.filter(({ id }) => id === 'presence.offline'), overrides: [] })
+    for (let n = 0; n < 10; n++) device.feed({ kind: 'heard', aside: true }, startMs + n * 30 * minuteMs)
+    expect(device.nextTickMs()).toBe(startMs + 9 * 30 * minuteMs + 90 * minuteMs)
+  })
+
   it('a will is told after 2 minutes, unless the device comes back', () => {
     const device = talking()
     device.feed({ kind: 'presence', state: 'offline', sessionId: 's' }, lastMs + 1_000)
