@@ -86,9 +86,8 @@ const words: Readonly<Record<string, Words>> = {
   FlappingStarted: ({ detail }) =>
     `It flaps: ${String(ms(detail, 'edges') ?? 6)} raises and clears within the hour. It notifies nobody until that is over.`,
   FlappingStopped: () => 'It no longer flaps.',
-  Correlated: ({ detail }) =>
-    `${text(detail, 'role') === 'root' ? 'Root' : 'Symptom'} of situation ${text(detail, 'situation')}${because(text(detail, 'reason'))}.`,
-  Uncorrelated: ({ detail }) => `No longer part of situation ${text(detail, 'situation')}.`,
+  Correlated: ({ detail }) => `${text(detail, 'role') === 'root' ? 'Root' : 'Symptom'} of a situation${because(text(detail, 'reason'))}.`,
+  Uncorrelated: () => 'No longer part of the situation.',
   Escalated: ({ detail }, at) => {
     const sinceMs = ms(detail, 'acknowledgedAtMs')
     return `Escalated: still critical${sinceMs === null ? '' : `, and acknowledged since ${at.minute(sinceMs)}`}.`

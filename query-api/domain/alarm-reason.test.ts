@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Evidence, EvidenceValue } from '../../model/alarm.ts'
 import { parseRuleFile } from '../../model/rule-form.ts'
 import type { Rule } from '../../model/rule.ts'
-import { clearText, reasonText } from './alarm-reason.ts'
-import { momentsIn } from './value-words.ts'
+import { clearText, judgedUnit, reasonText } from './alarm-reason.ts'
+import { momentsIn, valueText } from './value-words.ts'
 
 const atMs = Date.UTC(2025, 2, 1, 3, 15)
 const minute = 60_000
@@ -100,6 +100,16 @@ describe('a level over periods of 15 minutes', () => {
     expect(said(plan, evidenceOf([{ name: 'network.wan.used', value: 0.93, unit: 'By' }], { raiseLevel: 0.8 }))).toBe(
       'Data volume used, divided by network.wan.quota, was 0.93 at 03:15:00, at least 0.8.',
     )
+  })
+})
+
+describe('a level of a group', () => {
+  const group = (parameters: Record<string, number>): Rule => ruleOf({ scope: 'group', fleet: { signal: 'members', parameters } })
+
+  it('is a share in percent whatever the first value of its evidence is, or a count of devices', () => {
+    expect(valueText(0.2, judgedUnit(group({ shareMin: 0.2 }), '{device}'))).toBe('20 %')
+    expect(valueText(0.01, judgedUnit(group({ shareAbove: 0.01 }), ''))).toBe('1 %')
+    expect(valueText(3, judgedUnit(group({ devicesMin: 3 }), '{device}'))).toBe('3')
   })
 })
 

@@ -73,8 +73,14 @@ const baseName = (name: string, aggregate: string): string =>
 const aggregateWord = ({ aggregate }: LevelCondition): string => (aggregate === 'last' ? '(last reading)' : aggregate)
 
 /** Of the value that was compared with the levels. */
-export const judgedUnit = (rule: Rule | undefined, unit: string): string =>
-  rule?.condition.form === 'level' ? shownUnit(rule.condition, unit) : unit
+export const judgedUnit = (rule: Rule | undefined, unit: string): string => {
+  const condition = rule?.condition
+  if (condition?.form === 'level') return shownUnit(condition, unit)
+  return condition?.form === 'fleet' && shareParameters.some((name) => name in condition.parameters) ? '%share' : unit
+}
+
+/** What a rule of groups compares with its level; the others count devices. */
+const shareParameters = ['shareMin', 'shareAbove']
 
 /** A quotient has no unit of its own; a rate is so much a second. */
 const shownUnit = ({ dividedBy, baseline, aggregate, signal }: LevelCondition, unit: string): string => {
