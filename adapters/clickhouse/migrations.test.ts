@@ -129,6 +129,34 @@ describe('migrations', { timeout: 60_000 }, () => {
     }
   })
 
+  it('of this release end the same over rows that are there, killed behind whichever statement', async () => {
+    const own = fileURLToPath(new URL('../../schemas/clickhouse', import.meta.url))
+    const newest = '0004_situations_and_answers.sql'
+    const text = readFileSync(join(own, newest), 'utf8').replaceAll(/^--.*$/gm, '')
+    const statements = text
+      .split(';')
+      .map((statement) => statement.trim())
+      .filter(Boolean)
+    expect(statements.length).toBeGreaterThan(3)
+    for (const name of readdirSync(own).filter((file) => file < newest)) copyFileSync(join(own, name), join(directory, name))
+    await run()
+    const at = "toDateTime64('2026-11-25 03:10:00', 3, 'UTC')"
+    await started.warehouse.command(
+      `INSERT INTO ${database}.presence (tenant, subject, observed_at, received_at, state, reason, log_id, partition, offset) VALUES ('t', 'd', ${at}, ${at}, 'offline', 'will', 'l', 0, 7)`,
+    )
+    const rows = () => started.warehouse.query(`SELECT subject, state, reason, cause, offset FROM ${database}.presence`)
+    for (let done = 1; done <= statements.length; done++) {
+      for (const statement of statements.slice(0, done)) await started.warehouse.command(statement.replaceAll('{db}', database))
+    }
+    copyFileSync(join(own, newest), join(directory, newest))
+    expect(await run()).toEqual([newest])
+    expect(await rows()).toEqual([{ subject: 'd', state: 'offline', reason: 'will', cause: '', offset: 7 }])
+    await started.warehouse.command(
+      `INSERT INTO ${database}.presence (tenant, subject, observed_at, received_at, state, reason, cause, log_id, partition, offset) VALUES ('t', 'd', ${at}, ${at}, 'offline', 'will', 'site-power', 'l', 0, 8)`,
+    )
+    expect((await rows()).map((row) => (row as { cause: string }).cause).sort()).toEqual(['', 'site-power'])
+  })
+
   it('of the project lead from empty to all tables, and repeat without a change', async () => {
     const own = fileURLToPath(new URL('../../schemas/clickhouse', import.meta.url))
     for (const name of readdirSync(own)) copyFileSync(join(own, name), join(directory, name))

@@ -1,7 +1,8 @@
 /** What the suite for every log does not cover: the disk, and the limits of this one. */
 import { afterEach, describe, expect, it } from 'vitest'
+import type { LogTopic } from '../../model/ports.ts'
 import { chunkBytesMax, keyBytesMax } from './chunk.ts'
-import { commitBytesMax, waitingBytesMax } from './event-log.ts'
+import { commitBytesMax, openEventLog, waitingBytesMax } from './event-log.ts'
 import { retentionStep } from './retention.ts'
 import { openTemporaryLog, readAll, type TemporaryLog } from './temporary-log.fixture.ts'
 
@@ -39,6 +40,19 @@ describe('LMDB log', () => {
     while ((await retentionStep(retention)) > 0);
     expect(environment.reusableBytes()).toBeGreaterThan(1_900_000)
     expect(await log.append(topic, [record(1)])).toEqual([20])
+  })
+
+  it('of an earlier release gets the topics that came since, and keeps its id, its records and its count of partitions', async () => {
+    opened = openTemporaryLog({ partitions: 3 })
+    const { environment, log } = opened
+    await log.append(topic, [record(1), record(2)])
+    for (const later of ['fleet-signals', 'alarms-current']) environment.facts.removeSync(`partitions:${later}`)
+    const anew = openEventLog({ environment, clock: { nowMs: () => 0 }, diskFreeBytesMin: 0 })
+    expect(anew.logId).toBe(log.logId)
+    expect([topic, 'fleet-signals', 'alarms-current'].map((name) => anew.partitionCount(name as LogTopic))).toEqual([3, 1, 3])
+    expect(await anew.append('fleet-signals', [record(1)])).toEqual([0])
+    expect(await readAll(anew.read(topic, 0, 0, 9))).toHaveLength(2)
+    await anew.close()
   })
 
   it('delivers in time after the wall clock has stepped back an hour', async () => {
