@@ -21,6 +21,7 @@ import {
 } from './domain/fleet/fleet-state.ts'
 import { applyDevice } from './domain/fleet/members.ts'
 import { passTime } from './domain/fleet/pass-time.ts'
+import { endWithoutRule } from './domain/fleet/situations.ts'
 import { applyRefusals } from './domain/fleet/refusals.ts'
 import { type FleetLimit, type FleetTable, fleetTables, type FleetTurn, type Verdict } from './domain/fleet/turn.ts'
 import { applyWording } from './domain/fleet/wordings.ts'
@@ -93,6 +94,7 @@ export const createFleetRun = (deps: FleetRunDeps, partition: number, read: Flee
       rows: batch.rows,
       records: batch.records,
       verdicts,
+      observations: 0,
       onLimit: deps.onLimit,
     }
     switch (body.kind) {
@@ -103,6 +105,7 @@ export const createFleetRun = (deps: FleetRunDeps, partition: number, read: Flee
         passTime(turn, source.partition, body)
         return
       case 'rules':
+        endWithoutRule(turn, body.rules)
         batch.state.rules = { version: body.version, rules: body.rules }
         return
       case 'refusals':

@@ -1,5 +1,6 @@
 /** Groups and situations through both stages: events of devices, ticks, rows of alarms, verdicts back to the devices. */
 import { describe, expect, it } from 'vitest'
+import type { DeviceEvent } from '../model/event.ts'
 import type { Row } from '../model/ports.ts'
 import {
   boots,
@@ -15,7 +16,8 @@ import {
   ticks,
   will,
 } from '../test/fleet-fakes.ts'
-import { rulesEvent } from '../test/stage-fakes.ts'
+import { arrivalMs, rulesEvent } from '../test/stage-fakes.ts'
+import { shippedRules } from '../test/rule-kit.ts'
 
 /** Cell of device n: 20 devices each. */
 const cellOf = (n: number): number => 0x100 * (1 + Math.floor(n / 20)) + 1
@@ -99,6 +101,31 @@ describe('a cell that fails', () => {
       [deviceOf(18), ''],
       [deviceOf(late), ''],
     ])
+  })
+
+  it('that comes back by a little more than half within its first minutes is over once they are no reason for another alarm, and is not raised again', async () => {
+    const bench = createFleetBench()
+    const soon = dead.slice(0, 11).map((n) => online(n, 17 * minuteMs + 30 * secondMs + n))
+    await bench.run(rulesEvent(), ...inOrder(ticks(0, 40 * minuteMs), arrival, outage, soon))
+    expect(events(bench, 'presence.group-outage')).toEqual([
+      'group/cell/00101-257 AlarmRaised',
+      'group/cell/00101-257 Correlated',
+      'group/cell/00101-257 AlarmCleared',
+    ])
+    const dark = newest(bench).filter((row) => row['type'] === 'presence.offline' && row['cleared_at'] === null)
+    expect(dark.map((row) => [row['subject'], row['situation_role']])).toEqual(dead.slice(11).map((n) => [deviceOf(n), '']))
+  })
+
+  it('is over when its rule is taken out of force, and its devices stand for themselves', async () => {
+    const bench = createFleetBench()
+    const shipped = shippedRules()
+    const without = { ...shipped, rules: shipped.rules.filter(({ id }) => id !== 'presence.group-outage') }
+    const bodies = rulesEvent(without).bodies.map((body) => ({ ...body, version: '2' }))
+    const changed = { ...rulesEvent(without), bodies, receivedAtMs: arrivalMs + 20 * minuteMs } as DeviceEvent
+    await bench.run(rulesEvent(), ...inOrder(ticks(0, 25 * minuteMs), arrival, outage, changed))
+    expect(events(bench, 'presence.group-outage').at(-1)).toBe('group/cell/00101-257 AlarmCleared')
+    const members = newest(bench).filter((row) => row['type'] === 'presence.offline')
+    expect(new Set(members.map((row) => row['situation_role']))).toEqual(new Set(['']))
   })
 
   it('two cells that fail apart are two situations; a tracking area is one, and what was told of its cell lies under it', async () => {
@@ -253,6 +280,29 @@ describe('a site that loses its power', () => {
     const causes = bench.rowsOf('presence').flatMap(({ cause }) => (cause === '' ? [] : [String(cause)]))
     expect([...new Set(causes)]).toEqual(['unknown', 'site-power'])
     expect(causes.filter((cause) => cause === 'site-power')).toHaveLength(site.length)
+  })
+})
+
+describe('an area that loses its power', () => {
+  it('stands on when the first of its sites is back, and what is dark stays its part', async () => {
+    const bench = createFleetBench()
+    const siteOf = (n: number): string => `site-${n % 4}`
+    const others = Array.from({ length: 400 }, (_, n) => online(1_000 + n, n))
+    const atSites = fleet.map((n) => inventory(n, 2_000 + n, { site: siteOf(n) }))
+    const inArea = fleet.flatMap((n) => [online(n, n * 10), radio(n, n * 10 + 5, cellOf(n), 7)])
+    const dark = fleet.map((n, at) => will(n, 15 * minuteMs + at * 100))
+    const first = fleet.filter((n) => siteOf(n) === 'site-0')
+    const light = first.flatMap((n, at) => [
+      online(n, 30 * minuteMs + at * secondMs),
+      boots(n, 30 * minuteMs + at * secondMs + 500, 'power'),
+    ])
+    await bench.run(rulesEvent(), ...inOrder(ticks(0, 60 * minuteMs), others, atSites, inArea, dark, light))
+    const area = events(bench, 'presence.group-outage')
+    expect(area.filter((text) => text.endsWith('AlarmCleared'))).toEqual([])
+    expect(events(bench, 'site.power-outage')[0]).toBe('group/site/site-0 AlarmRaised')
+    const standing = newest(bench).filter((row) => row['type'] === 'presence.offline' && row['cleared_at'] === null)
+    expect(standing).toHaveLength(fleet.length - first.length)
+    expect(new Set(standing.map((row) => row['situation_role']))).toEqual(new Set(['symptom']))
   })
 })
 

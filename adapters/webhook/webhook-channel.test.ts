@@ -100,6 +100,18 @@ describe('webhook channel', () => {
     expect(answerBytesMax).toBe(65_536)
   })
 
+  it('takes the status for the answer when the body does not end in time', async () => {
+    const url = await listen((_, response) => response.writeHead(200).write('so far'))
+    expect(await send(url, { timeoutMs: 200 })).toMatchObject({ outcome: 'taken' })
+  })
+
+  it('fails when the receiver would speak another protocol', async () => {
+    const url = await listen((request) =>
+      request.socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'),
+    )
+    expect(await send(url)).toEqual({ outcome: 'failed', answer: '101: it would speak another protocol', retryAfterMs: null })
+  })
+
   it('waits no longer than its time', async () => {
     const url = await listen(() => undefined)
     expect(await send(url, { timeoutMs: 50 })).toEqual({ outcome: 'failed', answer: 'no answer within 0.05 s', retryAfterMs: null })

@@ -93,11 +93,13 @@ const post = (
       signal: AbortSignal.timeout(timeoutMs),
       ...(isIP(host) === 0 ? { servername: host } : {}),
     }
+    let answered: (() => void) | undefined
     const sent = (url.protocol === 'https:' ? httpsRequest : httpRequest)(options, (response) => {
       const { statusCode = 0, statusMessage = '', headers: told } = response
       let text = ''
       let bytes = 0
       const end = (): void => resolve(answerOf(statusCode, statusMessage, text, told['retry-after']))
+      answered = end
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length
         if (text.length < answerCharsShown) text += chunk.toString('utf8')
@@ -110,7 +112,14 @@ const post = (
       // The status is there: a body that breaks off changes nothing of it.
       response.on('error', end)
     })
-    sent.on('error', (error) => resolve(failed(errorText(error, timeoutMs))))
+    // The end of the time comes here also after the status: then that is the answer.
+    sent.on('error', (error) => (answered === undefined ? resolve(failed(errorText(error, timeoutMs))) : answered()))
+    // 101 ends the request without an answer and without an error (Node 24).
+    sent.on('upgrade', (_response, socket) => {
+      socket.destroy()
+      resolve(failed('101: it would speak another protocol'))
+    })
+    sent.on('close', () => resolve(failed('closed without an answer')))
     sent.end(body)
   })
 

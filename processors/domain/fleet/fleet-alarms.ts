@@ -37,7 +37,7 @@ export const observeGroup = (turn: FleetTurn, telling: Telling): string => {
       key,
       {
         kind: 'Observe',
-        sourceEventId: `fleet-signals:${place.partition}:${place.offset}#${rule.id} ${resource} ${qualifier}`,
+        sourceEventId: `fleet-signals:${place.partition}:${place.offset}#${turn.observations++} ${rule.id} ${resource} ${qualifier}`,
         verdict,
         severity,
         observedAtMs: nowMs,

@@ -146,16 +146,19 @@ const raiseOutage = (turn: FleetTurn, rule: Rule, levels: Levels, key: string, m
   turn.overlay.keep('group', key, group)
 }
 
-/** Over when the share has fallen below half of what it was at the raise. */
+/** Over when the share has fallen below half of what it was at the raise, and is no reason for another one. */
 export const endOutages = (turn: FleetTurn): void => {
   const rule = ruleOf(turn, outageRule)
   if (rule === undefined) return
-  const { clearShareOfRaise } = levelsOf(rule)
+  const levels = levelsOf(rule)
   for (const key of [...turn.state.standing]) {
     const situation = turn.overlay.look('situation', key)
     if (situation?.rule !== outageRule || situation.under !== '') continue
     const share = shareNow(situation)
-    if (share >= clearShareOfRaise * situation.shareAtRaise) continue
+    if (share >= levels.clearShareOfRaise * situation.shareAtRaise) continue
+    // Within its first minutes those that are still away would be raised again at once, as this group or as one like it.
+    const shares = sharesOf(turn, levels, situation.of)
+    if (shares !== null && passes(levels, shares)) continue
     endSituation(
       turn,
       key,

@@ -60,15 +60,24 @@ export const raiseSituation = (turn: FleetTurn, raising: Raising): string | null
   })
   state.standing.push(key)
   correlateGroup(turn, { resource, rule: rule.id, qualifier }, { situation: id, role: 'root', reason })
+  const taken = new Map<string, number>()
   for (const device of members) {
     const member = overlay.look('member', device)
     if (member === undefined) continue
     const former = cause === '' ? '' : member.situation === '' ? member.lastSituation : member.situation
     join(turn, device, member, key, { cause, reason, alarmTypes })
-    if (former !== '' && former !== key) placeUnder(turn, former, key)
+    if (former !== '' && former !== key) taken.set(former, (taken.get(former) ?? 0) + 1)
   }
+  for (const [former, devices] of taken) if (isTakenOver(turn, former, devices)) placeUnder(turn, former, key)
   return key
 }
+
+/** Of a wider one that stands on, a part alone was taken: the first site whose power is back does not end the area's outage. */
+const isTakenOver = ({ overlay }: FleetTurn, key: string, devices: number): boolean => {
+  const former = overlay.look('situation', key)
+  return former !== undefined && (former.badNow === 0 || devices >= takenOverMin * former.members)
+}
+const takenOverMin = 0.8
 
 /** A narrower situation whose members this one takes over is its symptom from now on. */
 const placeUnder = (turn: FleetTurn, key: string, above: string): void => {
@@ -112,6 +121,17 @@ export const endSituation = (turn: FleetTurn, key: string, rule: Rule, why: stri
     const below = overlay.look('situation', other)
     const own = state.rules?.rules.find(({ id }) => id === below?.rule)
     if (below?.under === key && own !== undefined) endSituation(turn, other, own, why)
+  }
+}
+
+/** What a rule stands for ends when it is in force no more: nobody would judge it again, and its devices would stay silent. */
+export const endWithoutRule = (turn: FleetTurn, rules: readonly Rule[]): void => {
+  const { state, overlay } = turn
+  for (const key of [...state.standing]) {
+    const id = overlay.look('situation', key)?.rule
+    const former = state.rules?.rules.find((rule) => rule.id === id)
+    if (former === undefined || rules.some((rule) => rule.id === id)) continue
+    endSituation(turn, key, former, `the rule ${former.id} is no longer in force`)
   }
 }
 

@@ -37,6 +37,8 @@ export type FleetTurn = {
   rows: Record<FleetTable, Row[]>
   records: AlarmRecord[]
   verdicts: Verdict[]
+  /** Observations that the record has made so far: one group may end and be raised in one tick, and each is told apart. */
+  observations: number
   onLimit: (limit: FleetLimit) => void
 }
 
