@@ -18,6 +18,8 @@ export const rowsAtOnceMax = 2_000
 const streamsAtOnceMax = 500
 /** A warehouse that refused rows is asked again after this. */
 const rowsAgainAfterMs = 5_000
+/** An answer that could not be noted (a full disk, a partition that is being taken over) is noted again after this. */
+export const noteAgainAfterMs = 1_000
 
 export type ChannelStatus = {
   /** Alarms whose raise waits for the verdict about the fleet. */
@@ -52,6 +54,8 @@ type Options = {
 export const createChannelWork = (options: Options) => {
   const { log, warehouse, channel, clock, random, onCount, partitions, contextOf } = options
   const sending = new Map<string, Promise<void>>()
+  /** Answers that could not be noted, by stream: they are noted before anything else is sent, or the message would go out at each look. */
+  const unnoted = new Map<string, { own: OutputPartition; id: string; answer: ChannelAnswer; againMs: number }>()
   let disabled = false
   let failingSinceMs: number | null = null
   let lastAnswer = ''
@@ -94,16 +98,21 @@ export const createChannelWork = (options: Options) => {
     const nowMs = clock.nowMs()
     if (failingSinceMs !== null && sending.size === 0 && nowMs - lastTryMs >= probeEveryMs) {
       const [longest] = [...own.attention].filter(([, { nextMs }]) => nextMs > 0).sort(([, one], [, other]) => one.sinceMs - other.sinceMs)
-      if (longest !== undefined) {
+      if (longest !== undefined && mayStart(longest[0], nowMs)) {
         start(own, channel, longest[0])
         return
       }
     }
     for (const [stream, { nextMs }] of own.attention) {
       if (sending.size >= sendsAtOnceMax) return
-      if (nextMs === 0 || nextMs > nowMs || sending.has(stream)) continue
+      if (nextMs === 0 || nextMs > nowMs || sending.has(stream) || !mayStart(stream, nowMs)) continue
       start(own, channel, stream)
     }
+  }
+
+  const mayStart = (stream: string, nowMs: number): boolean => {
+    const waiting = unnoted.get(stream)
+    return waiting === undefined ? unnoted.size < sendsAtOnceMax : waiting.againMs <= nowMs
   }
 
   const start = (own: OutputPartition, over: NotificationChannel, stream: string): void => {
@@ -120,8 +129,11 @@ export const createChannelWork = (options: Options) => {
       return state === undefined ? undefined : nextNotice(state)
     })
     if (notice === undefined) return own.change([stream], () => undefined)
-    const answer = await over.send({ id: notice.id, body: notice.body })
+    const known = unnoted.get(stream)
+    const answer = known?.id === notice.id ? known.answer : await over.send({ id: notice.id, body: notice.body })
+    unnoted.set(stream, { own, id: notice.id, answer, againMs: clock.nowMs() + noteAgainAfterMs })
     await own.change([stream], (state) => noteAnswer(state, notice.id, answer, clock.nowMs(), random()))
+    unnoted.delete(stream)
     note(answer)
   }
 
@@ -169,6 +181,9 @@ export const createChannelWork = (options: Options) => {
   }
 
   const look = async (): Promise<void> => {
+    // A partition that went to another member, or was opened anew, is no longer ours to note in.
+    const opened = partitions()
+    for (const [stream, { own }] of unnoted) if (!opened.includes(own) && !sending.has(stream)) unnoted.delete(stream)
     for (const own of partitions()) {
       for (const part of [passTimeIn, async () => sendDue(own), writeRows])
         await part(own).catch((error: unknown) => told(error, own.partition))

@@ -9,6 +9,7 @@ import type { AlarmKey } from '../model/alarm.ts'
 import type { ChannelAnswer, ChannelMessage } from '../model/notification.ts'
 import type { Row, Warehouse } from '../model/ports.ts'
 import { type AlarmOutputs, outputsGroup, startAlarmOutputs } from './alarm-outputs.ts'
+import { noteAgainAfterMs, sendsAtOnceMax } from './alarm-outputs-channel.ts'
 import { streamIdOf } from './domain/alarms/stream-id.ts'
 import { noticesPerAlarmMax, type OutputsState, waitingAlarmsMax } from './domain/outputs/output-state.ts'
 
@@ -188,6 +189,21 @@ const streamOf = (subject: string, audience: Audience | null = business, type = 
   }
 }
 
+/** A store that refuses to note that a message was taken. */
+const failingNotes = (bench: ReturnType<typeof createBench>): { fail: boolean } => {
+  const notes = { fail: true }
+  const put = bench.store.put.bind(bench.store)
+  const isNoted = (state: OutputsState | null): boolean => state?.kind === 'output' && state.rows.some((row) => row['status'] === 'sent')
+  bench.store = {
+    ...bench.store,
+    put: async (topic, partition, states) => {
+      if (notes.fail && [...states.values()].some(isNoted)) throw new Error('full')
+      await put(topic, partition, states)
+    },
+  }
+  return notes
+}
+
 const words = (sent: readonly Sent[]): string[] => sent.map(({ subject, notification }) => `${subject} ${notification}`)
 const statuses = (bench: ReturnType<typeof createBench>): string[] =>
   [...bench.rows.values()].map((row) =>
@@ -338,25 +354,37 @@ describe('what is not told again', () => {
   it('a kill between the answer and its note sends again with the same id', async () => {
     const bench = createBench()
     open.push(bench)
-    const put = bench.store.put.bind(bench.store)
-    let isKilled = false
-    const isNoted = (state: OutputsState | null): boolean => state?.kind === 'output' && state.rows.some((row) => row['status'] === 'sent')
-    bench.store = {
-      ...bench.store,
-      put: async (topic, partition, states) => {
-        if (!isKilled && [...states.values()].some(isNoted)) {
-          isKilled = true
-          throw new Error('killed')
-        }
-        await put(topic, partition, states)
-      },
-    }
+    const notes = failingNotes(bench)
     await bench.start({ settleMs: 0 })
     await bench.tell(streamOf('group/cell/1', null).raise(0))
-    await expect.poll(() => bench.sent.length, { timeout: 5_000 }).toBeGreaterThanOrEqual(2)
+    await expect.poll(() => bench.counts['errors'], { timeout: 5_000 }).toBeGreaterThan(0)
+    await bench.stop()
+    notes.fail = false
+    await bench.start({ settleMs: 0 })
+    await expect.poll(() => bench.sent.length, { timeout: 5_000 }).toBe(2)
     await bench.settled()
     expect(new Set(bench.sent.map(({ id }) => id)).size).toBe(1)
     expect(bench.sent.length).toBe(2)
+  })
+
+  it('an answer that cannot be noted is noted later and not asked for again; meanwhile at most four messages go out', async () => {
+    const bench = createBench()
+    open.push(bench)
+    const notes = failingNotes(bench)
+    await bench.start({ settleMs: 0 })
+    const cells = Array.from({ length: sendsAtOnceMax + 2 }, (_, n) => streamOf(`group/cell/${n}`, null))
+    await bench.tell(...cells.map((cell) => cell.raise(0)))
+    for (let times = 1; times <= 3; times++) {
+      await expect.poll(() => bench.counts['errors'], { timeout: 5_000 }).toBe(times * sendsAtOnceMax)
+      bench.pass(noteAgainAfterMs)
+    }
+    expect(bench.sent.length).toBe(sendsAtOnceMax)
+    notes.fail = false
+    bench.pass(noteAgainAfterMs)
+    await expect.poll(() => bench.sent.length, { timeout: 5_000 }).toBe(cells.length)
+    await bench.settled()
+    expect(new Set(bench.sent.map(({ id }) => id)).size).toBe(cells.length)
+    expect(bench.sent.length).toBe(cells.length)
   })
 })
 
