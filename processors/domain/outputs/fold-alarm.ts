@@ -174,7 +174,7 @@ const enqueue = (context: FoldContext, state: OutputState, notification: Notific
     pushRow(state, { ...facts, status: 'dropped', why: 'too many alarms wait for the receiver', updatedMs: atMs })
     return
   }
-  makeRoom(context, state, atMs)
+  makeRoom(context, state, atMs, episode)
   state.queue.push({
     ...{ id, kind, episode, severity, atMs: raisedMs },
     body: messageBodyOf(state, { ...notification, atMs: raisedMs }, id, event, context.words),
@@ -187,21 +187,34 @@ const enqueue = (context: FoldContext, state: OutputState, notification: Notific
   pushRow(state, { ...facts, status: 'pending', updatedMs: atMs })
 }
 
-/** What lies between is left out: the first raise that waits and the newest message tell what a person must know. */
-const makeRoom = ({ count }: FoldContext, state: OutputState, atMs: number): void => {
+/** What lies between is left out: what the receiver may know of, and the newest, are what a person must be told the end of. */
+const makeRoom = ({ count }: FoldContext, state: OutputState, atMs: number, episode: number): void => {
   if (state.queue.length < noticesPerAlarmMax) return
-  const [dropped] = state.queue.splice(
-    state.queue.findIndex(({ parked, attempts }) => parked || attempts === 0),
-    1,
-  )
-  if (dropped === undefined) return
-  count('dropped')
-  pushRow(state, {
-    ...dropped,
-    status: 'dropped',
-    why: `more than ${String(noticesPerAlarmMax)} messages of this alarm wait`,
-    heldUntilMs: null,
-    nextMs: null,
-    updatedMs: atMs,
-  })
+  const left = leftOut(state.queue, episode)
+  state.queue = state.queue.filter((notice) => !left.includes(notice))
+  for (const dropped of left) {
+    count('dropped')
+    pushRow(state, {
+      ...dropped,
+      status: 'dropped',
+      why: `more than ${String(noticesPerAlarmMax)} messages of this alarm wait`,
+      heldUntilMs: null,
+      nextMs: null,
+      updatedMs: atMs,
+    })
+  }
+}
+
+/**
+ * The oldest episode of which nothing has been tried, as a whole: its raise without its clear would stand open at the receiver for
+ * ever. Where each episode may be known, a change in between, else the oldest.
+ */
+const leftOut = (queue: OutputState['queue'], episode: number): OutputState['queue'] => {
+  const isTried = ({ attempts, parked }: OutputState['queue'][number]): boolean => attempts > 0 || parked
+  const [first] = queue // It may be on its way.
+  const known = new Set([episode, first?.episode, ...queue.filter(isTried).map((notice) => notice.episode)])
+  const untold = queue.find((notice) => notice.kind === 'raise' && !known.has(notice.episode))
+  if (untold !== undefined) return queue.filter((notice) => notice.episode === untold.episode)
+  const between = queue.find((notice) => notice.kind !== 'raise' && notice.kind !== 'clear' && !isTried(notice)) ?? first
+  return between === undefined ? [] : [between]
 }
