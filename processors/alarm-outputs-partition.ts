@@ -157,6 +157,8 @@ export const createOutputPartition = async ({ store, topic, partition, nowMs }: 
       for (const own of attention.values()) if (own.nextMs > atMs) own.nextMs = atMs
     },
   }
+  // At once: a start that finds no alarm yet must not make a later one the first.
+  if (!isBeginStored) await change([], () => undefined)
   const parked = [...attention].filter(([, own]) => own.parked > 0).map(([stream]) => stream)
   if (parked.length > 0) await change(parked, (state) => void unpark(state, nowMs))
   return opened

@@ -339,6 +339,19 @@ describe('what is not told again', () => {
     expect(statuses(bench)).toEqual(['a raise silent it was raised before notifications began here', 'a raise sent'])
   })
 
+  it('what was raised while nothing ran is told at the next start, though the first start had seen no alarm', async () => {
+    const bench = createBench()
+    open.push(bench)
+    await bench.start({ settleMs: 0 })
+    await bench.settled()
+    await bench.stop()
+    bench.pass(10 * minuteMs)
+    await bench.tell(streamOf('group/cell/1', null).raise(5))
+    await bench.start({ settleMs: 0 })
+    await expect.poll(() => bench.sent.length, { timeout: 5_000 }).toBe(1)
+    expect(words(bench.sent)).toEqual(['group/cell/1 raise'])
+  })
+
   it('records that retention took before they were read are passed over', async () => {
     const bench = createBench()
     open.push(bench)
