@@ -32,7 +32,7 @@ export type ChannelStatus = {
   oldestPendingMs: number | null
   /** The receiver answered 410: nothing is sent any more until the next start. */
   disabled: boolean
-  /** Since when no try succeeds; null while they do. */
+  /** Since when no try succeeds; null while they do, and after one message alone was refused. */
   failingSinceMs: number | null
   lastAnswer: string
   lastSentMs: number | null
@@ -58,6 +58,8 @@ export const createChannelWork = (options: Options) => {
   const unnoted = new Map<string, { own: OutputPartition; id: string; answer: ChannelAnswer; againMs: number }>()
   let disabled = false
   let failingSinceMs: number | null = null
+  /** The newest message that was refused, until one is taken: one is that message's fault, two in a row are the receiver's or ours. */
+  let refusedId: string | null = null
   let lastAnswer = ''
   let lastSentMs: number | null = null
   let rowsAfterMs = 0
@@ -134,20 +136,23 @@ export const createChannelWork = (options: Options) => {
     unnoted.set(stream, { own, id: notice.id, answer, againMs: clock.nowMs() + noteAgainAfterMs })
     await own.change([stream], (state) => noteAnswer(state, notice.id, answer, clock.nowMs(), random()))
     unnoted.delete(stream)
-    note(answer)
+    note(notice.id, answer)
   }
 
-  const note = ({ outcome, answer }: ChannelAnswer): void => {
+  const note = (id: string, { outcome, answer }: ChannelAnswer): void => {
     onCount(outcome === 'taken' ? 'sent' : outcome, 1)
     lastAnswer = answer
     if (outcome === 'taken') {
       const wasFailing = failingSinceMs !== null
       failingSinceMs = null
+      refusedId = null
       lastSentMs = clock.nowMs()
       if (wasFailing) for (const own of partitions()) own.release(clock.nowMs())
       return
     }
-    failingSinceMs ??= clock.nowMs()
+    const isFirstRefused = outcome === 'refused' && (refusedId ?? id) === id
+    if (outcome === 'refused') refusedId = id
+    if (!isFirstRefused) failingSinceMs ??= clock.nowMs()
     if (outcome === 'gone') disabled = true
   }
 

@@ -461,6 +461,45 @@ describe('a receiver that is away', () => {
     expect(bench.outputs?.status()).toMatchObject({ parked: 0, pending: 0 })
   })
 
+  it('that refuses one message is not failing; that refuses two in a row is, until it takes one', async () => {
+    const bench = await started({ settleMs: 0 })
+    bench.answer = () => ({ outcome: 'refused', answer: '422', retryAfterMs: null })
+    await bench.tell(streamOf('group/cell/1', null).raise(0))
+    await bench.settled()
+    expect(bench.outputs?.status()).toMatchObject({ parked: 1, failingSinceMs: null })
+    await bench.tell(streamOf('group/cell/2', null).raise(0))
+    await bench.settled()
+    expect(bench.outputs?.status()).toMatchObject({ parked: 2, failingSinceMs: bench.nowMs() })
+    bench.answer = () => taken
+    await bench.tell(streamOf('group/cell/3', null).raise(0))
+    await bench.settled()
+    expect(bench.outputs?.status()).toMatchObject({ parked: 2, failingSinceMs: null })
+  })
+
+  it('of which a batch cannot be taken in is stuck since the first failure, until the batch goes through', async () => {
+    const bench = createBench()
+    open.push(bench)
+    let isFull = true
+    const { begin } = bench.store
+    bench.store = {
+      ...bench.store,
+      begin: async (range) => {
+        if (isFull) throw new Error('full')
+        await begin(range)
+      },
+    }
+    await bench.start({ settleMs: 0 })
+    const sinceMs = bench.nowMs()
+    await bench.tell(streamOf('group/cell/1', null).raise(0))
+    await expect.poll(() => bench.outputs?.status().stuckSinceMs, { timeout: 5_000 }).toBe(sinceMs)
+    bench.pass(minuteMs)
+    await expect.poll(() => bench.counts['errors'], { timeout: 5_000 }).toBeGreaterThan(1)
+    expect(bench.outputs?.status().stuckSinceMs).toBe(sinceMs)
+    isFull = false
+    await expect.poll(() => bench.outputs?.status().stuckSinceMs, { timeout: 10_000 }).toBe(null)
+    await expect.poll(() => bench.sent.length, { timeout: 5_000 }).toBe(1)
+  })
+
   it('that answers 410 gets nothing more until the next start', async () => {
     const bench = await started({ settleMs: 0 })
     bench.answer = () => ({ outcome: 'gone', answer: '410', retryAfterMs: null })

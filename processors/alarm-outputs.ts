@@ -41,7 +41,11 @@ export type AlarmOutputsDeps = {
   lookMs?: number
 }
 
-export type OutputsStatus = ChannelStatus & { lagRecords: number }
+export type OutputsStatus = ChannelStatus & {
+  lagRecords: number
+  /** Since when the alarms of a partition cannot be taken in; null: all can. */
+  stuckSinceMs: number | null
+}
 
 export type AlarmOutputs = { status: () => OutputsStatus; stop: () => Promise<void> }
 
@@ -61,6 +65,8 @@ export const startAlarmOutputs = async (deps: AlarmOutputsDeps): Promise<AlarmOu
   const types = new Map(deps.rules.map((rule) => [rule.id, alarmTypeOf(rule)]))
   const titles = new Map(deps.rules.map(({ id, title }) => [id, title]))
   const partitions = new Map<number, OutputPartition>()
+  /** Partitions whose batch fails and comes again, since when. */
+  const stuck = new Map<number, number>()
 
   const contextOf = (own: OutputPartition): FoldContext => ({
     words: { publicUrl: deps.publicUrl, titleOf: (type) => titles.get(type) ?? type, typeOf: (type) => types.get(type) },
@@ -144,7 +150,9 @@ export const startAlarmOutputs = async (deps: AlarmOutputsDeps): Promise<AlarmOu
     onBatch: async (batch) => {
       try {
         await processBatch(batch)
+        stuck.delete(batch.partition)
       } catch (error) {
+        if (!stuck.has(batch.partition)) stuck.set(batch.partition, clock.nowMs())
         partitions.delete(batch.partition) // Read anew: what was saved is not known.
         throw error
       }
@@ -154,12 +162,18 @@ export const startAlarmOutputs = async (deps: AlarmOutputsDeps): Promise<AlarmOu
     onError: (error, { partition }) => deps.onError(error, { stage: outputsGroup, partition }),
   })
 
+  const ofOurs = <T>(byPartition: ReadonlyMap<number, T>): T[] => {
+    const ours = consumer.partitions?.(topic)
+    return [...byPartition].filter(([partition]) => ours?.includes(partition) ?? true).map(([, own]) => own)
+  }
+  const stuckSinceMs = (): number | null => {
+    const since = ofOurs(stuck)
+    return since.length === 0 ? null : Math.min(...since)
+  }
+
   const work = createChannelWork({
     ...deps,
-    partitions: () => {
-      const ours = consumer.partitions?.(topic)
-      return [...partitions].filter(([partition]) => ours?.includes(partition) ?? true).map(([, own]) => own)
-    },
+    partitions: () => ofOurs(partitions),
     contextOf,
   })
   let looking: Promise<void> | undefined
@@ -168,7 +182,7 @@ export const startAlarmOutputs = async (deps: AlarmOutputsDeps): Promise<AlarmOu
   }, deps.lookMs ?? lookEveryMs)
 
   return {
-    status: () => ({ ...work.status(), lagRecords: consumer.lagRecords() }),
+    status: () => ({ ...work.status(), lagRecords: consumer.lagRecords(), stuckSinceMs: stuckSinceMs() }),
     stop: async () => {
       clearInterval(timer)
       await consumer.stop()

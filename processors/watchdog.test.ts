@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { lagRecordsMax, timeBehindMsMax, unhealthyWhy, type WatchdogDeps } from './watchdog.ts'
 
 const nowMs = 1_000_000
-const well = { lagRecords: lagRecordsMax, disabled: false, failingSinceMs: null }
+const well = { lagRecords: lagRecordsMax, stuckSinceMs: null, disabled: false, failingSinceMs: null }
 const depsOf = (changes: {
   timeMs?: number | null
   outputs?: Partial<ReturnType<WatchdogDeps['outputs']>>
@@ -23,6 +23,7 @@ const depsOf = (changes: {
 describe('a heartbeat is sent', () => {
   it.each([
     ['while all is well, up to the bounds', {}],
+    ['while alarms have not been taken in for a minute', { outputs: { stuckSinceMs: nowMs - timeBehindMsMax } }],
     ['while the receiver has failed for a minute', { outputs: { failingSinceMs: nowMs - timeBehindMsMax } }],
   ])('%s', async (_when, changes) => {
     expect(await unhealthyWhy(depsOf(changes))).toBeNull()
@@ -34,6 +35,7 @@ describe('none is sent', () => {
     [{ timeMs: null }, 'the processors have not told how far they are'],
     [{ timeMs: nowMs - timeBehindMsMax - 1 }, 'the processors are 60 s behind'],
     [{ outputs: { lagRecords: lagRecordsMax + 1 } }, '5001 records of alarms are not read yet'],
+    [{ outputs: { stuckSinceMs: nowMs - timeBehindMsMax - 1 } }, 'alarms cannot be taken in'],
     [{ outputs: { disabled: true } }, 'the receiver of alarms answered 410'],
     [{ outputs: { failingSinceMs: nowMs - timeBehindMsMax - 1 } }, 'alarms do not reach their receiver'],
     [{ answers: false }, 'the warehouse does not answer'],

@@ -15,7 +15,7 @@ export type WatchdogDeps = {
   tenant: string
   everyMs: number
   timeMs: () => number | null
-  outputs: () => Pick<OutputsStatus, 'lagRecords' | 'disabled' | 'failingSinceMs'>
+  outputs: () => Pick<OutputsStatus, 'lagRecords' | 'stuckSinceMs' | 'disabled' | 'failingSinceMs'>
   /** The heartbeat was taken. */
   onTaken: (atMs: number) => void
   /** Why none was sent, or why it was not taken. */
@@ -33,8 +33,9 @@ export const unhealthyWhy = async ({ clock, timeMs, outputs, warehouse }: Watchd
   if (reached === null) return 'the processors have not told how far they are'
   const behindMs = clock.nowMs() - reached
   if (behindMs > timeBehindMsMax) return `the processors are ${String(Math.round(behindMs / 1000))} s behind`
-  const { lagRecords, disabled, failingSinceMs } = outputs()
+  const { lagRecords, stuckSinceMs, disabled, failingSinceMs } = outputs()
   if (lagRecords > lagRecordsMax) return `${String(lagRecords)} records of alarms are not read yet`
+  if (stuckSinceMs !== null && clock.nowMs() - stuckSinceMs > timeBehindMsMax) return 'alarms cannot be taken in'
   if (disabled) return 'the receiver of alarms answered 410'
   if (failingSinceMs !== null && clock.nowMs() - failingSinceMs > timeBehindMsMax) return 'alarms do not reach their receiver'
   return (await warehouse.ping()) ? null : 'the warehouse does not answer'
