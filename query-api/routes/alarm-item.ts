@@ -42,7 +42,9 @@ export const Alarm = Type.Object({
     escalations: Type.Integer({ description: 'How often it went back to the operators: critical and acknowledged for too long.' }),
   }),
   shelf: Type.Object({ state: choice(['none', 'timed', 'oneShot']), until: TimeOrNull }),
-  suppressedBy: Type.Array(Type.String(), { description: 'Ids of alarms that hold it down; of maintenance windows, once these can be made.' }),
+  suppressedBy: Type.Array(Type.String(), {
+    description: 'Ids of alarms that hold it down; of maintenance windows, once these can be made.',
+  }),
   flapping: Type.Boolean(),
   situation: nullable(Type.Object({ id: Type.String(), role: Type.String() })),
   cause: Type.Union([Type.String(), Type.Null()], {
