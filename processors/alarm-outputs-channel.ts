@@ -189,7 +189,7 @@ export const createChannelWork = (options: Options) => {
     // A partition that went to another member, or was opened anew, is no longer ours to note in.
     const opened = partitions()
     for (const [stream, { own }] of unnoted) if (!opened.includes(own) && !sending.has(stream)) unnoted.delete(stream)
-    for (const own of partitions()) {
+    for (const own of opened) {
       for (const part of [passTimeIn, async () => sendDue(own), writeRows])
         await part(own).catch((error: unknown) => told(error, own.partition))
     }

@@ -6,7 +6,8 @@ import type { FleetStageState } from '../processors/domain/fleet/fleet-state.ts'
 import { createFleetRun } from '../processors/fleet-run.ts'
 import { alarmCodec, arrivalMs, eventCodec, fleetCodec } from './stage-fakes.ts'
 
-export type ToldSignal = { ms: number; partition?: number; body: SignalBody }
+/** `lagMs`: how much later the log took it. */
+export type ToldSignal = { ms: number; lagMs?: number; partition?: number; body: SignalBody }
 
 /** Ticks of a partition, as the device stage tells them. */
 export const timeAt = (ms: number, partition = 0): ToldSignal => ({
@@ -37,10 +38,10 @@ export const createSignalBench = ({ partitions = 1, batchRecords = 1_000 } = {})
     0,
     (key) => states.get(key),
   )
-  const recordOf = ({ ms, partition = 0, body }: ToldSignal): StoredRecord => {
+  const recordOf = ({ ms, lagMs = 0, partition = 0, body }: ToldSignal): StoredRecord => {
     const source = { partition, offset, item: 0 }
     const value = Uint8Array.from(fleetCodec.encode({ tenant: 'main', atMs: arrivalMs + ms, source, body }))
-    return { offset: offset++, appendedAtMs: arrivalMs + ms, key: '', value }
+    return { offset: offset++, appendedAtMs: arrivalMs + ms + lagMs, key: '', value }
   }
   const tell = (...signals: ToldSignal[]): void => {
     const records = signals.map(recordOf)

@@ -60,27 +60,23 @@ export const createFetcher = (settings: KafkaSettings): Fetcher => {
           partitionMaxBytes: partitionBytesMax,
         })),
       }))
-      try {
-        const { responses } = await client.ask(`broker ${node} answered no fetch`, async (consumer) => {
-          try {
-            return await consumer.fetch({ node, topics, minBytes: 1, maxBytes: bytesMax, maxWaitTime: waitMs, isolationLevel: 0 })
-          } catch (error) {
-            consumer.clearMetadata()
-            throw error
-          }
-        })
-        return responses.flatMap(({ topicId, partitions }) =>
-          partitions.flatMap(({ partitionIndex, records, highWatermark, logStartOffset }) => {
-            const want = wants.find(({ topic, partition }) => ids.get(topic) === topicId && partition === partitionIndex)
-            return want === undefined
-              ? []
-              : [{ ...want, records: toRecords(records ?? [], want.from), next: Number(highWatermark), first: Number(logStartOffset) }]
-          }),
-        )
-      } catch (error) {
-        if (says(error, 'OFFSET_OUT_OF_RANGE')) throw new OutOfRange('an offset is not there', { cause: error })
-        throw error
-      }
+      const { responses } = await client.ask(`broker ${node} answered no fetch`, async (consumer) => {
+        try {
+          return await consumer.fetch({ node, topics, minBytes: 1, maxBytes: bytesMax, maxWaitTime: waitMs, isolationLevel: 0 })
+        } catch (error) {
+          consumer.clearMetadata()
+          if (says(error, 'OFFSET_OUT_OF_RANGE')) throw new OutOfRange('an offset is not there', { cause: error })
+          throw error
+        }
+      })
+      return responses.flatMap(({ topicId, partitions }) =>
+        partitions.flatMap(({ partitionIndex, records, highWatermark, logStartOffset }) => {
+          const want = wants.find(({ topic, partition }) => ids.get(topic) === topicId && partition === partitionIndex)
+          return want === undefined
+            ? []
+            : [{ ...want, records: toRecords(records ?? [], want.from), next: Number(highWatermark), first: Number(logStartOffset) }]
+        }),
+      )
     },
     close: client.close,
   }
