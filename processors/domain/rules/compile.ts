@@ -11,11 +11,11 @@ import {
   type RadioSignal,
   type Rule,
   type RuleSet,
-  type Selector,
 } from '../../../model/rule.ts'
 import { withChange } from '../../../model/rule-check.ts'
+import { selectorOf } from '../../../model/selector.ts'
 import { hash53 } from '../hash.ts'
-import { attributesFit, type Fits, fitsAny, fitsOf, parseAttributes } from './patterns.ts'
+import { attributesFit, fitsOf, parseAttributes } from './patterns.ts'
 
 export type LevelReader = { rule: Rule; condition: LevelCondition }
 export type Trigger<M extends Matcher = Matcher> = { rule: Rule; matcher: M; role: 'raise' | 'clear' | 'count' }
@@ -119,30 +119,6 @@ export const createRuleBook = (ruleSet: RuleSet): RuleBook => {
       return compiled
     },
   }
-}
-
-const selectorOf = (select: Selector): ((profile: DeviceProfile) => boolean) => {
-  const asked: ((profile: DeviceProfile) => boolean)[] = []
-  const ask = (patterns: readonly string[] | null, question: (fits: Fits, profile: DeviceProfile) => boolean): void => {
-    if (patterns === null) return
-    const fits = fitsAny(patterns)
-    asked.push((profile) => question(fits, profile))
-  }
-  ask(select.class, (fits, profile) => fits(profile.class))
-  ask(select.site, (fits, profile) => fits(profile.site))
-  ask(select.region, (fits, profile) => fits(profile.region))
-  ask(select.firmware, (fits, profile) => fits(profile.firmware))
-  ask(select.group, (fits, profile) => profile.groups.some(fits))
-  ask(select.device, (fits, profile) => fits(profile.device))
-  ask(select.plan, (fits, profile) => fits(profile.plan))
-  const models = select.model
-  if (models !== null) {
-    const whole = fitsAny(models.filter((pattern) => pattern.includes('/')))
-    const alone = fitsAny(models.filter((pattern) => !pattern.includes('/')))
-    asked.push(({ product, model }) => alone(model) || whole(`${product}/${model}`))
-  }
-  if (select.fixed !== null) asked.push(({ fixed }) => fixed === select.fixed)
-  return (profile) => asked.every((question) => question(profile))
 }
 
 type Building = {

@@ -1,17 +1,5 @@
-/** Texts of rules, `*` for any characters, made once into a question. Upper and lower case are one. */
-import { isLike } from '../../../model/keeping.ts'
-
-export type Fits = (text: string) => boolean
-
-export const fitsAny = (patterns: readonly string[]): Fits => {
-  const lower = patterns.map((pattern) => pattern.toLowerCase())
-  const exact = new Set(lower.filter((pattern) => !pattern.includes('*')))
-  const open = lower.filter((pattern) => pattern.includes('*'))
-  return (text) => {
-    const own = text.toLowerCase()
-    return exact.has(own) || open.some((pattern) => isLike(pattern, own))
-  }
-}
+/** Texts and attributes of rules, made once into questions. */
+import { type Fits, fitsAny } from '../../../model/selector.ts'
 
 export type AttributeFilter = Readonly<Record<string, readonly string[]>>
 
