@@ -4,6 +4,7 @@
  */
 import type { logTopics } from '../schemas/topics.ts'
 import type { DeviceEvent } from './event.ts'
+import type { OutsideBroker } from './front-door.ts'
 
 // ---------------------------------------------------------------------------------------------------------- event log
 
@@ -54,6 +55,8 @@ export type LogConsumer = {
   lagRecords: () => number
   /** Partitions of the topic that are given to this consumer now; left out: all of them, always. */
   partitions?: (topic: LogTopic) => readonly number[]
+  /** Since when a partition of ours has not started, or none is given for want of a membership; null: all are read. Left out: always. */
+  waitingSinceMs?: () => number | null
   /** Waits for the batches in flight, then stops. A second call is harmless. */
   stop: () => Promise<void>
 }
@@ -166,7 +169,14 @@ export type DeviceLink = {
   send: (topic: string, payload: Uint8Array, qos: 0 | 1) => Promise<void>
   /** For the Tick: whether devices can reach us now, and when the last message came. */
   /** `waitsFor`: why it is not connected, for operators; not given when there is nothing more to say. */
-  health: () => { connected: boolean; waitsFor?: string; lastMessageAtMs: number | null; connections: number }
+  /** `outside`: of a bridge, the broker that brings its devices. */
+  health: () => {
+    connected: boolean
+    waitsFor?: string
+    lastMessageAtMs: number | null
+    connections: number
+    outside?: OutsideBroker
+  }
   stop: () => Promise<void>
 }
 

@@ -500,6 +500,18 @@ describe('a receiver that is away', () => {
     await expect.poll(() => bench.sent.length, { timeout: 5_000 }).toBe(1)
   })
 
+  it('of which a partition does not start is stuck since it was given to us', async () => {
+    const bench = createBench()
+    open.push(bench)
+    const { consume } = bench.log
+    let waitingSinceMs: number | null = startMs - minuteMs
+    bench.log.consume = async (options) => ({ ...(await consume(options)), waitingSinceMs: () => waitingSinceMs })
+    await bench.start()
+    expect(bench.outputs?.status().stuckSinceMs).toBe(startMs - minuteMs)
+    waitingSinceMs = null
+    expect(bench.outputs?.status().stuckSinceMs).toBe(null)
+  })
+
   it('that answers 410 gets nothing more until the next start', async () => {
     const bench = await started({ settleMs: 0 })
     bench.answer = () => ({ outcome: 'gone', answer: '410', retryAfterMs: null })

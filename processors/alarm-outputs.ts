@@ -43,7 +43,7 @@ export type AlarmOutputsDeps = {
 
 export type OutputsStatus = ChannelStatus & {
   lagRecords: number
-  /** Since when the alarms of a partition cannot be taken in; null: all can. */
+  /** Since when the alarms of a partition cannot be taken in, or are not read at all; null: all can. */
   stuckSinceMs: number | null
 }
 
@@ -167,7 +167,7 @@ export const startAlarmOutputs = async (deps: AlarmOutputsDeps): Promise<AlarmOu
     return [...byPartition].filter(([partition]) => ours?.includes(partition) ?? true).map(([, own]) => own)
   }
   const stuckSinceMs = (): number | null => {
-    const since = ofOurs(stuck)
+    const since = [...ofOurs(stuck), consumer.waitingSinceMs?.() ?? Number.POSITIVE_INFINITY].filter(Number.isFinite)
     return since.length === 0 ? null : Math.min(...since)
   }
 

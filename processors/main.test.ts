@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DeviceEvent } from '../model/event.ts'
-import { createMemoryLog } from '../adapters/memory/memory-log.ts'
+import { createMemoryLog, type MemoryLog } from '../adapters/memory/memory-log.ts'
 import { createMemoryStageStore } from '../adapters/memory/memory-stage-store.ts'
 import { md5 } from '../adapters/system/clock-ids-digest.ts'
 import {
@@ -12,6 +12,7 @@ import {
   eventOf,
   fleetCodec,
   readingsOf,
+  rulesEvent,
   tickOf,
 } from '../test/stage-fakes.ts'
 import { failingFrom, type ProcessorsDeps, startProcessors } from './main.ts'
@@ -147,6 +148,31 @@ describe('processors', () => {
     await append(tickOf(arrivalMs + 2_000))
     nowMs = arrivalMs + 60_000
     await until(() => processors.completeThroughMs() === arrivalMs + 2_000)
+    await processors.stop()
+  })
+
+  it('tell the time of the fleet stage, which stands still while its batches fail though devices go on', async () => {
+    const { deps, append } = createDeps()
+    let isFull = false
+    const createStore: ProcessorsDeps['createStore'] = (group) => {
+      const store = createMemoryStageStore<never>({ group, log: deps.log as MemoryLog })
+      const begin: typeof store.begin = async (range) => {
+        if (group === 'fleet-stage' && isFull) throw new Error('full')
+        await store.begin(range)
+      }
+      return { ...store, begin } as never
+    }
+    const processors = await startProcessors({ ...deps, createStore })
+    expect(processors.fleet()).toEqual({ isHere: true, throughMs: null })
+    await append(rulesEvent())
+    await append(tickOf(arrivalMs + 5_000))
+    await until(() => processors.fleet().throughMs === arrivalMs + 5_000)
+    isFull = true
+    await append(tickOf(arrivalMs + 10_000))
+    await until(() => processors.completeThroughMs() === arrivalMs + 10_000)
+    expect(processors.fleet()).toEqual({ isHere: true, throughMs: arrivalMs + 5_000 })
+    isFull = false
+    await until(() => processors.fleet().throughMs === arrivalMs + 10_000)
     await processors.stop()
   })
 })

@@ -52,6 +52,8 @@ export type Processors = {
   lagRecords: () => number
   /** Up to this moment of the ticks everything that had arrived is in the warehouse; null before the first tick. */
   completeThroughMs: () => number | null
+  /** Whether the fleet stage is this process's (or nobody's that we know of), and the tick up to which it has judged; null: not known yet. */
+  fleet: () => { isHere: boolean; throughMs: number | null }
   /** Batches that failed `failingFrom` times or more in a row and come again: rows of their partitions are held up. */
   failing: () => FailingBatch[]
   stop: () => Promise<void>
@@ -167,6 +169,11 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
       const times = ours.map((partition) => stage.completeThroughMs(partition))
       const least = Math.min(...times, deps.clock?.nowMs() ?? Number.POSITIVE_INFINITY)
       return least > 0 && ours.length > 0 ? least : null
+    },
+    fleet: () => {
+      const given = fleetConsumer.partitions?.('fleet-signals').length ?? 1
+      const isWaiting = (fleetConsumer.waitingSinceMs?.() ?? null) !== null
+      return { isHere: given > 0 || isWaiting, throughMs: fleet.completeThroughMs(0) || null }
     },
     failing: failures.failing,
     stop: async () => {

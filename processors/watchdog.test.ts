@@ -6,6 +6,8 @@ const nowMs = 1_000_000
 const well = { lagRecords: lagRecordsMax, stuckSinceMs: null, disabled: false, failingSinceMs: null }
 const depsOf = (changes: {
   timeMs?: number | null
+  fleetMs?: number | null
+  isHere?: boolean
   outputs?: Partial<ReturnType<WatchdogDeps['outputs']>>
   answers?: boolean
 }): WatchdogDeps => ({
@@ -15,6 +17,7 @@ const depsOf = (changes: {
   tenant: 'main',
   everyMs: 60_000,
   timeMs: () => (changes.timeMs === undefined ? nowMs - timeBehindMsMax : changes.timeMs),
+  fleet: () => ({ isHere: changes.isHere ?? true, throughMs: changes.fleetMs === undefined ? nowMs - timeBehindMsMax : changes.fleetMs }),
   outputs: () => ({ ...well, ...changes.outputs }),
   onTaken: () => undefined,
   onMissing: () => undefined,
@@ -34,6 +37,8 @@ describe('none is sent', () => {
   it.each([
     [{ timeMs: null }, 'the processors have not told how far they are'],
     [{ timeMs: nowMs - timeBehindMsMax - 1 }, 'the processors are 60 s behind'],
+    [{ fleetMs: null }, 'the fleet stage has not told how far it is'],
+    [{ fleetMs: nowMs - timeBehindMsMax - 1 }, 'the fleet stage is 60 s behind'],
     [{ outputs: { lagRecords: lagRecordsMax + 1 } }, '5001 records of alarms are not read yet'],
     [{ outputs: { stuckSinceMs: nowMs - timeBehindMsMax - 1 } }, 'alarms cannot be taken in'],
     [{ outputs: { disabled: true } }, 'the receiver of alarms answered 410'],

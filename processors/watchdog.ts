@@ -1,12 +1,14 @@
 /**
  * A dead man's switch: a heartbeat while alarms would truly reach people, so that its absence is the alarm. Sent only when the
- * stage's time advances with the clock, the outputs have read what stands in `alarms`, and the warehouse answers. It is not
- * tried again: the next one comes.
+ * time of the device stages and of the fleet stage advances with the clock, the outputs have read what stands in `alarms`, and the
+ * warehouse answers. Of several processors the one with the fleet stage sends it: only there all this is known. It is not tried
+ * again: the next one comes.
  */
 import type { NotificationChannel } from '../model/notification.ts'
 import type { Clock, Warehouse } from '../model/ports.ts'
 import { sourceOf } from './domain/outputs/message-body.ts'
 import type { OutputsStatus } from './alarm-outputs.ts'
+import type { Processors } from './main.ts'
 
 export type WatchdogDeps = {
   channel: NotificationChannel
@@ -15,6 +17,7 @@ export type WatchdogDeps = {
   tenant: string
   everyMs: number
   timeMs: () => number | null
+  fleet: Processors['fleet']
   outputs: () => Pick<OutputsStatus, 'lagRecords' | 'stuckSinceMs' | 'disabled' | 'failingSinceMs'>
   /** The heartbeat was taken. */
   onTaken: (atMs: number) => void
@@ -28,11 +31,19 @@ export const timeBehindMsMax = 60_000
 export const lagRecordsMax = 5_000
 
 /** Null: a heartbeat may be sent. */
-export const unhealthyWhy = async ({ clock, timeMs, outputs, warehouse }: WatchdogDeps): Promise<string | null> => {
+export const unhealthyWhy = async ({ clock, timeMs, fleet, outputs, warehouse }: WatchdogDeps): Promise<string | null> => {
+  const behindSeconds = (reachedMs: number): number | null => {
+    const behindMs = clock.nowMs() - reachedMs
+    return behindMs > timeBehindMsMax ? Math.round(behindMs / 1000) : null
+  }
   const reached = timeMs()
   if (reached === null) return 'the processors have not told how far they are'
-  const behindMs = clock.nowMs() - reached
-  if (behindMs > timeBehindMsMax) return `the processors are ${String(Math.round(behindMs / 1000))} s behind`
+  const behind = behindSeconds(reached)
+  if (behind !== null) return `the processors are ${String(behind)} s behind`
+  const { throughMs } = fleet()
+  if (throughMs === null) return 'the fleet stage has not told how far it is'
+  const fleetBehind = behindSeconds(throughMs)
+  if (fleetBehind !== null) return `the fleet stage is ${String(fleetBehind)} s behind`
   const { lagRecords, stuckSinceMs, disabled, failingSinceMs } = outputs()
   if (lagRecords > lagRecordsMax) return `${String(lagRecords)} records of alarms are not read yet`
   if (stuckSinceMs !== null && clock.nowMs() - stuckSinceMs > timeBehindMsMax) return 'alarms cannot be taken in'
@@ -44,6 +55,7 @@ export const unhealthyWhy = async ({ clock, timeMs, outputs, warehouse }: Watchd
 export const startWatchdog = (deps: WatchdogDeps): (() => Promise<void>) => {
   let beating: Promise<void> | undefined
   const beat = async (): Promise<void> => {
+    if (!deps.fleet().isHere) return
     const why = await unhealthyWhy(deps)
     if (why !== null) {
       deps.onMissing(why)
@@ -62,7 +74,7 @@ export const startWatchdog = (deps: WatchdogDeps): (() => Promise<void>) => {
   const timer = setInterval(run, deps.everyMs)
   // Soon after a start, as soon as there is a time to tell of.
   const first = setInterval(() => {
-    if (deps.timeMs() === null) return
+    if (deps.timeMs() === null || (deps.fleet().isHere && deps.fleet().throughMs === null)) return
     clearInterval(first)
     run()
   }, 1_000)

@@ -36,6 +36,8 @@ export const startGroup = async (deps: GroupsDeps, options: ConsumeOptions): Pro
   /** Partitions and where they stood: the lag is told after the stop too. */
   let lastSeen: Running[] = []
   let newest: Assignment | undefined
+  /** Of `newest`, not started yet; `membership` while there is none. */
+  let waiting = new Map([['membership', deps.clock.nowMs()]])
   let changing: Promise<void> = Promise.resolve()
   let stopped = false
   const first = Promise.withResolvers<undefined>()
@@ -43,6 +45,8 @@ export const startGroup = async (deps: GroupsDeps, options: ConsumeOptions): Pro
 
   const take = (assignment: Assignment | undefined): void => {
     newest = assignment
+    const names = assignment?.partitions.map(nameOf) ?? ['membership']
+    waiting = new Map(names.map((name) => [name, waiting.get(name) ?? deps.clock.nowMs()]))
     deps.onAssignment(options.group, assignment)
     for (const { sleeper } of running) sleeper.stop() // No next batch; the one in flight may end.
     changing = changing.then(() => change(assignment))
@@ -55,6 +59,7 @@ export const startGroup = async (deps: GroupsDeps, options: ConsumeOptions): Pro
       while (!stopped && newest === assignment) {
         try {
           await start(topic, partition)
+          if (newest === assignment) waiting.delete(nameOf({ topic, partition }))
           break
         } catch (cause) {
           const error = asError(cause)
@@ -118,9 +123,11 @@ export const startGroup = async (deps: GroupsDeps, options: ConsumeOptions): Pro
         return Math.max(lag, end - next())
       }, 0),
     partitions: (topic) => (newest?.partitions ?? []).filter((own) => own.topic === topic).map(({ partition }) => partition),
+    waitingSinceMs: () => (waiting.size === 0 ? null : Math.min(...waiting.values())),
     stop,
   }
 }
 
+const nameOf = ({ topic, partition }: { topic: LogTopic; partition: number }): string => `${topic}:${partition}`
 const asError = (error: unknown): Error => (error instanceof Error ? error : unavailable('starting a partition', error))
 const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

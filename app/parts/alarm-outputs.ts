@@ -18,7 +18,7 @@ type Options = {
   log: EventLog
   warehouse: Warehouse
   createStore: <S>(group: string) => StageStore<S>
-  processors: Pick<Processors, 'completeThroughMs'>
+  processors: Pick<Processors, 'completeThroughMs' | 'fleet'>
   report: (message: ProcessorsReport) => void
   onCount: (what: 'outputs', label: string, by: number) => void
 }
@@ -52,6 +52,7 @@ export const openAlarmOutputs = async (options: Options): Promise<AlarmOutputs> 
           tenant: config.TENANT,
           everyMs: config.WATCHDOG_EVERY_SECONDS * 1_000,
           timeMs: time.nowMs,
+          fleet: options.processors.fleet,
           outputs: outputs.status,
           onTaken: (takenMs) => report({ kind: 'watchdog', takenMs }),
           onMissing: (why) => report({ kind: 'no-heartbeat', why }),
