@@ -3,6 +3,7 @@
  * a clock and a replay gives the same answer. Missed ticks are not made up (design: section 5).
  */
 import type { DeviceEvent } from '../model/event.ts'
+import { frontDoorFacts } from '../model/front-door.ts'
 import type { Clock, DeviceLink, EventCodec, EventLog, Ids } from '../model/ports.ts'
 import { ownSource } from '../model/own-source.ts'
 
@@ -43,7 +44,7 @@ export const startTicks = async (deps: TickDeps, onError: (error: unknown) => vo
 }
 
 const tickEvent = (deps: TickDeps, counter: number, instanceStartedAtMs: number): DeviceEvent => {
-  const { connected, lastMessageAtMs } = deps.health()
+  const { connected, lastMessageAtMs, outside } = deps.health()
   return {
     eventId: deps.ids.eventId(),
     tenant: deps.tenant,
@@ -54,7 +55,10 @@ const tickEvent = (deps: TickDeps, counter: number, instanceStartedAtMs: number)
     seq: null,
     uptimeSeconds: null,
     source: ownSource('recorder', null),
-    bodies: [{ kind: 'Tick', instance: deps.instance, counter, instanceStartedAtMs, brokerConnected: connected, lastMessageAtMs }],
+    bodies: [
+      { kind: 'Tick', instance: deps.instance, counter, instanceStartedAtMs, brokerConnected: connected, lastMessageAtMs },
+      ...(outside === undefined ? [] : [frontDoorFacts(outside)]),
+    ],
     payload: { encoding: 'none', bytes: new Uint8Array(0) },
   }
 }

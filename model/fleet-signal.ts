@@ -7,13 +7,14 @@
  */
 import type { DeviceClass } from './alarm.ts'
 import type { AlarmCommandBody } from './event.ts'
+import type { DoorFault } from './front-door.ts'
 import type { Rule } from './rule.ts'
 
 /**
  * What devices share, the most specific first: of groups that explain the same devices, the first one is the fault's. A cell is
  * on an eNB, that in a TAC; a site may see several cells.
  */
-export const groupKinds = ['cell', 'site', 'enb', 'tac', 'region', 'apn', 'operator', 'firmware', 'model'] as const
+export const groupKinds = ['cell', 'site', 'enb', 'tac', 'region', 'apn', 'operator', 'broker', 'firmware', 'model'] as const
 export type GroupKind = (typeof groupKinds)[number]
 
 /** Value by kind; a kind that the device has not shown is left out. */
@@ -69,7 +70,12 @@ export type TimeSignal = {
   healthySinceMs: number | null
   /** A front door was heard before, and `healthySinceMs` is of a start or a break after that. */
   isResumed: boolean
+  /** Where there are bridges: each broker by itself. Left out with embedded ones, and by earlier releases. */
+  brokers?: BrokerSignal[]
 }
+
+/** `broker` '' is the embedded one; `fault` '' while its devices can reach us. */
+export type BrokerSignal = { broker: string; healthySinceMs: number | null; fault: DoorFault | '' }
 
 /** The rules of groups and of the platform, as they came into force; told by partition 0. */
 export type RulesSignal = { kind: 'rules'; version: string; rules: Rule[] }

@@ -5,6 +5,7 @@
 import type { AlarmRecord } from '../model/alarm-event.ts'
 import type { DeadLetter, DeviceEvent } from '../model/event.ts'
 import type { FleetSignal } from '../model/fleet-signal.ts'
+import { outsideBrokerOf } from '../model/front-door.ts'
 import { ownSource } from '../model/own-source.ts'
 import type { Digest, EventCodec, LogRecord, Row, StoredRecord } from '../model/ports.ts'
 import { noteBoot } from './domain/boot-tracker.ts'
@@ -14,6 +15,7 @@ import { type createLedgerBook, isQuarantined } from './domain/ledger.ts'
 import { placeTime } from './domain/placed-time.ts'
 import type { Derived } from './domain/rules/inputs.ts'
 import { activate, type RulesInForce } from './domain/watch/rules-in-force.ts'
+import { judgeUnheard } from './domain/projections/presence-away.ts'
 import { noteHealth } from './domain/watch/ingest-health.ts'
 import {
   healthOf,
@@ -155,7 +157,8 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
     state.tickMs = event.receivedAtMs // Not the greatest: the recorder's clock may have been ahead.
     projectMessage(message, 'tick', record.value)
     if (noteTick(state.watch, own, event.receivedAtMs)) judgeSilent(message, state)
-    noteHealth(healthOf(state), own, event.receivedAtMs)
+    noteHealth(healthOf(state), own, event.receivedAtMs, outsideBrokerOf(event.bodies))
+    judgeUnheard(message, healthOf(state))
     if (watch !== null) watchTick(watch, batch.rules)
     deps.counters.outcome('tick')
     return

@@ -83,6 +83,8 @@ export const startBridge = (options: BridgeOptions): Bridge => {
   let lastMessageAtMs: number | null = null
   let connections = 0
   let droppedOnPurpose = 0
+  /** The newest attempt failed by the broker's word. */
+  let isRefused = false
   /** Messages whose promises have not settled, of this connection and of earlier ones. */
   let inHand = 0
   const settledListeners: (() => void)[] = []
@@ -169,6 +171,7 @@ export const startBridge = (options: BridgeOptions): Bridge => {
       malformed: (reason) => onProblem(new AppError('MQTT_UNAVAILABLE', `${shownUrl(address.url)} sent what is no MQTT: ${reason}`)),
     })
     connections++
+    isRefused = false
     current = { connection: opened, window }
     const watch = setInterval(() => {
       const sinceMs = window.fullSinceMs()
@@ -230,11 +233,12 @@ export const startBridge = (options: BridgeOptions): Bridge => {
         failures = droppedOnPurpose > before ? failures + 1 : 0
       } catch (error) {
         failures++
-        onProblem(
+        const problem =
           error instanceof AppError
             ? error
-            : new AppError('MQTT_UNAVAILABLE', `${shownUrl(address.url)}: ${String(error)}`, { cause: error }),
-        )
+            : new AppError('MQTT_UNAVAILABLE', `${shownUrl(address.url)}: ${String(error)}`, { cause: error })
+        isRefused = problem.code !== 'MQTT_UNAVAILABLE'
+        onProblem(problem)
       }
       if (isStopping()) return
       await settled()
@@ -244,6 +248,9 @@ export const startBridge = (options: BridgeOptions): Bridge => {
   }
 
   const isStopping = (): boolean => stopping !== undefined
+
+  /** Whose fault it is that it is not ready: the broker answers and lets us not in, or our log takes nothing. */
+  const isOurs = (): boolean => current !== null || inHand > 0 || isRefused
 
   const waitsFor = (): string => {
     if (current !== null) return `${shownUrl(address.url)} grants not all of ${filters.join(', ')}`
@@ -285,6 +292,7 @@ export const startBridge = (options: BridgeOptions): Bridge => {
     health: () => ({
       connected: ready && stopping === undefined,
       ...(ready ? {} : { waitsFor: waitsFor() }),
+      outside: { broker: shownUrl(address.url), clientId: address.clientId, fault: isOurs() ? 'our-bridge' : 'broker' },
       lastMessageAtMs,
       connections: ready ? 1 : 0,
     }),

@@ -2,7 +2,7 @@
  * What the fleet stage keeps between batches, by key, plain data: small states that change apart. A group is counts in time, not
  * a list of its members; the devices that are away stand in shards of the whole fleet, so that one change rewrites a short list.
  */
-import type { Absence, Groups } from '../../../model/fleet-signal.ts'
+import type { Absence, BrokerSignal, Groups } from '../../../model/fleet-signal.ts'
 import type { Rule } from '../../../model/rule.ts'
 import type { AlarmsState } from '../watch/device-alarms.ts'
 import type { Counts } from './counts.ts'
@@ -93,6 +93,7 @@ export type PartitionTime = {
   item: number
   resumedMs: number
   lagMs?: number
+  brokers?: BrokerSignal[]
 }
 
 export type FleetState = {

@@ -9,6 +9,7 @@ const words: Readonly<Record<GroupKind, string>> = {
   region: 'region',
   apn: 'APN',
   operator: 'operator',
+  broker: 'broker',
   firmware: 'firmware',
   model: 'model',
 }
@@ -39,6 +40,8 @@ export const causeOf = (kind: GroupKind): OfflineCause => {
     case 'apn':
     case 'operator':
       return 'cell-or-sim'
+    case 'broker':
+      return 'broker'
     case 'firmware':
     case 'model':
       return 'firmware'

@@ -1,5 +1,5 @@
 /** Group outage (rule 3): members of one cell, site, operator ... went offline together, and the others did not. */
-import { groupKinds, groupResource } from '../../../model/fleet-signal.ts'
+import { type GroupKind, groupKinds, groupResource, type OfflineCause } from '../../../model/fleet-signal.ts'
 import type { Rule } from '../../../model/rule.ts'
 import { mostWithin, newestLevel, sumWithin } from './counts.ts'
 import { nowOf } from './fleet-alarms.ts'
@@ -27,6 +27,7 @@ const levelsOf = (rule: Rule) => ({
   explainsMin: parameterOf(rule, 'explainsMin', 0.8),
   clearShareOfRaise: parameterOf(rule, 'clearShareOfRaise', 0.5),
   settleMs: parameterOf(rule, 'settleMs', settleMs),
+  wholeShareMin: parameterOf(rule, 'wholeShareMin', 0.5),
 })
 
 export const judgeOutages = (turn: FleetTurn): void => {
@@ -55,6 +56,12 @@ const sharesOf = (turn: FleetTurn, { withinMs, onlineBeforeMs }: Levels, key: st
   return { bad, base, othersBad: Math.max(0, badOf(all) - bad), othersBase: Math.max(0, baseOf(all) - base) }
 }
 
+/** An outside broker that brings the whole fleet has no others to be compared with: half of the fleet at once is its outage. */
+const passesOf = (levels: Levels, key: string, shares: Shares): boolean =>
+  shares.othersBase === 0 && splitKey(key)[0] === 'broker'
+    ? shares.bad >= Math.max(levels.membersMin, levels.wholeShareMin * shares.base)
+    : passes(levels, shares)
+
 const lookAtSuspects = (turn: FleetTurn, levels: Levels): Passing[] => {
   const { suspects } = turn.state
   const nowMs = nowOf(turn)
@@ -62,7 +69,7 @@ const lookAtSuspects = (turn: FleetTurn, levels: Levels): Passing[] => {
   for (const [key, sinceMs] of Object.entries(suspects)) {
     const shares = sharesOf(turn, levels, key)
     if (shares === null || shares.bad < levels.membersMin) Reflect.deleteProperty(suspects, key)
-    else if (passes(levels, shares)) {
+    else if (passesOf(levels, key, shares)) {
       if (sinceMs === 0) suspects[key] = nowMs
       passing.push({ key, shares })
     } else suspects[key] = 0
@@ -85,7 +92,7 @@ const raiseOutages = (turn: FleetTurn, rule: Rule, levels: Levels, passing: read
       rank: groupKinds.indexOf(splitKey(key)[0]),
       bad: badOf.get(key) ?? new Set(),
       base: shares.base,
-      passes: (bad) => passes(levels, { ...shares, bad }),
+      passes: (bad) => passesOf(levels, key, { ...shares, bad }),
     }),
   )
   const sharesBy = new Map(passing.map(({ key, shares }) => [key, shares]))
@@ -118,7 +125,9 @@ const raiseOutage = (turn: FleetTurn, rule: Rule, levels: Levels, key: string, m
   const { base, othersBad, othersBase } = shares
   const [kind, value] = splitKey(key)
   const own = { ...shares, bad: members.length }
-  const reason = `${members.length} of ${base} devices of ${groupWords(key)} went offline within ${minutesOf(levels.withinMs)} (${percent(shareOf(own))}); of all others ${othersBad} of ${othersBase} (${percent(othersShare(shares))})`
+  const others = othersBase === 0 ? 'there are no others' : `of all others ${othersBad} of ${othersBase} (${percent(othersShare(shares))})`
+  const { cause, also } = causeIn(turn, levels, kind, members)
+  const reason = `${members.length} of ${base} devices of ${groupWords(key)} went offline within ${minutesOf(levels.withinMs)} (${percent(shareOf(own))}); ${others}${also}`
   const value_ = (name: string, number: number | string, unit: string) => ({ name, value: number, unit, observedAtMs: nowMs })
   const situation = raiseSituation(turn, {
     rule,
@@ -128,7 +137,7 @@ const raiseOutage = (turn: FleetTurn, rule: Rule, levels: Levels, key: string, m
     severity: rule.severity,
     members,
     base,
-    cause: causeOf(kind),
+    cause,
     reason,
     alarmTypes: outageTypes,
     raiseLevel: levels.shareMin,
@@ -137,13 +146,32 @@ const raiseOutage = (turn: FleetTurn, rule: Rule, levels: Levels, key: string, m
       value_('group.members', base, '{device}'),
       value_('group.share', Math.round(shareOf(own) * 1_000) / 1_000, '1'),
       value_('fleet.share', Math.round(othersShare(shares) * 1_000) / 1_000, '1'),
-      value_('presence.cause', causeOf(kind), ''),
+      value_('presence.cause', cause, ''),
     ],
   })
   const group = turn.overlay.look('group', key)
   if (situation === null || group === undefined) return
   group.situation = situation
   turn.overlay.keep('group', key, group)
+}
+
+const networkKinds: ReadonlySet<string> = new Set(['cell', 'site', 'enb', 'tac', 'region', 'apn', 'operator'])
+
+/** Devices of one broker that also share a network or a place: which of the two failed is not told by that. */
+const causeIn = (
+  { overlay }: FleetTurn,
+  { explainsMin }: Levels,
+  kind: GroupKind,
+  members: readonly string[],
+): { cause: OfflineCause; also: string } => {
+  if (kind !== 'broker') return { cause: causeOf(kind), also: '' }
+  const counts = new Map<string, number>()
+  for (const device of members)
+    for (const key of keysOf(overlay.look('member', device)?.groups ?? {}))
+      if (networkKinds.has(splitKey(key)[0])) counts.set(key, (counts.get(key) ?? 0) + 1)
+  const shared = [...counts].filter(([, count]) => count >= explainsMin * members.length).map(([key]) => groupWords(key))
+  if (shared.length === 0) return { cause: 'broker', also: '' }
+  return { cause: 'unknown', also: `; they share ${shared.join(', ')} too, so which of these failed is not told` }
 }
 
 /** Over when the share has fallen below half of what it was at the raise, and is no reason for another one. */
@@ -158,7 +186,7 @@ export const endOutages = (turn: FleetTurn): void => {
     if (share >= levels.clearShareOfRaise * situation.shareAtRaise) continue
     // Within its first minutes those that are still away would be raised again at once, as this group or as one like it.
     const shares = sharesOf(turn, levels, situation.of)
-    if (shares !== null && passes(levels, shares)) continue
+    if (shares !== null && passesOf(levels, situation.of, shares)) continue
     endSituation(
       turn,
       key,

@@ -32,7 +32,11 @@ export const passTime = (turn: FleetTurn, partition: number, signal: TimeSignal)
   judgePower(turn)
 }
 
-const noteTime = ({ state, atMs, appendedAtMs }: FleetTurn, partition: number, { online, healthySinceMs, isResumed }: TimeSignal): void => {
+const noteTime = (
+  { state, atMs, appendedAtMs }: FleetTurn,
+  partition: number,
+  { online, healthySinceMs, isResumed, brokers }: TimeSignal,
+): void => {
   const known = state.partitions[partition]
   if (known === undefined) return // Made by `fleet-run.ts` for each record.
   if (isResumed && healthySinceMs !== null && healthySinceMs !== known.healthySinceMs) {
@@ -43,4 +47,6 @@ const noteTime = ({ state, atMs, appendedAtMs }: FleetTurn, partition: number, {
   known.lagMs = Math.max(0, appendedAtMs - atMs)
   known.online = online
   known.healthySinceMs = healthySinceMs
+  if (brokers === undefined) delete known.brokers
+  else known.brokers = brokers
 }

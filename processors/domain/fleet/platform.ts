@@ -1,19 +1,17 @@
 /**
  * The recorder's own trouble as one alarm (rule 50): devices cannot reach it, its ticks were missing, it was started anew, or its
  * processors are behind. Being behind holds nothing up: devices are judged by the time of their records. In the other cases nothing is said about groups, and for one deadline after: a restart is no outage of anybody. Its end comes
- * when devices have reached us for that long without a break.
+ * when devices have reached us for that long without a break. Of several outside brokers one may be away by itself
+ * (`broker-trouble.ts`): then the devices of the others are judged as ever.
  */
-import type { Severity } from '../../../model/alarm.ts'
-import { nowOf, observeGroup } from './fleet-alarms.ts'
+import { judgeBrokers } from './broker-trouble.ts'
+import { nowOf } from './fleet-alarms.ts'
 import { minutesOf } from './group-words.ts'
+import { platformRule, tellTrouble, type Trouble } from './platform-alarm.ts'
 import { type FleetTurn, parameterOf, ruleOf } from './turn.ts'
 
-export const platformRule = 'platform.ingest-lag'
-export const platformResource = 'platform/ingest'
 /** One deadline of silence (`rules/presence.yaml`): so long after the return devices are waited for. */
 const usualGraceMs = 300_000
-
-type Trouble = { text: string; severity: Severity }
 
 /** True while absence can be judged. */
 export const judgePlatform = (turn: FleetTurn): boolean => {
@@ -28,51 +26,37 @@ export const judgePlatform = (turn: FleetTurn): boolean => {
   const awaySinceMs = isAway ? (state.platform['away'] ??= nowMs) : 0
   if (!isAway) Reflect.deleteProperty(state.platform, 'away')
   if (rule !== undefined) {
-    const raised = state.platform['raised'] ?? 0
     const critical = parameterOf(rule, 'criticalLagMs', 300_000)
     const lagMs = Math.max(0, ...times.map(({ lagMs: ms }) => ms ?? 0))
     // What stood in a queue during a known outage is worked off: that is no new alarm.
     const catchesUp = resumedMs > 0 && nowMs - resumedMs < parameterOf(rule, 'catchUpGraceMs', 900_000)
     const isBehind = !catchesUp && lagMs > parameterOf(rule, 'warningLagMs', 60_000)
+    const severityAfter = (ms: number) => (ms >= critical ? 'critical' : rule.severity)
+    const gapMs = state.platform['gap'] ?? 0
     const trouble: Trouble | null = isAway
-      ? {
-          text: 'devices cannot reach the recorder: no front door has its broker',
-          severity: nowMs - awaySinceMs >= critical ? 'critical' : rule.severity,
-        }
+      ? { ...awayWords(turn), severity: severityAfter(nowMs - awaySinceMs) }
       : isSettling
-        ? { text: gapWords(state.platform['gap'] ?? 0), severity: (state.platform['gap'] ?? 0) >= critical ? 'critical' : rule.severity }
+        ? { text: gapWords(gapMs), severity: severityAfter(gapMs), cause: 'our-bridge' }
         : isBehind
-          ? { text: `the processors are ${minutesOf(lagMs)} behind`, severity: lagMs > critical ? 'critical' : rule.severity }
+          ? { text: `the processors are ${minutesOf(lagMs)} behind`, severity: lagMs > critical ? 'critical' : rule.severity, cause: '' }
           : null
-    const known = state.platform['severity'] ?? 0
-    if (trouble !== null && (raised === 0 || rankOf(trouble.severity) > known)) {
-      tell(turn, trouble, 'active')
-      state.platform['raised'] = nowMs
-      state.platform['severity'] = rankOf(trouble.severity)
-    } else if (trouble === null && raised > 0) {
-      tell(turn, { text: 'devices reach the recorder, and its processors are not behind', severity: rule.severity }, 'inactive')
-      Reflect.deleteProperty(state.platform, 'raised')
-      Reflect.deleteProperty(state.platform, 'severity')
-    }
+    tellTrouble(turn, rule, '', trouble, 'devices reach the recorder, and its processors are not behind')
+    judgeBrokers(turn, rule, { isAway, graceMs, severityAfter })
   }
   return !isAway && !isSettling
 }
 
-const rankOf = (severity: Severity): number => (severity === 'critical' ? 2 : 1)
+const awayText = 'devices cannot reach the recorder: no front door has its broker'
+
+/** All partitions hear the same ticks. */
+const awayWords = ({ state }: FleetTurn): Pick<Trouble, 'text' | 'cause'> => {
+  const brokers = Object.values(state.partitions)[0]?.brokers ?? []
+  const names = brokers.flatMap(({ broker }) => (broker === '' ? [] : [broker]))
+  return {
+    text: names.length === 0 ? awayText : `${awayText} (${names.join(', ')})`,
+    cause: brokers.some(({ fault }) => fault === 'broker') ? 'broker' : 'our-bridge',
+  }
+}
 
 const gapWords = (gapMs: number): string =>
   gapMs > 0 ? `the recorder said nothing for ${minutesOf(gapMs)} and is back` : 'the recorder or its front door was started anew'
-
-const tell = (turn: FleetTurn, { text, severity }: Trouble, verdict: 'active' | 'inactive'): void => {
-  const rule = ruleOf(turn, platformRule)
-  if (rule === undefined) return
-  const nowMs = nowOf(turn)
-  observeGroup(turn, {
-    resource: platformResource,
-    rule,
-    qualifier: '',
-    severity,
-    verdict,
-    values: [{ name: 'group.reason', value: text, unit: '', observedAtMs: nowMs }],
-  })
-}

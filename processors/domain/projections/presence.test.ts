@@ -89,9 +89,17 @@ describe('presence', () => {
     ])
   })
 
-  it('is left alone while the broker is away, while ticks are missing, and when another front door only joins', async () => {
+  it('is unknown after the broker was away for 150 s, and online again with its next message', async () => {
+    const events = [...ticks(0, 5, 'front-1', 0), told(1, 'online'), ...ticks(10, 400, 'front-1', 0, false), spoke(401)]
+    expect(await rowsOf(...events)).toEqual([
+      [1, 'online', null],
+      [175, 'unknown', 'front-door-away'],
+      [401, 'online', 'spoke'],
+    ])
+  })
+
+  it('is left alone while ticks are missing, and when another front door only joins', async () => {
     const before = [...ticks(0, 5, 'front-1', 0), told(1, 'online')]
-    expect(await rowsOf(...before, ...ticks(100, 400, 'front-2', 98, false))).toHaveLength(1)
     expect(
       await rowsOf(...before, ...[100, 120, 140, 160, 180, 200, 220, 240, 260, 280].flatMap((at) => ticks(at, at, 'front-2', 98))),
     ).toHaveLength(1)

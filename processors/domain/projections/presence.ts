@@ -76,7 +76,8 @@ const isWillOfOlderSession = (known: PresenceState, next: PresenceState): boolea
 
 type Becoming = Pick<Context, 'event' | 'place' | 'overlay' | 'rows' | 'onLimit'> & { core: CoreState; subject?: string }
 
-const become = (context: Becoming, next: PresenceState, reason: string | null): void => {
+/** Writes a row, and keeps the index of those that are online. */
+export const become = (context: Becoming, next: PresenceState, reason: string | null): void => {
   const id = context.subject ?? context.event.subject.id
   const before = context.core.presence
   context.core.presence = next.state === 'offline' ? { ...next, reason } : next

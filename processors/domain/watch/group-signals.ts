@@ -4,7 +4,7 @@
  * Before: `watch-device.ts`.  After: the log topic `fleet-signals`, `processors/domain/fleet`.
  */
 import type { DeviceEvent, FactsBody, RadioBody } from '../../../model/event.ts'
-import type { Absence, DeviceSignal, FleetSignal, Groups, SignalBody } from '../../../model/fleet-signal.ts'
+import type { Absence, BrokerSignal, DeviceSignal, FleetSignal, Groups, SignalBody } from '../../../model/fleet-signal.ts'
 import type { SilenceCondition } from '../../../model/rule.ts'
 import { isUsuallyAway } from '../rules/absence.ts'
 import type { RuleInput } from '../rules/evaluate.ts'
@@ -139,10 +139,10 @@ const bootIn = (inputs: readonly RuleInput[]): DeviceSignal['boot'] => {
 /** Compared field by field: nearly every record of a radio tells the same cell. */
 const isSame = (mark: FleetMark, watched: WatchedState): boolean => mark.told !== '' && mark.told === signature(mark, watched)
 
-const signature = ({ cell, enb, tac, plmn, apn, home, awaySinceMs }: FleetMark, { profile }: WatchedState): string =>
-  `${cell}|${enb}|${tac}|${plmn}|${apn}|${home}|${awaySinceMs}|${profile.class}|${profile.site}|${profile.region}|${profile.firmware}|${profile.product}/${profile.model}|${profile.retired ? 'retired' : ''}`
+const signature = ({ cell, enb, tac, plmn, apn, home, awaySinceMs }: FleetMark, { profile, door }: WatchedState): string =>
+  `${door === undefined ? '' : `${door.broker}|`}${cell}|${enb}|${tac}|${plmn}|${apn}|${home}|${awaySinceMs}|${profile.class}|${profile.site}|${profile.region}|${profile.firmware}|${profile.product}/${profile.model}|${profile.retired ? 'retired' : ''}`
 
-const groupsOf = ({ cell, enb, tac, plmn, apn }: FleetMark, { profile }: WatchedState): Groups => {
+const groupsOf = ({ cell, enb, tac, plmn, apn }: FleetMark, { profile, door }: WatchedState): Groups => {
   const { site, region, firmware, product, model } = profile
   const all = {
     cell,
@@ -154,6 +154,7 @@ const groupsOf = ({ cell, enb, tac, plmn, apn }: FleetMark, { profile }: Watched
     region,
     firmware: firmware === '' ? '' : `${product}/${model}/${firmware}`,
     model: model === '' ? '' : `${product}/${model}`,
+    broker: door?.broker ?? '',
   }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''))
 }
@@ -164,7 +165,8 @@ const homeOf = (home: string): Groups => {
 }
 
 /** With a tick: the partition's time, and the rules of groups when they have changed. */
-export const tellTime = (sink: SignalSink, told: PartitionTold, { sinceMs }: HealthState, rules: RulesInForce): void => {
+export const tellTime = (sink: SignalSink, told: PartitionTold, health: HealthState, rules: RulesInForce): void => {
+  const { sinceMs } = health
   if (sink.place.partition === 0 && rules.stored !== null && told.rules !== rules.stored.version) {
     told.rules = rules.stored.version
     const ofGroups = (rules.book?.ruleSet.rules ?? []).filter(({ scope, enabled }) => scope !== 'device' && enabled)
@@ -179,7 +181,21 @@ export const tellTime = (sink: SignalSink, told: PartitionTold, { sinceMs }: Hea
   if (isHealthy === told.isHealthy && Math.abs(sink.atMs - told.forwardedMs) < forwardEveryMs) return
   told.forwardedMs = sink.atMs
   told.isHealthy = isHealthy
-  pushSignal(sink, { kind: 'time', online: told.online, healthySinceMs: sinceMs, isResumed: told.starts > 1 })
+  const brokers = brokersOf(health)
+  pushSignal(sink, {
+    kind: 'time',
+    online: told.online,
+    healthySinceMs: sinceMs,
+    isResumed: told.starts > 1,
+    ...(brokers === null ? {} : { brokers }),
+  })
+}
+
+/** Null where there is the embedded one alone. */
+const brokersOf = ({ brokers = {} }: HealthState): BrokerSignal[] | null => {
+  const names = Object.keys(brokers).sort()
+  if (names.every((name) => name === '')) return null
+  return names.map((broker) => ({ broker, healthySinceMs: brokers[broker]?.sinceMs ?? null, fault: brokers[broker]?.away?.fault ?? '' }))
 }
 
 export const initialTold = (): PartitionTold => ({ online: 0, forwardedMs: 0, rules: '', healthySinceMs: 0, starts: 0, isHealthy: false })

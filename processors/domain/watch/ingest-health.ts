@@ -4,15 +4,14 @@
  * each device gets one deadline of grace. So a restart of broker or recorder raises no device alarm.
  */
 import type { TickBody } from '../../../model/event.ts'
+import type { OutsideBroker } from '../../../model/front-door.ts'
 import { instancesMax } from '../front-door-watch.ts'
+import { type BrokersHealth, type FrontDoorHealth, noteBrokers } from './broker-health.ts'
 
-export type HealthState = {
-  /** By the stage's time; null: they cannot reach us. */
-  sinceMs: number | null
+/** By the stage's time: `sinceMs` null while no front door has its broker, though some broker may be there. */
+export type HealthState = BrokersHealth & {
   /** The newest tick. */
   heardMs: number
-  /** Front doors that were heard within `freshMs`: their start, their newest tick, the newest with a connected broker. */
-  instances: Record<string, { startedAtMs: number; tickMs: number; healthyMs: number }>
 }
 
 /** Three ticks: who is silent for longer is not there. */
@@ -20,7 +19,7 @@ export const freshMs = 15_000
 
 export const initialHealth = (): HealthState => ({ sinceMs: null, heardMs: 0, instances: {} })
 
-export const noteHealth = (state: HealthState, tick: TickBody, nowMs: number): void => {
+export const noteHealth = (state: HealthState, tick: TickBody, nowMs: number, outside: OutsideBroker | null = null): void => {
   const { instances } = state
   const isGap = nowMs - state.heardMs > freshMs
   for (const [name, { tickMs }] of Object.entries(instances))
@@ -32,9 +31,11 @@ export const noteHealth = (state: HealthState, tick: TickBody, nowMs: number): v
     startedAtMs: tick.instanceStartedAtMs,
     tickMs: nowMs,
     healthyMs: tick.brokerConnected ? nowMs : isStart ? 0 : known.healthyMs,
+    ...outside,
   }
   state.heardMs = nowMs
-  const isHealthy = Object.values(instances).some(({ healthyMs }) => nowMs - healthyMs <= freshMs)
-  if (!isHealthy) state.sinceMs = null
+  const isHealthy = ({ healthyMs }: FrontDoorHealth): boolean => nowMs - healthyMs <= freshMs
+  if (!Object.values(instances).some(isHealthy)) state.sinceMs = null
   else if (isGap || isStart || state.sinceMs === null) state.sinceMs = nowMs
+  noteBrokers(state, { instance: tick.instance, isStart, isGap }, isHealthy, nowMs)
 }

@@ -20,6 +20,7 @@ import { never, streamKey } from '../rules/state.ts'
 import { hash32 } from '../hash.ts'
 import type { Overlay, PartitionState } from '../state.ts'
 import { type AlarmSink, writeRefused, writeTold } from './alarm-rows.ts'
+import { healthySinceOf, noteDoor } from './broker-health.ts'
 import { type AlarmsState, type DeviceAlarms, initialAlarms, openAlarms } from './device-alarms.ts'
 import { enterDue, horizonMs, initialDue, slotMs, takeDue } from './due-list.ts'
 import type { DueBounds } from './due-state.ts'
@@ -73,6 +74,7 @@ export const watchEvent = (watch: Watch, derived: Derived): void => {
   if (inputs.length === 0) return
   const watched = openWatched(watch.overlay, watch.event.subject.id)
   noteOwnWords(watched, watch.event)
+  noteDoor(watched, healthOf(watch.state), watch.event.source, watch.event.receivedAtMs)
   noteGroups((watched.fleet ??= initialMark()), watch.event, derived.observedAtMs)
   judge(watch, watched, inputs)
 }
@@ -306,7 +308,7 @@ export const watchCommand = (watch: Watch, body: AlarmCommandBody): void => {
 /** The index of a device's kind is looked up once a batch. */
 const kindOf = new WeakMap<KnownProfile, { book: RuleBook; profile: DeviceProfile; rules: CompiledRules }>()
 
-const contextOf = ({ book, place, state, onLimit }: Watch, { profile: known }: WatchedState, id: string, nowMs: number): RuleContext => {
+const contextOf = ({ book, place, state, onLimit }: Watch, { profile: known, door }: WatchedState, id: string, nowMs: number): RuleContext => {
   let own = kindOf.get(known)
   if (own?.book !== book) {
     const profile = profileOf(id, known)
@@ -320,7 +322,7 @@ const contextOf = ({ book, place, state, onLimit }: Watch, { profile: known }: W
     partition: place.partition,
     offset: place.offset,
     nowMs,
-    healthySinceMs: healthOf(state).sinceMs,
+    healthySinceMs: healthySinceOf(healthOf(state), door),
     onLimit,
   }
 }

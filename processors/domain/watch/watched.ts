@@ -6,6 +6,7 @@ import type { DeviceEvent, FactsBody, InventoryChangedBody } from '../../../mode
 import type { OfflineCause } from '../../../model/fleet-signal.ts'
 import type { DeviceProfile } from '../../../model/rule.ts'
 import { type DeviceRuleState, initialRuleState } from '../rules/state.ts'
+import type { DeviceDoor } from './broker-health.ts'
 import type { FleetMark, HeldVerdict } from './fleet-mark.ts'
 
 /** Changes as a whole, never in place. */
@@ -27,6 +28,8 @@ export type WatchedState = {
   /** Undefined in states of earlier releases. */
   fleet?: FleetMark
   verdict?: HeldVerdict
+  /** Of a bridge; undefined: no bridge brings it, as far as was told. */
+  door?: DeviceDoor
   /** While its rule says that it is offline: why, by itself alone, and what was told of that. */
   offline?: { cause: OfflineCause; told: string }
 }
