@@ -207,6 +207,27 @@ export type GroupVerdictBody = {
   alarmTypes: string[]
 }
 
+/**
+ * Between the two times alarms of the devices that fit tell nobody. Broadcast to every partition; who asked for it stands in
+ * `source.actor`. Each change is a further record: `model/maintenance.ts` says which holds.
+ */
+export type MaintenanceWindowBody = {
+  kind: 'MaintenanceWindow'
+  id: string
+  /** 1, and one more with each change. */
+  version: number
+  /** Random: tells two changes apart that were made at once. */
+  changeId: string
+  /** JSON text of those fields of a `Selector` (`model/rule.ts`) that were given. */
+  selector: string
+  fromMs: number
+  /** Excluded. */
+  toMs: number
+  reason: string
+  /** It holds no more, from this record on. */
+  withdrawn: boolean
+}
+
 export type Body =
   | MeasurementsBody
   | RadioBody
@@ -222,6 +243,7 @@ export type Body =
   | AlarmCommandBody
   | RuleActivatedBody
   | GroupVerdictBody
+  | MaintenanceWindowBody
 
 /** `sealed`: encrypted with the subject's key because the payload carries personal identifiers. `none`: not from a message. */
 export type Payload = { encoding: 'plain' | 'sealed' | 'none'; bytes: Uint8Array }

@@ -15,10 +15,10 @@ import {
   radioSignals,
   type Rule,
   type RuleOverride,
-  type Selector,
   type SeverityStep,
   type Window,
 } from './rule.ts'
+import { everyDevice, patterns, select } from './selector-form.ts'
 import {
   flag,
   integer,
@@ -54,7 +54,6 @@ const duration: Shape<number> = made(text(20, durationForm, 'a time such as 60 s
   return Number(count) * (unitMs[unit] ?? 0)
 })
 
-const patterns = oneOrMore(text(200))
 const anyNumber = number(-1e15, 1e15)
 const attributes = mapOf(patterns)
 
@@ -73,29 +72,6 @@ const levelOf = (read: Read<typeof levelFields>): Level | null => {
   return null
 }
 const level: Shape<Level> = made(object(levelFields, levelOps), (read) => levelOf(read) ?? mistake)
-
-const select: Shape<Selector> = object({
-  class: optional(patterns, null, 'Device class of the inventory: critical, business, home.'),
-  model: optional(patterns, null, '`<product>/<model>`, or the model alone.'),
-  site: optional(patterns, null, 'Site of the inventory.'),
-  region: optional(patterns, null, 'Region of the inventory.'),
-  firmware: optional(patterns, null, 'Running firmware.'),
-  group: optional(patterns, null, 'Group of devices.'),
-  device: optional(patterns, null, 'MAC, 00-11-22-33-44-55.'),
-  plan: optional(patterns, null, 'Data plan of the inventory.'),
-  fixed: optional(flag, null, 'Only devices that stand somewhere (true), or that do not (false).'),
-})
-const everyDevice: Selector = {
-  class: null,
-  model: null,
-  site: null,
-  region: null,
-  firmware: null,
-  group: null,
-  device: null,
-  plan: null,
-  fixed: null,
-}
 
 const guard: Shape<Guard> = made(
   object(

@@ -16,6 +16,7 @@ import { placeTime } from './domain/placed-time.ts'
 import type { Derived } from './domain/rules/inputs.ts'
 import { activate, type RulesInForce } from './domain/watch/rules-in-force.ts'
 import { judgeUnheard } from './domain/projections/presence-away.ts'
+import { noteWindow, type WindowsInForce } from './domain/watch/maintenance.ts'
 import { noteHealth } from './domain/watch/ingest-health.ts'
 import {
   healthOf,
@@ -26,6 +27,7 @@ import {
   watchSign,
   watchTick,
   watchVerdict,
+  watchWindow,
 } from './domain/watch/watch-device.ts'
 import { watchCount, watchLines } from './domain/watch/watch-firmware.ts'
 import { type Context, type LimitName, type StageTable, stageTables, type TableRows } from './domain/projection.ts'
@@ -35,6 +37,7 @@ import { projectCounters } from './domain/projections/counters.ts'
 import { projectFacts } from './domain/projections/facts.ts'
 import { projectInventory } from './domain/projections/inventory.ts'
 import { projectLogLines } from './domain/projections/log-lines.ts'
+import { projectMaintenance } from './domain/projections/maintenance.ts'
 import { projectMeasurements } from './domain/projections/measurements.ts'
 import { type MessageOutcome, projectMessage } from './domain/projections/messages.ts'
 import { coreOf, judgeSilent, projectPresence, projectSign } from './domain/projections/presence.ts'
@@ -76,6 +79,7 @@ export type Batch = {
   /** What changed for the fleet stage. */
   signals: FleetSignal[]
   rules: RulesInForce
+  windows: WindowsInForce
   window: IdentityWindow
 }
 
@@ -150,7 +154,18 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
   const watch: Watch | null =
     book === null
       ? null
-      : { book, event, place, overlay, state, rows, records: batch.alarms, signals: batch.signals, onLimit: deps.counters.limitReached }
+      : {
+          book,
+          event,
+          place,
+          overlay,
+          state,
+          rows,
+          records: batch.alarms,
+          signals: batch.signals,
+          windows: batch.windows,
+          onLimit: deps.counters.limitReached,
+        }
 
   const own = event.bodies[0]
   if (own?.kind === 'Tick') {
@@ -177,6 +192,15 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
     projectMessage(message, 'rules', record.value)
     activate(batch.rules, own)
     deps.counters.outcome('rules')
+    return
+  }
+  if (own?.kind === 'MaintenanceWindow') {
+    projectMessage(message, 'maintenance', record.value)
+    const noted = noteWindow(batch.windows, own, event.receivedAtMs)
+    if (noted === 'noted') projectMaintenance(message, own)
+    if (noted === 'noted' && watch !== null) watchWindow(watch)
+    if (noted === 'full') deps.counters.limitReached('maintenance-windows')
+    deps.counters.outcome('maintenance')
     return
   }
   if (own?.kind === 'AlarmCommand') {
@@ -256,6 +280,7 @@ const projectAll = (context: Context, watch: Watch | null): void => {
       case 'AlarmCommand':
       case 'RuleActivated':
       case 'GroupVerdict':
+      case 'MaintenanceWindow':
         break
     }
   }

@@ -10,6 +10,7 @@ import { emptyRows, stageTables, type TableRows } from './domain/projection.ts'
 import { createSeenIds } from './domain/seen-ids.ts'
 import { createSessionWindow } from './domain/session-window.ts'
 import { createOverlay, initialPartition, type Overlay, type PartitionState, type StageState, type StateReader } from './domain/state.ts'
+import { openWindows } from './domain/watch/maintenance.ts'
 import { openRules } from './domain/watch/rules-in-force.ts'
 import { type Batch, createUnchecked, type RunDeps, runRecord } from './run-record.ts'
 
@@ -50,6 +51,8 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
 
   const book = from.read('rule-book')
   const rules = openRules(book?.kind === 'rule-book' ? book : null)
+  const maintenance = from.read('maintenance')
+  const windows = openWindows(maintenance?.kind === 'maintenance' ? maintenance : null)
 
   const openBatch = (): Batch => {
     const rows = emptyRows()
@@ -65,6 +68,7 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
       alarms: [],
       signals: [],
       rules,
+      windows,
       window,
     }
   }
@@ -115,6 +119,8 @@ export const createPartitionRun = (deps: RunDeps, partition: number, from: RunSt
     states.set('partition', state)
     if (rules.isChanged && rules.stored !== null) states.set('rule-book', rules.stored)
     rules.isChanged = false
+    if (windows.isChanged && windows.stored !== null) states.set('maintenance', windows.stored)
+    windows.isChanged = false
     return {
       ...closed,
       from: records[index]?.offset ?? 0,

@@ -3,7 +3,7 @@
  * (new fields with defaults only) writes the new one down beside it.
  */
 export const schemaFingerprints = {
-  'device-event': 'd85551c880830fd2',
+  'device-event': 'e6c0dea0c43a7bf6',
   'dead-letter': '2fd8a4a51fa2ad35',
   'alarm-event': 'dbeff905ecd79a36',
   'fleet-signal': 'ab6ae56356d88061',

@@ -143,6 +143,17 @@ const body: fc.Arbitrary<Body> = fc.oneof(
     reason: text,
     alarmTypes: fc.array(text, { maxLength: 3 }),
   }),
+  fc.record({
+    kind: kind('MaintenanceWindow'),
+    id: text,
+    version: integer,
+    changeId: text,
+    selector: fc.constant('{"site":["a"]}'),
+    fromMs: integer,
+    toMs: integer,
+    reason: text,
+    withdrawn: fc.boolean(),
+  }),
 )
 
 const eventId = fc.uint8Array({ minLength: 16, maxLength: 16 })

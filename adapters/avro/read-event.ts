@@ -79,7 +79,7 @@ const readBody = (from: AvroReader): Body => {
         brokerConnected: from.boolean(),
         lastMessageAtMs: from.longOrNull(),
       }
-    default: // InventoryChanged holds a map; it, AlarmCommand, RuleActivated and GroupVerdict come rarely.
+    default: // InventoryChanged holds a map; it, and what the recorder itself writes (AlarmCommand to MaintenanceWindow), come rarely.
       throw new NotOurs('a body that is read often')
   }
 }

@@ -188,6 +188,17 @@ const writeBody = (out: AvroWriter, body: Body): void => {
       out.text(body.reason)
       out.array(body.alarmTypes, (type) => out.text(type))
       break
+    case 'MaintenanceWindow':
+      out.long(14)
+      out.text(body.id)
+      out.long(body.version)
+      out.text(body.changeId)
+      out.text(body.selector)
+      out.long(body.fromMs)
+      out.long(body.toMs)
+      out.text(body.reason)
+      out.boolean(body.withdrawn)
+      break
   }
 }
 

@@ -51,7 +51,7 @@ const shownColumn = ([name, type]: Column): Shown => {
   return /DateTime/.test(type) ? { name, expression: `toString(${name})`, raw: name } : { name, expression: name }
 }
 
-type RowTable = Exclude<StageTable, 'ledger' | 'devices' | 'sites' | 'cells' | 'alarm_episodes'> | 'dead_letters'
+type RowTable = Exclude<StageTable, 'ledger' | 'devices' | 'sites' | 'cells' | 'alarm_episodes' | 'maintenance_windows'> | 'dead_letters'
 
 const rowTable = (table: RowTable): ComparedTable => {
   const shown = tables[table].map(shownColumn)
@@ -105,6 +105,23 @@ const alarmEpisodes: ComparedTable = {
   keptBy: '',
   incomparable: '',
   touchedBy: { table: 'alarm_episodes', subject: 'subject', day: 'toDate(detected_at)' },
+}
+
+/** Of the whole fleet, and never dropped. */
+const maintenanceWindows: ComparedTable = {
+  table: 'maintenance_windows',
+  kind: 'rows',
+  subject: 'window_id',
+  time: 'received_at',
+  day: 'toDate(received_at)',
+  shown: tables.maintenance_windows.map(shownColumn),
+  identity: ['window_id', 'version', 'change_id'],
+  inexact: [],
+  groupBy: [],
+  having: '',
+  keptBy: 'received_at',
+  incomparable: '',
+  touchedBy: null,
 }
 
 const accounts = ['received', 'stored', 'duplicate', 'quarantined', 'ambiguous', 'with_seq', 'seq_expected', 'seq_missing']
@@ -205,6 +222,7 @@ export const derivedTables: readonly ComparedTable[] = [
   inventoryTable('devices', 'device_id'),
   inventoryTable('sites', 'site_id'),
   inventoryTable('cells', 'cell_id'),
+  maintenanceWindows,
   ledger,
   subjectsSeen,
   ...['measurements_15m', 'measurements_1h', 'measurements_1d'].map(rollup),

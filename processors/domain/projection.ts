@@ -24,6 +24,7 @@ export const stageTables = [
   'devices',
   'sites',
   'cells',
+  'maintenance_windows',
 ] as const
 export type StageTable = (typeof stageTables)[number]
 export type TableRows = Record<StageTable, Row[]>
@@ -44,6 +45,7 @@ export const emptyRows = (): TableRows => ({
   devices: [],
   sites: [],
   cells: [],
+  maintenance_windows: [],
 })
 
 /** Where the record lies in the log; every row carries it. */
@@ -57,6 +59,7 @@ export type LimitName =
   | 'facts-per-device'
   | 'firmwares-per-partition'
   | 'log-lines-per-minute'
+  | 'maintenance-windows'
   | 'online-per-shard'
   | 'rule-series-per-device'
   | 'rule-streams-per-device'

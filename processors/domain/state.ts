@@ -3,6 +3,7 @@
  * changes, so that a load average does not rewrite a device's counters.
  */
 import type { AlarmsState } from './watch/device-alarms.ts'
+import type { MaintenanceState } from './watch/maintenance.ts'
 import type { WatchedState } from './watch/watched.ts'
 import type { DueBounds, DueState } from './watch/due-state.ts'
 import type { PartitionTold, WordingsState } from './watch/fleet-mark.ts'
@@ -101,6 +102,7 @@ export type StageState =
   | AlarmsState
   | DueState
   | RuleBookState
+  | MaintenanceState
   | WordingsState
   | PartitionState
 

@@ -9,6 +9,7 @@ export type MessageOutcome =
   | 'ambiguous'
   | 'quarantined'
   | 'tick'
+  | 'maintenance'
   | 'inventory'
   | 'stored_copy'
   | 'command'

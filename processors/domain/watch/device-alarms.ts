@@ -4,7 +4,7 @@
  * Before: `processors/domain/rules`.  After: `alarm-rows.ts`.
  */
 import { type AlarmEvent, isForLog } from '../../../model/alarm-event.ts'
-import type { AlarmCommand, AlarmDelays, AlarmKey, AlarmType } from '../../../model/alarm.ts'
+import type { AlarmCommand, AlarmDelays, AlarmKey, AlarmType, Suppressor } from '../../../model/alarm.ts'
 import { severities } from '../../../model/alarm.ts'
 import { alarmTypeOf, type Rule } from '../../../model/rule.ts'
 import { evolveAlarm, nextDueMs, stepAlarm } from '../alarms/alarm-decider.ts'
@@ -58,12 +58,19 @@ export type Told = {
   episode: KeptEpisode | null
 }
 
+/** A maintenance window that holds for the device right now. */
+export type ActiveWindow = { id: string; untilMs: number; reason: string }
+
+export const suppressorOf = ({ id, untilMs }: ActiveWindow): Suppressor => ({ kind: 'maintenance', by: id, untilMs })
+
 export type AlarmTurn = {
   tenant: string
   rules: Pick<CompiledRules, 'rules' | 'dependents'>
   /** Of a rule that holds no more: the inventory knows its type still. */
   typeOf: (type: string) => AlarmType | undefined
   nowMs: number
+  /** What holds a new alarm down from its beginning; left out: nothing. */
+  windows?: readonly { suppressor: Suppressor; reason: string }[]
   onTold: (told: Told) => void
   onLimit: (limit: 'alarm-streams-per-device') => void
 }
@@ -187,6 +194,7 @@ export const openAlarms = (alarms: AlarmsState, turn: AlarmTurn) => {
         const causes = turn.rules.rules.get(key.type)?.dependsOn ?? []
         for (const other of causes.length === 0 ? [] : ids())
           if (causes.includes(partsOfKey(other)[0]) && isLiveState(stateOf(other))) holdDown(id, openOf(other))
+        for (const window of turn.windows ?? []) step(id, { kind: 'Suppress', ...window, atMs: turn.nowMs }, null)
       }
       return command.kind === 'FindEpisodeLate' ? findLate(id, command, delays) : step(id, command, delays)
     },
@@ -207,8 +215,8 @@ export const openAlarms = (alarms: AlarmsState, turn: AlarmTurn) => {
     retireAll: (): void => {
       for (const id of ids()) step(id, { kind: 'RetireResource', atMs: turn.nowMs }, null)
     },
-    /** Puts what has changed back into `alarms`. Answers whether anything has, and when the next deadline is due (0: none). */
-    close: (): { isChanged: boolean; dueMs: number } => {
+    /** Puts what has changed back into `alarms`. Answers whether anything has, when the next deadline is due (0: none), and whether one stands. */
+    close: (): { isChanged: boolean; dueMs: number; stands: boolean } => {
       let isChanged = false
       for (const [id, { state, episodes, isChanged: own }] of opened) {
         if (!own) continue
@@ -219,9 +227,12 @@ export const openAlarms = (alarms: AlarmsState, turn: AlarmTurn) => {
       }
       if (isChanged) dropOldest(alarms)
       let dueMs = 0
-      for (const stored of Object.values(alarms.byKey))
+      let stands = false
+      for (const stored of Object.values(alarms.byKey)) {
         if (stored.dueMs !== null && (dueMs === 0 || stored.dueMs < dueMs)) dueMs = stored.dueMs
-      return { isChanged, dueMs }
+        stands ||= stored.state?.condition !== undefined // Left out: normal.
+      }
+      return { isChanged, dueMs, stands }
     },
   }
 }
@@ -232,7 +243,7 @@ const beginning = ({ forgotten: { version, episode, foundLate } }: AlarmsState):
 const rowsOf = ({ episodes }: Open): EpisodeRow[] => episodes.map(({ row }) => row)
 const keyIdOf = ({ key }: Open): string => streamKey(key.type, key.qualifier)
 const isLiveState = (state: AlarmState | null): boolean => state !== null && isLive(state)
-const isTroubled = (state: AlarmState | null): boolean => state !== null && (isLive(state) || state.condition.is === 'raising')
+export const isTroubled = (state: AlarmState | null): boolean => state !== null && (isLive(state) || state.condition.is === 'raising')
 const isQuiet = (state: AlarmState | null): boolean =>
   state !== null && state.condition.is === 'normal' && state.shelf.is === 'none' && state.suppressedBy.length === 0
 

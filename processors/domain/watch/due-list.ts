@@ -28,6 +28,14 @@ export const enterDue = (overlay: Overlay, bounds: DueBounds, id: string, dueMs:
   return slot
 }
 
+/** Everybody who has an entry, in the order of ids; who was met early stands in several slots. */
+export const everyoneDue = (overlay: Overlay, bounds: DueBounds): string[] => {
+  const ids = new Set<string>()
+  for (const slot of bounds.slots)
+    for (let part = 0; part < dueParts; part++) for (const id of overlay.look('due', `${slot}.${part}`)?.ids ?? []) ids.add(id)
+  return [...ids].sort()
+}
+
 /** Takes out what is due by now, slot by slot, each in the order of ids. */
 export const takeDue = (overlay: Overlay, bounds: DueBounds, nowMs: number): { slot: number; id: string }[] => {
   const nowSlot = Math.floor(nowMs / slotMs)

@@ -17,6 +17,8 @@ export type FleetMark = {
   /** Since when another cell serves it; 0: none does. */
   awaySinceMs: number
   isAbsent: boolean
+  /** It went, and is still gone, within a maintenance window. */
+  isPlanned?: true
   /** Its groups as they were told last; '': never. */
   told: string
 }

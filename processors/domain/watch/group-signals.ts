@@ -80,7 +80,8 @@ const noteHome = (mark: FleetMark, serving: string, atMs: number): void => {
 
 /**
  * Tells the device when it has changed. `inputs`: what the record said to the rules. Answers nothing: signals go to the sink,
- * what was told is kept in the mark.
+ * what was told is kept in the mark. Whoever went within a maintenance window and is not back at its end is told anew: from then on
+ * it counts.
  */
 export const tellDevice = (
   sink: SignalSink,
@@ -88,15 +89,17 @@ export const tellDevice = (
   watched: WatchedState,
   context: RuleContext,
   inputs: readonly RuleInput[],
-  isPlanned: () => boolean,
 ): void => {
   const mark = (watched.fleet ??= initialMark())
   const isAbsent = isAway(watched, context)
   const boot = inputs.length > 1 ? bootIn(inputs) : null
-  if (isAbsent === mark.isAbsent && boot === null && isSame(mark, watched)) return
+  const isPlanned = isAbsent && watched.windows !== undefined && (!mark.isAbsent || mark.isPlanned === true)
+  if (isAbsent === mark.isAbsent && isPlanned === (mark.isPlanned === true) && boot === null && isSame(mark, watched)) return
   const counted = mark.told !== '' && !mark.told.endsWith('retired') && !mark.isAbsent
   told.online = Math.max(0, told.online + Number(!watched.profile.retired && !isAbsent) - Number(counted))
   mark.isAbsent = isAbsent
+  if (isPlanned) mark.isPlanned = true
+  else delete mark.isPlanned
   mark.told = signature(mark, watched)
   const { rules, profile } = watched
   const absence: Absence | null = isAbsent
@@ -104,7 +107,7 @@ export const tellDevice = (
         sinceMs: rules.goneMs > 0 ? rules.goneMs : rules.lastArrivalMs,
         by: rules.goneMs > 0 ? 'will' : 'silence',
         usual: isUsuallyAway(rules, context.nowMs),
-        planned: isPlanned(),
+        planned: isPlanned,
       }
     : null
   pushSignal(sink, {

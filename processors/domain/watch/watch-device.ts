@@ -21,12 +21,13 @@ import { hash32 } from '../hash.ts'
 import type { Overlay, PartitionState } from '../state.ts'
 import { type AlarmSink, writeRefused, writeTold } from './alarm-rows.ts'
 import { healthySinceOf, noteDoor } from './broker-health.ts'
-import { type AlarmsState, type DeviceAlarms, initialAlarms, openAlarms } from './device-alarms.ts'
-import { enterDue, horizonMs, initialDue, slotMs, takeDue } from './due-list.ts'
+import { type AlarmsState, type DeviceAlarms, initialAlarms, openAlarms, suppressorOf } from './device-alarms.ts'
+import { enterDue, everyoneDue, horizonMs, initialDue, slotMs, takeDue } from './due-list.ts'
 import type { DueBounds } from './due-state.ts'
 import type { PartitionTold } from './fleet-mark.ts'
 import { initialMark, initialTold, noteGroups, type SignalSink, tellDevice, tellTime } from './group-signals.ts'
 import { type HealthState, initialHealth } from './ingest-health.ts'
+import { activeWindows, holdBy, markOf, nextBeginMs, reasonOf, type WindowsInForce } from './maintenance.ts'
 import type { RulesInForce } from './rules-in-force.ts'
 import { commandOf } from './operator-command.ts'
 import { initialRefusals, tellRefusals } from './refusal-counts.ts'
@@ -42,6 +43,7 @@ export type Watch = {
   state: PartitionState
   rows: TableRows
   records: AlarmRecord[]
+  windows: WindowsInForce
   signals: FleetSignal[]
   onLimit: (limit: LimitName) => void
 }
@@ -114,7 +116,7 @@ const noInputs: readonly RuleInput[] = []
 
 /** The fleet stage hears of it when something has changed; a verdict ends with what it was about. */
 const tellFleet = (watch: Watch, watched: WatchedState, id: string, context: RuleContext, inputs: readonly RuleInput[]): void => {
-  tellDevice(sinkOf(watch), toldOf(watch.state), watched, context, inputs, () => isPlanned(watch, id))
+  tellDevice(sinkOf(watch), toldOf(watch.state), watched, context, inputs)
   tellCause(watch, watched, id, context)
   const { verdict, fleet } = watched
   if (verdict === undefined || fleet === undefined) return
@@ -129,9 +131,10 @@ const tellCause = (watch: Watch, watched: WatchedState, id: string, { rules, now
     delete watched.offline
     return
   }
-  watched.offline ??= {
-    cause: isPlanned(watch, id) ? 'planned' : isUsuallyAway(watched.rules, nowMs) ? 'usual-night-off' : 'device',
-    told: '',
+  const isPlanned = watched.fleet?.isPlanned === true
+  if (watched.offline === undefined || (watched.offline.cause === 'planned' && !isPlanned)) {
+    const cause = isPlanned ? 'planned' : isUsuallyAway(watched.rules, nowMs) ? 'usual-night-off' : 'device'
+    watched.offline = { cause, told: watched.offline?.told ?? '' }
   }
   const ofGroup = watched.verdict?.cause ?? ''
   const cause = ofGroup === '' ? watched.offline.cause : ofGroup
@@ -140,11 +143,8 @@ const tellCause = (watch: Watch, watched: WatchedState, id: string, { rules, now
   projectAbsence(watch, id, cause)
 }
 
-/** Asked only when a device goes. */
-const isPlanned = ({ overlay }: Watch, id: string): boolean =>
-  Object.values(overlay.look('alarms', id)?.byKey ?? {}).some(
-    ({ state }) => state?.suppressedBy?.some(({ kind }) => kind === 'maintenance') === true,
-  )
+const hasOtherWindows = ({ windows }: Watch, watched: WatchedState, { profile, nowMs }: RuleContext): boolean =>
+  (windows.known.length > 0 || watched.windows !== undefined) && markOf(activeWindows(windows, profile, nowMs)) !== (watched.windows ?? '')
 
 const visit = (watch: Watch, watched: WatchedState, id: string): void => {
   const nowMs = passNow(watch, watched)
@@ -154,7 +154,8 @@ const visit = (watch: Watch, watched: WatchedState, id: string): void => {
   const rulesDue = !watched.profile.retired && nextTickMs(watched.rules, context, context.healthySinceMs ?? nowMs) <= nowMs
   const alarmsDue = watched.alarmDueMs > 0 && watched.alarmDueMs <= nowMs
   const commands = rulesDue ? evaluate(watched.rules, { kind: 'tick' }, context).commands : []
-  if (commands.length > 0 || alarmsDue) turn(watch, watched, id, context, commands, alarmsDue ? 'first' : 'no')
+  if (commands.length > 0 || alarmsDue || hasOtherWindows(watch, watched, context))
+    turn(watch, watched, id, context, commands, alarmsDue ? 'first' : 'no')
   tellFleet(watch, watched, id, context, noInputs)
   remind(watch, watched, id, context)
 }
@@ -167,7 +168,8 @@ const judge = (watch: Watch, watched: WatchedState, inputs: readonly RuleInput[]
   for (const input of inputs) for (const command of evaluate(watched.rules, input, context).commands) commands.push(command)
   // What the message says comes before the deadlines that its arrival has passed.
   const alarmsDue = watched.alarmDueMs > 0 && watched.alarmDueMs <= nowMs
-  if (commands.length > 0 || alarmsDue) turn(watch, watched, id, context, commands, alarmsDue ? 'last' : 'no')
+  if (commands.length > 0 || alarmsDue || hasOtherWindows(watch, watched, context))
+    turn(watch, watched, id, context, commands, alarmsDue ? 'last' : 'no')
   tellFleet(watch, watched, id, context, inputs)
   const { slot, rules, alarmDueMs } = watched
   // A message puts silence off: the entry that stands is early enough for it, but not for what is due sooner.
@@ -180,12 +182,13 @@ const judge = (watch: Watch, watched: WatchedState, inputs: readonly RuleInput[]
   if (slot === 0 || soonMs < slot * slotMs) remind(watch, watched, id, context)
 }
 
-/** An entry for its next deadline, or for looking again. Whoever has nothing to wait for has none. */
-const remind = ({ overlay, state }: Watch, watched: WatchedState, id: string, context: RuleContext): void => {
+/** An entry for its next deadline, or for looking again. Whoever has nothing to wait for, and no alarm that a window could hold down, has none. */
+const remind = ({ overlay, state, windows }: Watch, watched: WatchedState, id: string, context: RuleContext): void => {
   const { nowMs, healthySinceMs } = context
   const rulesMs = watched.profile.retired ? never : nextTickMs(watched.rules, context, healthySinceMs ?? nowMs)
-  const dueMs = Math.min(rulesMs, watched.alarmDueMs === 0 ? never : watched.alarmDueMs)
-  if (dueMs === never) return
+  const beginMs = watched.stands === true ? nextBeginMs(windows, context.profile, nowMs) : never
+  const dueMs = Math.min(rulesMs, beginMs, watched.alarmDueMs === 0 ? never : watched.alarmDueMs)
+  if (dueMs === never && watched.stands !== true) return
   const lookMs = nowMs + (healthySinceMs === null ? unhealthyHorizonMs : horizonMs - (hash32(id) % spreadMs))
   const wantedMs = Math.max(nowMs, Math.min(dueMs, lookMs))
   if (watched.slot > 0 && watched.slot * slotMs <= wantedMs) return
@@ -238,18 +241,25 @@ const withAlarms = (
     records,
     audienceOf,
   }
+  const active = activeWindows(watch.windows, profile, nowMs)
   const alarms = openAlarms(stored, {
     tenant: event.tenant,
     rules,
     typeOf: (type) => typesOf(book).get(type),
     nowMs,
+    windows: active.map((window) => ({ suppressor: suppressorOf(window), reason: reasonOf(window) })),
     onTold: (told) => writeTold(sink, told),
     onLimit,
   })
+  if (active.length > 0 || watched.windows !== undefined) holdBy(alarms, active, nowMs)
   work(alarms, sink)
-  const { isChanged, dueMs } = alarms.close()
+  const { isChanged, dueMs, stands } = alarms.close()
   if (isChanged) overlay.keep('alarms', id, stored)
   watched.alarmDueMs = dueMs
+  if (active.length > 0) watched.windows = markOf(active)
+  else delete watched.windows
+  if (stands) watched.stands = true
+  else delete watched.stands
 }
 
 /** What the fleet stage found about this device. */
@@ -280,6 +290,18 @@ const audienceFor = (rules: CompiledRules, { class: own, product, model, site }:
   site,
 })
 
+/** A window came, changed or was withdrawn: whoever it meets now is looked at now, whoever it will meet is reminded of it. */
+export const watchWindow = (watch: Watch): void => {
+  for (const id of everyoneDue(watch.overlay, dueOf(watch.state))) {
+    const watched = watch.overlay.look('watched', id)
+    if (watched === undefined || watched.slot === 0 || watched.profile.retired) continue
+    const context = contextOf(watch, watched, id, passNow(watch, watched))
+    const isMet = hasOtherWindows(watch, watched, context)
+    const isMeant = watched.stands === true && nextBeginMs(watch.windows, context.profile, context.nowMs) !== never
+    if (isMet || isMeant) visit(watch, watched, id)
+  }
+}
+
 /** What a person asks. One that cannot be done is a row of its own, so that whoever asked can see why. */
 export const watchCommand = (watch: Watch, body: AlarmCommandBody): void => {
   const { id } = watch.event.subject
@@ -308,7 +330,12 @@ export const watchCommand = (watch: Watch, body: AlarmCommandBody): void => {
 /** The index of a device's kind is looked up once a batch. */
 const kindOf = new WeakMap<KnownProfile, { book: RuleBook; profile: DeviceProfile; rules: CompiledRules }>()
 
-const contextOf = ({ book, place, state, onLimit }: Watch, { profile: known, door }: WatchedState, id: string, nowMs: number): RuleContext => {
+const contextOf = (
+  { book, place, state, onLimit }: Watch,
+  { profile: known, door }: WatchedState,
+  id: string,
+  nowMs: number,
+): RuleContext => {
   let own = kindOf.get(known)
   if (own?.book !== book) {
     const profile = profileOf(id, known)

@@ -32,6 +32,10 @@ export type WatchedState = {
   door?: DeviceDoor
   /** While its rule says that it is offline: why, by itself alone, and what was told of that. */
   offline?: { cause: OfflineCause; told: string }
+  /** Maintenance windows that hold for it, as `markOf` writes them; left out: none. */
+  windows?: string
+  /** An alarm of it stands, so a window that begins has something to hold down. */
+  stands?: true
 }
 
 /** What was never told of a device: it is one of a home. */
