@@ -12,6 +12,8 @@ import type { IndexEntry, OutputBegin, OutputsState, OutputState } from './domai
 export type Attention = {
   heldMs: number
   nextMs: number
+  /** The receiver's own wish: no sooner, though it takes others. */
+  notBeforeMs: number
   forgetMs: number
   rows: number
   parked: number
@@ -42,7 +44,10 @@ export type OutputPartition = {
   begin: () => OutputTurn
   /** One stream changed by no record. */
   change: (streams: readonly string[], work: (state: OutputState, turn: OutputTurn) => void) => Promise<void>
-  /** The receiver answers again: whoever waits for a later try goes now. */
+  /** It will be opened anew: waits for what is under way; who still has this one can do nothing more with it. */
+  close: () => Promise<void>
+  isOpen: () => boolean
+  /** The receiver answers again: whoever waits for a later try goes now, save where it asked for the later one itself. */
   release: (nowMs: number) => void
 }
 
@@ -57,8 +62,8 @@ export const createOutputPartition = async ({ store, topic, partition, nowMs }: 
   for (let part = 0; part < indexParts; part++) {
     const stored = read(`output-index:${String(part)}`)
     if (stored?.kind !== 'output-index') continue
-    for (const [stream, heldMs, nextMs, forgetMs, rows, parked, sinceMs] of stored.entries)
-      attention.set(stream, { heldMs, nextMs, forgetMs, rows, parked, sinceMs })
+    for (const [stream, heldMs, nextMs, forgetMs, rows, parked, sinceMs, notBeforeMs = 0] of stored.entries)
+      attention.set(stream, { heldMs, nextMs, notBeforeMs, forgetMs, rows, parked, sinceMs })
   }
   const stored = read(beginKey)
   const beganMs = stored?.kind === 'output-begin' ? stored.atMs : nowMs
@@ -67,9 +72,13 @@ export const createOutputPartition = async ({ store, topic, partition, nowMs }: 
   let waitingInTurn = 0
   let isBeginStored = stored !== undefined
 
+  let isOpen = true
   let last: Promise<unknown> = Promise.resolve()
   const exclusive = <T>(work: () => Promise<T>): Promise<T> => {
-    const running = last.then(work)
+    const running = last.then(() => {
+      if (!isOpen) throw new Error(`partition ${String(partition)} of ${topic} was opened anew`)
+      return work()
+    })
     last = running.catch(() => undefined)
     return running
   }
@@ -103,9 +112,9 @@ export const createOutputPartition = async ({ store, topic, partition, nowMs }: 
         if (!isBeginStored) states.set(beginKey, { kind: 'output-begin', atMs: beganMs } satisfies OutputBegin)
         const parts = new Set([...marks.keys()].map(partOf))
         for (const part of parts) states.set(`output-index:${String(part)}`, { kind: 'output-index', entries: [] })
-        const write = (stream: string, { heldMs, nextMs, forgetMs, rows, parked, sinceMs }: Attention): void => {
+        const write = (stream: string, { heldMs, nextMs, notBeforeMs, forgetMs, rows, parked, sinceMs }: Attention): void => {
           const index = states.get(`output-index:${String(partOf(stream))}`)
-          const entry: IndexEntry = [stream, heldMs, nextMs, forgetMs, rows, parked, sinceMs]
+          const entry: IndexEntry = [stream, heldMs, nextMs, forgetMs, rows, parked, sinceMs, notBeforeMs]
           if (index?.kind === 'output-index') index.entries.push(entry)
         }
         for (const [stream, own] of attention) if (parts.has(partOf(stream)) && !marks.has(stream)) write(stream, own)
@@ -154,8 +163,13 @@ export const createOutputPartition = async ({ store, topic, partition, nowMs }: 
     begin,
     change,
     release: (atMs) => {
-      for (const own of attention.values()) if (own.nextMs > atMs) own.nextMs = atMs
+      for (const own of attention.values()) if (own.nextMs > atMs) own.nextMs = Math.max(atMs, own.notBeforeMs)
     },
+    close: async () => {
+      isOpen = false
+      await last
+    },
+    isOpen: () => isOpen,
   }
   // At once: a start that finds no alarm yet must not make a later one the first.
   if (!isBeginStored) await change([], () => undefined)
@@ -167,9 +181,10 @@ export const createOutputPartition = async ({ store, topic, partition, nowMs }: 
 const beginKey = 'output-begin'
 const partOf = (stream: string): number => hash32(stream) % indexParts
 
-const attentionOf = (state: OutputState): Attention => ({
+export const attentionOf = (state: OutputState): Attention => ({
   heldMs: heldUntilMs(state),
   nextMs: nextSendMs(state),
+  notBeforeMs: nextNotice(state)?.notBeforeMs ?? 0,
   forgetMs: state.queue.length === 0 ? state.forgetMs : 0,
   rows: state.rows.length,
   parked: parkedOf(state),

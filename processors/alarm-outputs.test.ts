@@ -9,7 +9,7 @@ import type { AlarmKey } from '../model/alarm.ts'
 import type { ChannelAnswer, ChannelMessage } from '../model/notification.ts'
 import type { Row, Warehouse } from '../model/ports.ts'
 import { type AlarmOutputs, outputsGroup, startAlarmOutputs } from './alarm-outputs.ts'
-import { noteAgainAfterMs, sendsAtOnceMax } from './alarm-outputs-channel.ts'
+import { noteAgainAfterMs, probeEveryMs, sendsAtOnceMax } from './alarm-outputs-sending.ts'
 import { streamIdOf } from './domain/alarms/stream-id.ts'
 import { noticesPerAlarmMax, type OutputsState, waitingAlarmsMax } from './domain/outputs/output-state.ts'
 
@@ -38,7 +38,7 @@ const createBench = () => {
     counts,
     timeMs: startMs as number | null,
     warehouseUp: true,
-    answer: (_: ChannelMessage): ChannelAnswer => taken,
+    answer: (_: ChannelMessage): ChannelAnswer | Promise<ChannelAnswer> => taken,
     outputs: undefined as AlarmOutputs | undefined,
     nowMs: () => nowMs,
     /** Both times pass. */
@@ -59,7 +59,7 @@ const createBench = () => {
       const channel = {
         send: async (message: ChannelMessage): Promise<ChannelAnswer> => {
           const event = JSON.parse(message.body) as { type: string; data: { notification: string; subject: string } }
-          const answer = bench.answer(message)
+          const answer = await bench.answer(message)
           sent.push({
             ...message,
             type: event.type.split('.').at(-1) ?? '',
@@ -290,6 +290,35 @@ describe('what is told', () => {
     expect(words(bench.sent)).toEqual(['b raise'])
   })
 
+  it('what was over while it was held down is not sent, and says by what', async () => {
+    const bench = await started()
+    const [a, b, c] = [streamOf('a'), streamOf('b'), streamOf('c')]
+    const suppressor = { kind: 'maintenance' as const, by: 'window-1', untilMs: null }
+    await bench.tell(
+      a.raise(0),
+      a.record({ kind: 'Correlated', situation: 'alarm-s:1', role: 'symptom', reason: '' }, 1),
+      a.clear(20),
+      b.record({ kind: 'Suppressed', suppressor, reason: 'works' }, 0),
+      b.raise(0),
+      b.clear(20),
+      c.record({ kind: 'Suppressed', suppressor, reason: 'works' }, 0),
+      c.raise(0),
+      c.record({ kind: 'Unsuppressed', by: 'window-1', cause: 'ended' }, 10),
+      c.clear(11),
+    )
+    bench.pass(30 * minuteMs)
+    await bench.settled()
+    expect([bench.sent, statuses(bench).sort(), bench.counts['transient']]).toEqual([
+      [],
+      [
+        'a raise transient over while it was held down: symptom of alarm-s:1',
+        'b raise transient over while it was held down: suppressed by window-1',
+        'c raise transient over before it was told',
+      ],
+      3,
+    ])
+  })
+
   it('changes and the clear follow the raise in their order, under one key', async () => {
     const bench = await started({ settleMs: 0 })
     const a = streamOf('a')
@@ -401,6 +430,64 @@ describe('what is not told again', () => {
   })
 })
 
+describe('a partition that is opened anew while a message is on its way', () => {
+  /** A batch fails once when told to; the note of an answer takes until a batch is saved, or 200 ms. */
+  const slowNotes = (bench: ReturnType<typeof createBench>): { failBatch: boolean; noted: number } => {
+    const own = { failBatch: false, noted: 0, isSaved: false }
+    const { begin, finish, put } = bench.store
+    bench.store = {
+      ...bench.store,
+      begin: async (range) => {
+        if (!own.failBatch) return begin(range)
+        own.failBatch = false
+        throw new Error('full')
+      },
+      finish: async (result) => {
+        await finish(result)
+        own.isSaved = true
+      },
+      put: async (topic, partition, states) => {
+        if ([...states.values()].some((state) => state?.kind === 'output' && state.rows.some(({ status }) => status === 'sent'))) {
+          own.noted++
+          own.isSaved = false
+          for (const end = performance.now() + 200; !own.isSaved && performance.now() < end; ) await new Promise(setImmediate)
+        }
+        await put(topic, partition, states)
+      },
+    }
+    return own
+  }
+
+  it('has one owner: what a batch brings while the answer is noted is told, and the message is not sent again', async () => {
+    const bench = createBench()
+    open.push(bench)
+    const notes = slowNotes(bench)
+    const [a, b] = [streamOf('group/cell/1', null), streamOf('b')]
+    const answer = Promise.withResolvers<ChannelAnswer>()
+    let asked = 0
+    bench.answer = () => {
+      asked++
+      return answer.promise
+    }
+    await bench.start()
+    await bench.tell(a.raise(0))
+    await expect.poll(() => asked, { timeout: 5_000 }).toBe(1)
+    notes.failBatch = true
+    await bench.tell(b.raise(0))
+    await expect.poll(() => [bench.counts['errors'], bench.outputs?.status().lagRecords], { timeout: 5_000 }).toEqual([1, 0])
+    answer.resolve(taken)
+    await expect.poll(() => notes.noted, { timeout: 5_000 }).toBe(1)
+    await bench.tell(a.clear(1))
+    await expect.poll(() => bench.sent.length, { timeout: 5_000 }).toBe(2)
+    bench.pass(6 * minuteMs)
+    await expect.poll(() => bench.sent.length, { timeout: 5_000 }).toBe(3)
+    const all = ['group/cell/1 raise', 'b raise', 'group/cell/1 clear']
+    await expect.poll(() => statuses(bench), { timeout: 5_000 }).toEqual(all.map((told) => `${told} sent`))
+    expect(words(bench.sent).sort()).toEqual(all.sort())
+    expect(bench.counts['errors']).toBe(1)
+  })
+})
+
 describe('a receiver that is away', () => {
   it('gets everything of an alarm in order once it is back, each try with one id', async () => {
     const bench = await started({ settleMs: 0 })
@@ -433,6 +520,44 @@ describe('a receiver that is away', () => {
     bench.pass(31_000) // The next try of the schedule is hours away.
     await bench.settled()
     expect(words(bench.sent.filter(({ answered }) => answered === 'taken')).sort()).toEqual(['a raise', 'b raise', 'c raise'])
+  })
+
+  it('that is back is found though the message that waits longest is one that it never takes', async () => {
+    const bench = await started({ settleMs: 0 })
+    bench.answer = () => failed
+    await bench.tell(...['a', 'b', 'c'].map((subject, minute) => streamOf(subject).raise(minute)))
+    for (let turn = 0; turn < 4; turn++) {
+      bench.pass(60 * minuteMs)
+      await bench.settled()
+    }
+    bench.answer = ({ body }) => (body.includes('dwr/311-a1/a') ? failed : taken)
+    for (let turn = 0; turn < 3; turn++) {
+      bench.pass(probeEveryMs)
+      await bench.settled()
+    }
+    expect(words(bench.sent.filter(({ answered }) => answered === 'taken')).sort()).toEqual(['b raise', 'c raise'])
+  })
+
+  it('that asked for a later try of one message (Retry-After) gets it no sooner, though it takes others meanwhile', async () => {
+    const bench = await started({ settleMs: 0 })
+    const hour = 60 * minuteMs
+    bench.answer = ({ body }) => ({ ...failed, retryAfterMs: body.includes('dwr/311-a1/a') ? hour : null })
+    await bench.tell(...['a', 'b'].map((subject, minute) => streamOf(subject).raise(minute)))
+    bench.pass(minuteMs)
+    await bench.settled()
+    const askedMs = bench.nowMs()
+    bench.answer = () => taken
+    bench.pass(probeEveryMs)
+    await bench.settled()
+    expect(words(bench.sent.filter(({ answered }) => answered === 'taken'))).toEqual(['b raise'])
+    await bench.stop()
+    await bench.start({ settleMs: 0 })
+    bench.pass(askedMs + hour - bench.nowMs() - 1)
+    await bench.settled()
+    expect(words(bench.sent.filter(({ answered }) => answered === 'taken'))).toEqual(['b raise'])
+    bench.pass(1)
+    await bench.settled()
+    expect(words(bench.sent.filter(({ answered }) => answered === 'taken'))).toEqual(['b raise', 'a raise'])
   })
 
   it('that refuses a message gets the next one; the refused one comes once more at the next start', async () => {
@@ -616,6 +741,34 @@ describe('the topic alarms-current', () => {
     expect([...(await current(bench)).keys()].sort()).toEqual([`${a.stream}:2`, `${c.stream}:1`].sort())
     bench.pass(7 * 24 * 60 * minuteMs + minuteMs)
     await bench.settled()
+    expect([...(await current(bench)).keys()]).toEqual([`${a.stream}:2`])
+  })
+
+  it('an alarm that is raised again just when it is forgotten is kept and told', async () => {
+    const bench = createBench()
+    open.push(bench)
+    const a = streamOf('group/cell/1', null)
+    const { append } = bench.log
+    const days = 7 * 24 * 60
+    bench.log.append = async (topic, records) => {
+      if (topic === 'alarms-current') {
+        await append('alarms', [{ partition: 0, key: 'a', value: Uint8Array.from(codec.encode(a.raise(days + 2))) }])
+        await expect.poll(() => bench.outputs?.status().lagRecords, { timeout: 5_000 }).toBe(0)
+      }
+      return append(topic, records)
+    }
+    bench.answer = ({ id }) => (id.includes('-3-') ? failed : taken)
+    await bench.start()
+    await bench.tell(a.raise(0), a.clear(1))
+    await bench.settled()
+    bench.pass((days + 2) * minuteMs)
+    await bench.settled()
+    bench.answer = () => taken
+    bench.pass(60 * minuteMs)
+    await bench.settled()
+    expect(words(bench.sent.filter(({ answered }) => answered === 'taken'))).toEqual(
+      ['raise', 'clear', 'raise'].map((word) => `group/cell/1 ${word}`),
+    )
     expect([...(await current(bench)).keys()]).toEqual([`${a.stream}:2`])
   })
 })

@@ -77,7 +77,15 @@ export const startAlarmOutputs = async (deps: AlarmOutputsDeps): Promise<AlarmOu
     count: (what) => onCount(what, 1),
   })
 
+  const close = async (partition: number): Promise<void> => {
+    const own = partitions.get(partition)
+    partitions.delete(partition)
+    await own?.close()
+  }
+
+  /** Two owners of one partition would write over each other: the one before has ended by then. */
   const open = async (partition: number): Promise<OutputPartition> => {
+    await close(partition)
     const own = await createOutputPartition({ store, topic, partition, nowMs: clock.nowMs() })
     partitions.set(partition, own)
     return own
@@ -153,7 +161,7 @@ export const startAlarmOutputs = async (deps: AlarmOutputsDeps): Promise<AlarmOu
         stuck.delete(batch.partition)
       } catch (error) {
         if (!stuck.has(batch.partition)) stuck.set(batch.partition, clock.nowMs())
-        partitions.delete(batch.partition) // Read anew: what was saved is not known.
+        await close(batch.partition) // Read anew: what was saved is not known.
         throw error
       }
     },
@@ -162,10 +170,9 @@ export const startAlarmOutputs = async (deps: AlarmOutputsDeps): Promise<AlarmOu
     onError: (error, { partition }) => deps.onError(error, { stage: outputsGroup, partition }),
   })
 
-  const ofOurs = <T>(byPartition: ReadonlyMap<number, T>): T[] => {
-    const ours = consumer.partitions?.(topic)
-    return [...byPartition].filter(([partition]) => ours?.includes(partition) ?? true).map(([, own]) => own)
-  }
+  const isOurs = (partition: number): boolean => consumer.partitions?.(topic).includes(partition) ?? true
+  const ofOurs = <T>(byPartition: ReadonlyMap<number, T>): T[] =>
+    [...byPartition].filter(([partition]) => isOurs(partition)).map(([, own]) => own)
   const stuckSinceMs = (): number | null => {
     const since = [...ofOurs(stuck), consumer.waitingSinceMs?.() ?? Number.POSITIVE_INFINITY].filter(Number.isFinite)
     return since.length === 0 ? null : Math.min(...since)
@@ -174,6 +181,7 @@ export const startAlarmOutputs = async (deps: AlarmOutputsDeps): Promise<AlarmOu
   const work = createChannelWork({
     ...deps,
     partitions: () => ofOurs(partitions),
+    isOurs,
     contextOf,
   })
   let looking: Promise<void> | undefined

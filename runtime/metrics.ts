@@ -33,7 +33,7 @@ const descriptions = {
   fleet_recorder_notification_tries_total:
     'Tries to tell the receiver, by outcome: sent, failed (comes again), refused (parked), gone (410, nothing is sent any more).',
   fleet_recorder_notifications_total:
-    'Raises that were not sent, by why: transient (over within the hold), silent (home device, rule, no channel), dropped (no room); unreadable: records that could not be read.',
+    'Raises that were not sent, by why: transient (over before it was told), silent (home device, rule, no channel), dropped (no room); unreadable: records that could not be read.',
   fleet_recorder_notifications_held: 'Alarms whose raise waits for the verdict about the fleet.',
   fleet_recorder_notifications_pending: 'Alarms with something to send.',
   fleet_recorder_notifications_parked: 'Messages that the receiver refused; they are tried again at the next start.',

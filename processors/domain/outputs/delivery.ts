@@ -39,7 +39,9 @@ export const noteAnswer = (state: OutputState, id: string, answer: ChannelAnswer
       return
     case 'gone':
     case 'failed': {
+      notice.notBeforeMs = answer.retryAfterMs === null ? 0 : nowMs + answer.retryAfterMs
       if (notice.nextMs > nowMs) {
+        notice.nextMs = Math.max(notice.nextMs, notice.notBeforeMs)
         row(state, notice, 'pending', '', nowMs) // It was asked whether the receiver is back: the schedule stands.
         return
       }
@@ -48,7 +50,7 @@ export const noteAnswer = (state: OutputState, id: string, answer: ChannelAnswer
         park(state, notice, `given up after ${String(triesMax)} tries of the schedule; it is tried again at the next start`, nowMs)
         return
       }
-      notice.nextMs = nowMs + Math.max(Math.round(waitMs * (0.9 + share * 0.2)), answer.retryAfterMs ?? 0)
+      notice.nextMs = Math.max(nowMs + Math.round(waitMs * (0.9 + share * 0.2)), notice.notBeforeMs)
       row(state, notice, 'pending', '', nowMs)
     }
   }
@@ -58,7 +60,7 @@ export const noteAnswer = (state: OutputState, id: string, answer: ChannelAnswer
 export const unpark = (state: OutputState, nowMs: number): boolean => {
   const parked = state.queue.filter((notice) => notice.parked)
   for (const notice of parked) {
-    Object.assign(notice, { parked: false, step: 0, nextMs: nowMs })
+    Object.assign(notice, { parked: false, step: 0, nextMs: nowMs, notBeforeMs: 0 })
     row(state, notice, 'pending', '', nowMs)
   }
   return parked.length > 0

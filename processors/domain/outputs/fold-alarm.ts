@@ -138,10 +138,9 @@ const noteRaise = ({ count }: FoldContext, state: OutputState, event: AlarmEvent
   const { raise, view } = state
   if (raise === null || (raise.status !== 'held' && raise.status !== 'quiet')) return
   if (event.kind === 'AlarmCleared') {
-    if (raise.status === 'held') {
-      count('transient')
-      change(state, raise, { status: 'transient', why: 'over before it was told', heldUntilMs: null }, event.atMs)
-    }
+    const why = raise.status === 'held' ? 'over before it was told' : `over while it was held down: ${raise.why}`
+    count('transient')
+    change(state, raise, { status: 'transient', why, heldUntilMs: null }, event.atMs)
     state.raise = null
     return
   }

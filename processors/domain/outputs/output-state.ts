@@ -26,6 +26,8 @@ export type QueuedNotice = {
   step: number
   /** By the clock of the machine; 0: at once. */
   nextMs: number
+  /** The receiver's own wish (Retry-After), by the clock of the machine; left out: none. */
+  notBeforeMs?: number
   answer: string
 }
 
@@ -68,7 +70,16 @@ export type OutputState = {
 /** Streams with what they wait for, in parts, so that one change rewrites a short list. */
 export type OutputIndex = { kind: 'output-index'; entries: IndexEntry[] }
 /** 0: nothing. */
-export type IndexEntry = [stream: string, heldMs: number, nextMs: number, forgetMs: number, rows: number, parked: number, sinceMs: number]
+export type IndexEntry = [
+  stream: string,
+  heldMs: number,
+  nextMs: number,
+  forgetMs: number,
+  rows: number,
+  parked: number,
+  sinceMs: number,
+  notBeforeMs?: number,
+]
 /** When this partition was read for the first time: what was appended before is history. */
 export type OutputBegin = { kind: 'output-begin'; atMs: number }
 
