@@ -124,6 +124,7 @@ describe('a cell that fails', () => {
     const changed = { ...rulesEvent(without), bodies, receivedAtMs: arrivalMs + 20 * minuteMs } as DeviceEvent
     await bench.run(rulesEvent(), ...inOrder(ticks(0, 25 * minuteMs), arrival, outage, changed))
     expect(events(bench, 'presence.group-outage').at(-1)).toBe('group/cell/00101-257 AlarmCleared')
+    expect(newest(bench).find(({ type }) => type === 'presence.group-outage')?.['clear_cause']).toBe('ruleRetired')
     const members = newest(bench).filter((row) => row['type'] === 'presence.offline')
     expect(new Set(members.map((row) => row['situation_role']))).toEqual(new Set(['']))
   })

@@ -43,6 +43,14 @@ export const judgeBrokers = (turn: FleetTurn, rule: Rule, levels: Levels): void 
   }
 }
 
+/** Qualifiers of the alarms that stand. */
+export const brokerTroubleTold = (turn: FleetTurn): string[] =>
+  Object.keys(turn.state.platform)
+    .filter((key) => key.startsWith(awayKey))
+    .map((key) => key.slice(awayKey.length))
+    .filter((name) => isTroubleTold(turn, name))
+    .sort()
+
 /** All partitions hear the same ticks, a little apart: away in one of them is away. */
 const latestOf = ({ state }: FleetTurn): ReadonlyMap<string, BrokerSignal> => {
   const found = new Map<string, BrokerSignal>()

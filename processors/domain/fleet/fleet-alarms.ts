@@ -71,6 +71,13 @@ export const correlateGroup = (
     alarms.tell(streamKey(rule, qualifier), { kind: 'Correlate', situation, role, reason, atMs: nowOf(turn) })
   })
 
+/** Its rule is no longer in force: nobody would judge it again. */
+export const retireGroup = (turn: FleetTurn, { resource, rule, qualifier }: { resource: string; rule: string; qualifier: string }): void =>
+  withGroup(turn, resource, (alarms) => {
+    const key = streamKey(rule, qualifier)
+    if (alarms.stateOf(key) !== null) alarms.tell(key, { kind: 'RetireRule', atMs: nowOf(turn) })
+  })
+
 /** Deadlines of the streams that have one. */
 export const fireDue = (turn: FleetTurn): void => {
   const nowMs = nowOf(turn)

@@ -17,6 +17,10 @@ const keyOf = (word: string, qualifier: string): string => (qualifier === '' ? w
 
 export const isTroubleTold = ({ state }: FleetTurn, qualifier: string): boolean => (state.platform[keyOf('raised', qualifier)] ?? 0) > 0
 
+export const forgetTrouble = ({ state }: FleetTurn, qualifier: string): void => {
+  for (const word of ['raised', 'severity']) Reflect.deleteProperty(state.platform, keyOf(word, qualifier))
+}
+
 /** Null: it is over. */
 export const tellTrouble = (turn: FleetTurn, rule: Rule, qualifier: string, trouble: Trouble | null, overWords: string): void => {
   const { platform } = turn.state
@@ -28,8 +32,7 @@ export const tellTrouble = (turn: FleetTurn, rule: Rule, qualifier: string, trou
     platform[severity] = rankOf(trouble.severity)
   } else if (trouble === null && isTold) {
     tell(turn, rule, qualifier, { text: overWords, severity: rule.severity, cause: '' }, 'inactive')
-    Reflect.deleteProperty(platform, raised)
-    Reflect.deleteProperty(platform, severity)
+    forgetTrouble(turn, qualifier)
   }
 }
 

@@ -56,6 +56,16 @@ describe('messages of a firmware that cannot be read', () => {
     expect(quiet).toHaveLength(3)
   })
 
+  it('are over with the cause ruleRetired when the rule is in force no more, and are judged anew when it is again', () => {
+    const bench = createSignalBench()
+    const others = shippedRules().rules.filter(({ id }) => id !== 'platform.dead-letters')
+    bench.tell(rules, told(0, 1_000, 11), over(0), { ms: 16 * minuteMs, body: { kind: 'rules', version: '2', rules: others } })
+    expect(bench.events()).toEqual([`${own} AlarmRaised 15`, `${own} Correlated 15`, `${own} AlarmCleared 15`])
+    expect(String(bench.rows.at(-1)?.['detail'])).toContain('ruleRetired')
+    bench.tell(over(1), told(2, 1_000, 11), over(2), { ...rules, ms: 46 * minuteMs }, told(3, 1_000, 11), over(3))
+    expect(bench.events().slice(3)).toEqual([`${own} AlarmRaised 60`, `${own} Correlated 60`])
+  })
+
   it('are explained in words and numbers, with both levels', () => {
     const bench = createSignalBench()
     bench.tell(rules, told(0, 800, 12), over(0))

@@ -108,7 +108,7 @@ const judgeGroup = (turn: FleetTurn, rule: Rule, key: string, count: Count): boo
   }
   standing[key] = nowOf(turn)
   const reason = `${inWords(key, count)} could not be read`
-  const about = { resource: resourceOf(key), qualifier: '' }
+  const about = { resource: refusalResource(key), qualifier: '' }
   const situation = observeGroup(turn, {
     ...about,
     rule,
@@ -122,11 +122,12 @@ const judgeGroup = (turn: FleetTurn, rule: Rule, key: string, count: Count): boo
 
 const end = (turn: FleetTurn, rule: Rule, key: string, count: Count, why: string): void => {
   Reflect.deleteProperty(turn.state.refusals?.standing ?? {}, key)
-  const told = { resource: resourceOf(key), rule, qualifier: '', severity: rule.severity, verdict: 'inactive' as const }
+  const told = { resource: refusalResource(key), rule, qualifier: '', severity: rule.severity, verdict: 'inactive' as const }
   observeGroup(turn, { ...told, ...evidence(turn, rule, count, why) })
 }
 
-const resourceOf = (key: string): string => groupResource(...splitKey(key))
+/** Of a key of `standing`. */
+export const refusalResource = (key: string): string => groupResource(...splitKey(key))
 
 const inWords = (key: string, [messages, refused]: Count): string =>
   `${refused} of ${messages} messages of ${groupWords(key)} in ${ropMs / 60_000} min (${percent(messages === 0 ? 0 : refused / messages)})`

@@ -2,7 +2,7 @@
 import type { EvidenceValue, Severity } from '../../../model/alarm.ts'
 import type { OfflineCause } from '../../../model/fleet-signal.ts'
 import type { Rule } from '../../../model/rule.ts'
-import { correlateGroup, nowOf, observeGroup } from './fleet-alarms.ts'
+import { correlateGroup, nowOf, observeGroup, retireGroup } from './fleet-alarms.ts'
 import type { SituationState } from './fleet-state.ts'
 import { listed } from './lists.ts'
 import { join, withdraw } from './membership.ts'
@@ -92,26 +92,31 @@ const placeUnder = (turn: FleetTurn, key: string, above: string): void => {
 
 export const shareNow = ({ badNow, base }: SituationState): number => (base === 0 ? 0 : badNow / base)
 
-/** The group's alarm clears; who is still bad stands for itself again; what lay under it ends with it. */
-export const endSituation = (turn: FleetTurn, key: string, rule: Rule, why: string): void => {
+/**
+ * The group's alarm clears; who is still bad stands for itself again; what lay under it ends with it. Rule 'retired': it is no
+ * longer in force.
+ */
+export const endSituation = (turn: FleetTurn, key: string, rule: Rule | 'retired', why: string): void => {
   const { state, overlay } = turn
   const situation = overlay.look('situation', key)
   state.standing = state.standing.filter((other) => other !== key)
   if (situation === undefined) return
   const { resource, qualifier, base, badNow } = situation
   const nowMs = nowOf(turn)
-  observeGroup(turn, {
-    resource,
-    rule,
-    qualifier,
-    severity: rule.severity,
-    verdict: 'inactive',
-    values: [
-      { name: 'group.reason', value: why, unit: '', observedAtMs: nowMs },
-      { name: 'group.bad', value: badNow, unit: '{device}', observedAtMs: nowMs },
-      { name: 'group.members', value: base, unit: '{device}', observedAtMs: nowMs },
-    ],
-  })
+  if (rule === 'retired') retireGroup(turn, situation)
+  else
+    observeGroup(turn, {
+      resource,
+      rule,
+      qualifier,
+      severity: rule.severity,
+      verdict: 'inactive',
+      values: [
+        { name: 'group.reason', value: why, unit: '', observedAtMs: nowMs },
+        { name: 'group.bad', value: badNow, unit: '{device}', observedAtMs: nowMs },
+        { name: 'group.members', value: base, unit: '{device}', observedAtMs: nowMs },
+      ],
+    })
   withdraw(turn, listed(overlay, situation.cause === '' ? 'away' : 'bad', 0), key, situation)
   overlay.drop('situation', key)
   free(overlay.look('group', situation.of), key, (group) => overlay.keep('group', situation.of, group))
@@ -121,17 +126,6 @@ export const endSituation = (turn: FleetTurn, key: string, rule: Rule, why: stri
     const below = overlay.look('situation', other)
     const own = state.rules?.rules.find(({ id }) => id === below?.rule)
     if (below?.under === key && own !== undefined) endSituation(turn, other, own, why)
-  }
-}
-
-/** What a rule stands for ends when it is in force no more: nobody would judge it again, and its devices would stay silent. */
-export const endWithoutRule = (turn: FleetTurn, rules: readonly Rule[]): void => {
-  const { state, overlay } = turn
-  for (const key of [...state.standing]) {
-    const id = overlay.look('situation', key)?.rule
-    const former = state.rules?.rules.find((rule) => rule.id === id)
-    if (former === undefined || rules.some((rule) => rule.id === id)) continue
-    endSituation(turn, key, former, `the rule ${former.id} is no longer in force`)
   }
 }
 

@@ -65,6 +65,15 @@ describe('a wording that a firmware never had', () => {
     expect(second).toContain(`'usb # fails 2'; since the alarm began 1 other new wording`)
   })
 
+  it('is over with the cause ruleRetired when the rule is in force no more', () => {
+    const bench = createSignalBench()
+    const others = shippedRules().rules.filter(({ id }) => id !== 'fw.new-fingerprint')
+    const changed: ToldSignal = { ms: weekMs + minuteMs, body: { kind: 'rules', version: '2', rules: others } }
+    bench.tell(rules, begins, timeAt(weekMs), ...three(weekMs), timeAt(weekMs + minuteMs), changed, timeAt(weekMs + dayMs))
+    expect(bench.rows.map(({ kind }) => kind)).toEqual(['AlarmRaised', 'Correlated', 'AlarmCleared'])
+    expect(String(bench.rows.at(-1)?.['detail'])).toContain('ruleRetired')
+  })
+
   it('batches of any size give the same', () => {
     const signals = [rules, begins, timeAt(weekMs), ...three(weekMs), ...three(weekMs, 2), timeAt(weekMs + dayMs)]
     const [whole, single] = [createSignalBench(), createSignalBench({ batchRecords: 1 })]

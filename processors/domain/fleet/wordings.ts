@@ -20,6 +20,8 @@ export const heardWordingsMax = 500
 /** Alarms at once. */
 export const wordingsStandingMax = 512
 
+export const wordingsResource = (firmware: string): string => groupResource('firmware', firmware)
+
 const newFirmware = (sinceMs: number): FirmwareState => ({ kind: 'firmware', sinceMs, known: [], heard: [] })
 
 /** A firmware that sends anything: its week begins, also when it says nothing in its log yet. */
@@ -100,7 +102,7 @@ const tell = (turn: FleetTurn, rule: Rule, firmware: string, { fingerprint, line
   const also = others === 0 ? '' : `; since the alarm began ${others} other new wording${others === 1 ? '' : 's'}`
   const reason = `${devices} devices of firmware ${firmware} write what it had never written: "${line}"${also}`
   const value = (name: string, of: number | string, unit: string) => ({ name, value: of, unit, observedAtMs: nowOf(turn) })
-  const about = { resource: groupResource('firmware', firmware), qualifier: '' }
+  const about = { resource: wordingsResource(firmware), qualifier: '' }
   const situation = observeGroup(turn, {
     ...about,
     rule,
@@ -130,7 +132,7 @@ export const endWordings = (turn: FleetTurn): void => {
     Reflect.deleteProperty(standing, firmware)
     const reason = `no further device of firmware ${firmware} began to write it for ${Math.round(clearAfterMs / 3_600_000)} h`
     observeGroup(turn, {
-      resource: groupResource('firmware', firmware),
+      resource: wordingsResource(firmware),
       rule,
       qualifier: '',
       severity: rule.severity,
