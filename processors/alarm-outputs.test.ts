@@ -409,6 +409,36 @@ describe('what is not told again', () => {
     expect(bench.sent.length).toBe(2)
   })
 
+  it('what is on its way at a stop in order: its answer is noted while the partition is still ours', async () => {
+    const bench = createBench()
+    open.push(bench)
+    const { consume } = bench.log
+    bench.log.consume = async (options) => {
+      let ours = [0]
+      const consumer = await consume(options)
+      const stop = async (): Promise<void> => {
+        await consumer.stop()
+        ours = []
+      }
+      return { ...consumer, partitions: () => ours, stop }
+    }
+    const answer = Promise.withResolvers<ChannelAnswer>()
+    let asked = 0
+    bench.answer = () => {
+      asked++
+      return answer.promise
+    }
+    await bench.start()
+    await bench.tell(streamOf('group/cell/1', null).raise(0))
+    await expect.poll(() => asked, { timeout: 5_000 }).toBe(1)
+    const stopped = bench.stop()
+    setImmediate(() => answer.resolve(taken))
+    await stopped
+    await bench.start()
+    await bench.settled()
+    expect([asked, statuses(bench)]).toEqual([1, ['group/cell/1 raise sent']])
+  })
+
   it('an answer that cannot be noted is noted later and not asked for again; meanwhile at most four messages go out', async () => {
     const bench = createBench()
     open.push(bench)
@@ -450,7 +480,8 @@ describe('a partition that is opened anew while a message is on its way', () => 
         if ([...states.values()].some((state) => state?.kind === 'output' && state.rows.some(({ status }) => status === 'sent'))) {
           own.noted++
           own.isSaved = false
-          for (const end = performance.now() + 200; !own.isSaved && performance.now() < end; ) await new Promise(setImmediate)
+          const isSaved = (): boolean => own.isSaved
+          for (const end = performance.now() + 200; !isSaved() && performance.now() < end; ) await new Promise(setImmediate)
         }
         await put(topic, partition, states)
       },

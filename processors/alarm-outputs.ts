@@ -193,9 +193,9 @@ export const startAlarmOutputs = async (deps: AlarmOutputsDeps): Promise<AlarmOu
     status: () => ({ ...work.status(), lagRecords: consumer.lagRecords(), stuckSinceMs: stuckSinceMs() }),
     stop: async () => {
       clearInterval(timer)
-      await consumer.stop()
       await looking
-      await work.stop()
+      await work.stop() // While the partitions are ours: another member would send again what is not noted.
+      await consumer.stop()
     },
   }
 }

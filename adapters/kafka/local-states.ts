@@ -11,6 +11,8 @@ import type { SnapshotHead, SnapshotRow } from './state-snapshots.ts'
 
 export type Changed = { states: Set<string>; segments: Set<string> }
 
+export type LocalStates = ReturnType<typeof localStates>
+
 export const localStates = (environment: Environment, group: string) => {
   const stateKey = (topic: LogTopic, partition: number, key: string): [string, LogTopic, number, string] => [group, topic, partition, key]
 
@@ -59,12 +61,8 @@ export const localStates = (environment: Environment, group: string) => {
     )
 
   /** Inside one transaction: a kill leaves the old partition or the new one. */
-  const replace = async (
-    topic: LogTopic,
-    partition: number,
-    { next, lastRowOffsets }: SnapshotHead,
-    rows: readonly SnapshotRow[],
-  ): Promise<void> => {
+  const replace = async (topic: LogTopic, partition: number, head: SnapshotHead, rows: readonly SnapshotRow[]): Promise<void> => {
+    const { next, lastRowOffsets } = head
     const committed = environment.root.childTransaction(() => {
       clear(topic, partition)
       for (const { kind, key, bytes } of rows) {
@@ -73,6 +71,7 @@ export const localStates = (environment: Environment, group: string) => {
         else environment.segments.putSync([group, topic, partition, ...parsedSegment(key)], bytes)
       }
       environment.progress.putSync([group, topic, partition], { next, pendingTo: null, lastRowOffsets })
+      environment.facts.putSync(goesOnFromKey(topic, partition), nameOf(head))
     })
     await written(environment.root, committed)
     environment.refresh()
@@ -92,8 +91,29 @@ export const localStates = (environment: Environment, group: string) => {
     for (const key of Array.from(environment.segments.getKeys(ofPartition(group, topic, partition)))) environment.segments.removeSync(key)
   }
 
-  return { all, some, expiring, replace, forget }
+  const goesOnFromKey = (topic: LogTopic, partition: number): string => `snapshot:${group}:${topic}:${partition}`
+
+  /** The snapshot that holds this state is noted, with whether anything was put since. */
+  const noteGoesOnFrom = async (topic: LogTopic, partition: number, head: SnapshotHead, hasPuts: boolean): Promise<void> => {
+    const committed = environment.root.childTransaction(() => {
+      environment.facts.putSync(goesOnFromKey(topic, partition), `${nameOf(head)}${hasPuts ? putsSince : ''}`)
+    })
+    await written(environment.root, committed)
+  }
+
+  /** How a snapshot of the offset at which our state stands too goes with it. `other`: someone else has written it since. */
+  const goesOnFrom = (topic: LogTopic, partition: number, head: SnapshotHead): 'same' | 'with-puts' | 'other' => {
+    const noted = environment.facts.get(goesOnFromKey(topic, partition))
+    if (noted === `${nameOf(head)}${putsSince}`) return 'with-puts'
+    // One of an earlier release was noted nowhere, and was the only one of its offset.
+    return noted === nameOf(head) || head.writtenAtMs === undefined ? 'same' : 'other'
+  }
+
+  return { all, some, expiring, replace, forget, noteGoesOnFrom, goesOnFrom }
 }
+
+const nameOf = ({ next, writtenAtMs = 0 }: SnapshotHead): string => `${next}@${writtenAtMs}`
+const putsSince = ' and puts'
 
 const ofPartition = (group: string, topic: LogTopic, partition: number): { start: never; end: never } => ({
   start: [group, topic, partition] as never,

@@ -1,17 +1,14 @@
 /** The suite of every stage store, beside a real Kafka and the embedded warehouse; and what happens when a partition moves. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ConsumeOptions, LogConsumer, StageResult } from '../../model/ports.ts'
+import type { StageResult } from '../../model/ports.ts'
 import { startForTest } from '../chdb/start-for-test.ts'
 import { migrate } from '../clickhouse/migrations.ts'
-import { openEnvironment } from '../lmdb/environment.ts'
 import { describeStageStore, type State } from '../stage-store.contract.ts'
 import type { KafkaSettings } from './client-settings.ts'
 import type { KafkaLog } from './event-log.ts'
-import { createKafkaStageStore, type KafkaStageStore } from './stage-store.ts'
-import { openTestLog, startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
+import { openStageMachine, stateOf } from './stage-machine.fixture.ts'
+import { startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 
 let kafka: TemporaryKafka
 let warehouse: Awaited<ReturnType<typeof startForTest>>
@@ -25,46 +22,11 @@ afterAll(async () => {
   await kafka.remove()
 })
 
-const clock = { nowMs: () => Date.now() }
-const quiet: Omit<ConsumeOptions, 'group' | 'topics' | 'startAt'> = {
-  onBatch: async () => undefined,
-  batchRecordsMax: 10,
-  batchBytesMax: 1e6,
-  batchAfterMs: 0,
-  onError: () => undefined,
-}
+const openMachine = (settings: KafkaSettings, groups: readonly string[], dir?: string) =>
+  openStageMachine({ settings, warehouse: warehouse.warehouse, groups, topic, ...(dir === undefined ? {} : { dir }) })
 
-/** One machine: its own folder, log and membership. */
-const openMachine = async (settings: KafkaSettings, groups: readonly string[], dir = mkdtempSync(join(tmpdir(), 'kafka-stage-'))) => {
-  const log = await openTestLog(settings, { partitions: 2, clock })
-  const environment = openEnvironment(dir)
-  const stores = new Map<string, KafkaStageStore<State>>()
-  const consumers: LogConsumer[] = []
-  const errors: Error[] = []
-  for (const group of groups) {
-    const onError = (error: Error): number => errors.push(error)
-    const store = createKafkaStageStore<State>({ environment, log, group, warehouse: warehouse.warehouse, clock, onError })
-    stores.set(group, store)
-    consumers.push(await log.consume({ ...quiet, group, topics: ['device-events'], startAt: store.resume }))
-  }
-  const storeOf = (group: string): KafkaStageStore<State> => {
-    const store = stores.get(group)
-    if (store === undefined) throw new Error(`no group ${group}`)
-    return store
-  }
-  return {
-    dir,
-    log,
-    errors,
-    storeOf,
-    close: async () => {
-      for (const consumer of consumers) await consumer.stop()
-      for (const store of stores.values()) await store.close()
-      await log.close()
-      await environment.close()
-    },
-  }
-}
+const topic = 'device-events'
+const group = 'device-stage'
 
 describeStageStore('Kafka', async () => {
   const machine = await openMachine(kafka.settings(), ['device-stage', 'dead-letter-stage'])
@@ -77,9 +39,6 @@ describeStageStore('Kafka', async () => {
   }
 })
 
-const topic = 'device-events'
-const group = 'device-stage'
-const stateOf = (count: number): State => ({ count, name: null, samples: [], bytes: Uint8Array.of(0, 255, count), nested: {} })
 const result = (from: number, to: number, more: Partial<StageResult<State>> = {}): StageResult<State> => ({
   range: { topic, partition: 0, from, to },
   states: new Map([['device', stateOf(to)]]),

@@ -18,7 +18,7 @@ import type { CommitNote } from './commit-note.ts'
 import type { KafkaLog } from './event-log.ts'
 import type { Assignment } from './group-member.ts'
 import { type Changed, localStates, segmentText } from './local-states.ts'
-import { readSnapshotHead, readSnapshotRows, removeOlder, type SnapshotHead, type SnapshotRow, writeSnapshot } from './state-snapshots.ts'
+import { createPartitionSnapshots, type Saved } from './partition-snapshots.ts'
 
 export type KafkaStageStoreOptions = {
   environment: Environment
@@ -51,9 +51,7 @@ type Owned = {
   pending: Pick<StageRange, 'from' | 'to' | 'held'> | null
   /** What the group's note says now. */
   note: CommitNote
-  changed: Changed
-  /** Newest snapshot that these changes go on from; undefined: the next holds everything. */
-  head: SnapshotHead | undefined
+  saved: Saved
   /** Commits one after the other: a late one would take the note back. */
   commits: Promise<void>
   /** A range's note is on its way. */
@@ -65,7 +63,7 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
   const local = createLocalStore<S>(options)
   const states = localStates(environment, group)
   const owned = new Map<string, Owned>()
-  const place = (topic: LogTopic, partition: number) => ({ logId: log.logId, stage: group, topic, partition })
+  const snapshots = createPartitionSnapshots({ warehouse, clock, states, logId: log.logId, stage: group })
 
   const ownedNow = (topic: LogTopic, partition: number): Owned => {
     const own = owned.get(`${topic}:${partition}`)
@@ -98,12 +96,8 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
     const note = committed ?? { next: 0, pendingTo: null }
     let held = await local.resume(topic, partition)
     const isInside = note.pendingTo !== null && held.next > note.next && held.next <= note.pendingTo
-    const head = await readSnapshotHead(warehouse, place(topic, partition))
-    let isHead = head?.next === held.next
-    if (head !== undefined && (head.next > held.next || isInside)) {
-      await load(topic, partition, head)
-      isHead = true
-    } else if (isInside) await states.forget(topic, partition) // No state of ours goes with the range that someone else has begun.
+    // No state of ours goes with a range that someone else has begun.
+    const saved = await snapshots.takeOver(topic, partition, { heldNext: held.next, mustGo: isInside })
     held = await local.resume(topic, partition)
     const { next, lastRowOffsets } = held
     const pending = pendingOf(note, next)
@@ -115,17 +109,10 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
       finishedBefore: note.next,
       pending: isAtPending ? null : pending,
       note,
-      changed: { states: new Set(), segments: new Set() },
-      head: isHead ? head : undefined,
+      saved,
       commits: Promise.resolve(),
       isBeginning: false,
     }
-  }
-
-  const load = async (topic: LogTopic, partition: number, head: SnapshotHead): Promise<void> => {
-    const rows: SnapshotRow[] = []
-    for await (const page of readSnapshotRows(warehouse, place(topic, partition), head)) rows.push(...page)
-    await states.replace(topic, partition, head, rows)
   }
 
   const commit = (own: Owned, topic: LogTopic, partition: number, note: CommitNote): Promise<void> => {
@@ -161,7 +148,7 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
     checkPending(own, result.range, group)
     if (to >= own.finishedBefore) for (const output of result.outputs) await log.append(output.topic, output.records)
     for (const { name, dropBeforeMs } of result.segments) {
-      for (const text of states.expiring(topic, partition, name, dropBeforeMs)) own.changed.segments.add(text)
+      for (const text of states.expiring(topic, partition, name, dropBeforeMs)) own.saved.changed.segments.add(text)
     }
     await local.finish({ ...result, outputs: [] })
     const rowOffsets = { ...own.progress.lastRowOffsets, ...Object.fromEntries(result.tables.map((table) => [table, to])) }
@@ -170,7 +157,7 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
       own.progress = begun(own.progress, own.pending)
       own.pending = null
     }
-    remember(own.changed, result)
+    remember(own.saved.changed, result)
   }
 
   const snapshot = async (): Promise<void> => {
@@ -185,23 +172,9 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
   }
 
   const snapshotOf = async (own: Owned, topic: LogTopic, partition: number): Promise<void> => {
-    const { progress, changed, head } = own
+    const { progress } = own
     if (own.note.next < progress.next && progress.pendingTo === null) await complete(own, topic, partition)
-    if (head?.next === own.progress.next || own.progress.next === 0) return
-    // From here to the copies nothing is awaited: they are of one moment, that of `next`.
-    const { next, lastRowOffsets } = own.progress
-    const rows = head === undefined ? states.all(topic, partition) : states.some(topic, partition, changed)
-    own.changed = { states: new Set(), segments: new Set() }
-    const newHead = { next, lastRowOffsets, base: head?.base ?? next }
-    try {
-      await writeSnapshot(warehouse, clock, place(topic, partition), newHead, rows)
-      own.head = newHead
-      if (head === undefined) await removeOlder(warehouse, place(topic, partition), next)
-    } catch (error) {
-      for (const key of changed.states) own.changed.states.add(key)
-      for (const key of changed.segments) own.changed.segments.add(key)
-      throw error
-    }
+    await snapshots.write(own.saved, topic, partition, own.progress)
   }
 
   /** The note of a range that is finished, once nothing follows it: for who looks at the group's lag. */
@@ -219,7 +192,11 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
   let snapshotting: Promise<void> | undefined
   const snapshotOnce = (): Promise<void> => (snapshotting ??= snapshot().finally(() => (snapshotting = undefined)))
   const timer = setInterval(() => void snapshotOnce(), options.snapshotEveryMs ?? snapshotEveryMs)
-  log.whenLeaving(group, snapshotOnce) // The next owner then has nothing to run forward.
+  /** One that is being written does not hold what came since. The next owner then has nothing to run forward. */
+  log.whenLeaving(group, async () => {
+    await snapshotting
+    await snapshotOnce()
+  })
 
   return {
     resume,
@@ -227,11 +204,10 @@ export const createKafkaStageStore = <S>(options: KafkaStageStoreOptions): Kafka
     segments: local.segments,
     begin,
     finish,
-    /** Goes into the snapshot that follows the next range: until then another machine would not know of it. */
+    /** Until the next snapshot another machine does not know of it. */
     put: async (topic, partition, changed) => {
       const own = ownedNow(topic, partition)
-      await local.put(topic, partition, changed)
-      for (const key of changed.keys()) own.changed.states.add(key)
+      await snapshots.put(own.saved, topic, partition, changed.keys(), () => local.put(topic, partition, changed))
     },
     snapshot: snapshotOnce,
     close: async () => {
