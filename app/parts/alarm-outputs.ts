@@ -12,6 +12,7 @@ import type { ProcessorsReport } from '../processors-thread.ts'
 import { loadRuleSet } from '../rules-file.ts'
 import { webhookChannels } from '../webhook-parts.ts'
 import { readCompleteThrough } from './complete-through.ts'
+import { followStageTime } from './stage-time.ts'
 
 type Options = {
   config: Config
@@ -67,27 +68,14 @@ export const openAlarmOutputs = async (options: Options): Promise<AlarmOutputs> 
   }
 }
 
-const askEveryMs = 5_000
-/** A stage's rows are in the warehouse shortly before its alarm events are in the log. */
-const behindMs = 10_000
-
 /**
  * With the embedded log this thread's own stage has all partitions, and its time counts once its alarm events are in the log.
  * With Kafka other machines have some, and the ticks in the warehouse tell of all.
  */
 const stageTime = ({ config, log, warehouse, processors, report }: Options): { nowMs: () => number | null; stop: () => void } => {
   if (config.KAFKA_BROKERS === '') return { nowMs: processors.completeThroughMs, stop: () => undefined }
-  let throughMs: number | null = null
-  let asking = false
-  const timer = setInterval(() => {
-    if (asking) return
-    asking = true
-    readCompleteThrough({ warehouse, log, tenant: config.TENANT, nowMs: systemClock.nowMs() })
-      .then(
-        (reached) => (throughMs = reached === null ? throughMs : Math.max(throughMs ?? 0, reached - behindMs)),
-        (error: unknown) => report({ kind: 'trouble', error: describeError(error) }),
-      )
-      .finally(() => (asking = false))
-  }, askEveryMs)
-  return { nowMs: () => throughMs, stop: () => clearInterval(timer) }
+  return followStageTime({
+    read: () => readCompleteThrough({ warehouse, log, tenant: config.TENANT, nowMs: systemClock.nowMs() }),
+    onError: (error) => report({ kind: 'trouble', error: describeError(error) }),
+  })
 }

@@ -37,13 +37,16 @@ export const completeThrough = ({ made, config, clock, readiness, warn }: Compos
 
 type Asked = { warehouse: Warehouse; log: Pick<EventLog, 'logId' | 'partitionCount'>; tenant: string; nowMs: number }
 
-/** Null: some partition has no tick of the last day. */
+/**
+ * Null: some partition has no tick of the last day. Of a partition the last tick in the log counts, not the greatest: a clock may
+ * have been ahead; and what a tick tells of the time to come is not true yet.
+ */
 export const readCompleteThrough = async ({ warehouse, log, tenant, nowMs }: Asked): Promise<number | null> => {
   const rows = await warehouse.query<{ partition: number; tick_ms: number }>(
-    `SELECT partition, toInt64(toUnixTimestamp64Milli(max(received_at))) AS tick_ms FROM messages
+    `SELECT partition, toInt64(toUnixTimestamp64Milli(argMax(received_at, offset))) AS tick_ms FROM messages
      WHERE tenant = {tenant:String} AND outcome = 'tick' AND log_id = {logId:String}
        AND received_at >= fromUnixTimestamp64Milli({fromMs:Int64}) GROUP BY partition`,
     { tenant, logId: log.logId, fromMs: nowMs - lookBackSeconds * 1_000 },
   )
-  return rows.length < log.partitionCount('device-events') ? null : Math.min(...rows.map(({ tick_ms }) => tick_ms))
+  return rows.length < log.partitionCount('device-events') ? null : Math.min(nowMs, ...rows.map(({ tick_ms }) => tick_ms))
 }
