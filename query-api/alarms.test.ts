@@ -95,7 +95,15 @@ const cleared = { cleared_at: at(-300), first_cleared_at: at(-300), condition: '
 const episodes: Row[] = [
   // An older row of the same episode: the newer one holds.
   episode({ episode: 2, stream_version: 4, severity: 'indeterminate' }),
-  episode({ episode: 2, stream_version: 5 }),
+  episode({
+    episode: 2,
+    stream_version: 5,
+    severity: 'minor',
+    severity_max: 'minor',
+    first_severity: 'minor',
+    comments: 1,
+    updated_at: at(31),
+  }),
   episode({ raised_at: at(-400), detected_at: at(-399), first_raised_at: at(-400), ...cleared }),
   episode({
     subject: other,
@@ -347,8 +355,8 @@ describe('the list of alarms', () => {
         qualifier: '',
         title: 'Weak signal',
         text: 'RSRP median of 15 minutes was -118 dBm, below -115 dBm, in two intervals in a row, the last from 03:00.',
-        severity: 'warning',
-        severityMax: 'warning',
+        severity: 'minor',
+        severityMax: 'minor',
         active: true,
         condition: 'active',
         operator: {
@@ -358,7 +366,7 @@ describe('the list of alarms', () => {
           reason: null,
           assignee: null,
           ticket: null,
-          comments: 0,
+          comments: 1,
           escalations: 0,
         },
         shelf: { state: 'none', until: null },
@@ -373,7 +381,7 @@ describe('the list of alarms', () => {
         foundLate: false,
         retracted: false,
         amendments: 0,
-        firstKnown: { raisedAt: iso(0), clearedAt: null, severity: 'warning' },
+        firstKnown: { raisedAt: iso(0), clearedAt: null, severity: 'minor' },
         occurrences: 1,
         unknownSeconds: 0,
         rule: { id: 'radio.rsrp-poor', version: 1 },
@@ -403,8 +411,8 @@ describe('the list of alarms', () => {
   })
 
   it('goes by severity too, the worst first', async () => {
-    expect((await get<List>('alarms?sort=severity')).items.map(({ severity }) => severity)).toEqual(['major', 'warning'])
-    expect((await get<List>('alarms?sort=severity&order=asc')).items.map(({ severity }) => severity)).toEqual(['warning', 'major'])
+    expect((await get<List>('alarms?sort=severity')).items.map(({ severity }) => severity)).toEqual(['major', 'minor'])
+    expect((await get<List>('alarms?sort=severity&order=asc')).items.map(({ severity }) => severity)).toEqual(['minor', 'major'])
   })
 
   it.each(['raisedAt', 'severity'])('in pages by %s names each alarm once', async (sort) => {
@@ -434,11 +442,70 @@ describe('the list of alarms', () => {
 describe('counts', () => {
   it('are those of each severity, and of what nobody has acknowledged', async () => {
     expect(await get('alarms/counts?state=all')).toMatchObject({
-      active: { critical: 0, major: 1, minor: 0, warning: 1, indeterminate: 0, total: 2 },
-      unacknowledged: { major: 0, warning: 1, total: 1 },
+      active: { critical: 0, major: 1, minor: 1, warning: 0, indeterminate: 0, total: 2 },
+      unacknowledged: { major: 0, minor: 1, total: 1 },
       shelved: 0,
       cleared: 2,
     })
+  })
+})
+
+describe('alarms at a moment', () => {
+  type Item = { id: string; severity: string; clearedAt: string | null; operator: { comments: number } }
+  const known = async (query: string) => (await get<{ items: Item[] }>(`alarms?${query}`)).items
+
+  it('as they were known then: what stood on the screen, as severe as it was, without what was done later', async () => {
+    expect(await known(`knownAt=${iso(0)}`)).toEqual([])
+    expect(await known(`knownAt=${iso(1)}`)).toMatchObject([{ id: `${weak}:2`, severity: 'warning', operator: { comments: 0 } }])
+    expect((await known(`knownAt=${iso(30)}`)).map(({ id, severity }) => [id, severity])).toEqual([
+      [`${offline}:1`, 'major'],
+      [`${weak}:2`, 'minor'],
+    ])
+    expect(await known(`knownAt=${iso(31)}&device=${router}`)).toMatchObject([{ operator: { comments: 1 } }])
+  })
+
+  it('are narrowed by what they were then', async () => {
+    expect((await known(`knownAt=${iso(1)}&severity=warning`)).map(({ id }) => id)).toEqual([`${weak}:2`])
+    expect(await known(`knownAt=${iso(31)}&severity=warning`)).toEqual([])
+    expect((await known(`knownAt=${iso(1)}&site=harbour&class=business`)).map(({ id }) => id)).toEqual([`${weak}:2`])
+  })
+
+  it('as they stood by the time of the device, or as that was known', async () => {
+    // It was over at -300 and found to be so a minute later.
+    expect(await known(`at=${iso(-300.5)}`)).toMatchObject([{ id: `${weak}:1`, clearedAt: null }])
+    expect(await known(`at=${iso(-300)}`)).toEqual([])
+    expect(await known(`at=${iso(-300)}&knownAt=${iso(-299.5)}`)).toMatchObject([{ id: `${weak}:1`, clearedAt: null }])
+    expect((await known(`at=${iso(-180)}`)).map(({ id }) => id)).toEqual([`${weak}:L1`])
+    expect(await known(`at=${iso(-180)}&knownAt=${iso(-180)}`)).toEqual([])
+  })
+
+  it('are counted', async () => {
+    expect(await get(`alarms/counts?knownAt=${iso(1)}`)).toMatchObject({ active: { warning: 1, minor: 0, total: 1 } })
+    expect(await get(`alarms/counts?knownAt=${iso(-299.5)}`)).toMatchObject({ active: { warning: 1, total: 1 }, cleared: 0 })
+    expect(await get(`alarms/counts?at=${iso(-180)}&state=all`)).toMatchObject({ active: { total: 1 }, cleared: 1 })
+  })
+
+  it('come in pages', async () => {
+    const first = await get<List>(`alarms?knownAt=${iso(44)}&limit=1`)
+    const second = await get<List>(`alarms?knownAt=${iso(44)}&limit=1&cursor=${first.nextCursor ?? ''}`)
+    expect([...first.items, ...second.items].map(({ id }) => id)).toEqual([`${offline}:1`, `${weak}:2`])
+    expect(second.nextCursor).toBeNull()
+  })
+
+  it('one has the history and the explanation that could be read then; before it was known it is 404', async () => {
+    const one = await get<One & Item>(`alarms/${weak}:2?knownAt=${iso(20)}`)
+    expect([one.severity, one.history.map(({ kind }) => kind)]).toEqual(['warning', ['RaiseDelayStarted', 'AlarmRaised']])
+    expect(one.explanation.words.slice(1, 4)).toEqual([
+      `Raised as warning at ${day} 03:15:00 (UTC).`,
+      'It has stood for 20 minutes.',
+      'Nobody has acknowledged it.',
+    ])
+    const answer = await app.inject({ url: `/api/v1/alarms/${weak}:2?knownAt=${iso(0)}`, headers })
+    expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([404, 'ALARM_UNKNOWN'])
+  })
+
+  it('are no filter of actions', async () => {
+    expect((await post(`alarms/actions/acknowledge?knownAt=${iso(0)}`, {})).status).toBe(400)
   })
 })
 
@@ -449,7 +516,7 @@ describe('one alarm', () => {
     const { explanation } = await get<One>(`alarms/${weak}:2`)
     expect(explanation.words).toEqual([
       'RSRP median of 15 minutes was -118 dBm, below -115 dBm, in two intervals in a row (02:45, 03:00).',
-      `Raised as warning at ${day} 03:15:00 (UTC).`,
+      `Raised as warning at ${day} 03:15:00 (UTC); minor now.`,
       'It has stood for 45 minutes.',
       'Nobody has acknowledged it.',
       'It clears when that is at least -110 dBm, two intervals in a row.',
@@ -460,7 +527,7 @@ describe('one alarm', () => {
   it('says it in the zone of the reader', async () => {
     const { explanation } = await get<One>(`alarms/${weak}:2?tz=Asia/Taipei`)
     expect(explanation.words[0]).toContain('(10:45, 11:00)')
-    expect(explanation.words[1]).toBe(`Raised as warning at ${day} 11:15:00 (Asia/Taipei).`)
+    expect(explanation.words[1]).toBe(`Raised as warning at ${day} 11:15:00 (Asia/Taipei); minor now.`)
   })
 
   it('has the same as data, down to the messages in the log', async () => {
@@ -594,7 +661,7 @@ describe('an action', () => {
     const dry = await post('alarms/actions/acknowledge?dryRun=true', {})
     expect(dry).toMatchObject({ status: 200, body: { dryRun: true, matched: 2, appended: 0, ids: [`${offline}:1`, `${weak}:2`] } })
     expect(appended).toEqual([])
-    const done = await post('alarms/actions/acknowledge?severity=warning', { commandId: 'mine' })
+    const done = await post('alarms/actions/acknowledge?severity=minor', { commandId: 'mine' })
     expect(done).toMatchObject({ status: 202, body: { matched: 1, appended: 1, skipped: [], ids: [`${weak}:2`], commandId: 'mine' } })
     expect(appended).toHaveLength(1)
   })

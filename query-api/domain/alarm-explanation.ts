@@ -12,6 +12,8 @@ export type ExplainedAlarm = {
   type: string
   qualifier: string
   severity: Severity
+  /** At first. */
+  raisedSeverity: Severity
   condition: string
   foundLate: boolean
   retracted: boolean
@@ -89,7 +91,9 @@ const sinceSentence = (told: Told): string => {
       ? ` The recorder knew at ${at.second(alarm.detectedMs)}, ${durationText(alarm.detectedMs - alarm.raisedMs)} later.`
       : ''
   const found = alarm.foundLate ? 'Found late: it stood' : 'Raised'
-  return `${found} as ${alarm.severity} ${alarm.foundLate ? 'from' : 'at'} ${at.full(alarm.raisedMs)} (${tz}).${delay}${knew}`
+  const since = alarm.clearedMs === null ? `; ${alarm.severity} now` : `; ${alarm.severity} at the end`
+  const changed = alarm.severity === alarm.raisedSeverity ? '' : since
+  return `${found} as ${alarm.raisedSeverity} ${alarm.foundLate ? 'from' : 'at'} ${at.full(alarm.raisedMs)} (${tz})${changed}.${delay}${knew}`
 }
 
 const newestSentence = (told: Told): string => {

@@ -5,6 +5,9 @@ export type AlarmId = { stream: string; episode: number; foundLate: boolean }
 
 export const alarmIdOf = ({ stream, episode, foundLate }: AlarmId): string => `${stream}:${foundLate ? 'L' : ''}${String(episode)}`
 
+export const idOfRow = ({ stream, episode, found_late }: { stream: string; episode: number; found_late: 0 | 1 }): string =>
+  alarmIdOf({ stream, episode, foundLate: found_late === 1 })
+
 /** Refused when it is no id of an alarm. */
 export const parseAlarmId = (text: string): AlarmId => {
   const [, stream, late, episode] = /^([^:]{1,200}):(L?)([1-9]\d{0,8})$/.exec(text) ?? []

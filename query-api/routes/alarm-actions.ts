@@ -8,11 +8,12 @@ import { type Static, Type } from 'typebox'
 import { alarmTypeOf } from '../../model/rule.ts'
 import type { AlarmCommandRequest } from '../deps.ts'
 import { type AlarmAction, alarmActions, type AlarmDeed, commentCharsMax, deedOf, reasonCharsMax } from '../domain/alarm-actions.ts'
-import { alarmIdOf } from '../domain/alarm-id.ts'
+import { alarmIdOf, idOfRow } from '../domain/alarm-id.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { toTime } from '../domain/time.ts'
-import { type AlarmRow, listAlarms, liveEpisode } from '../queries/alarms.ts'
-import { alarmFilterQuery, filterOf } from './alarm-item.ts'
+import type { AlarmRow } from '../domain/alarm-row.ts'
+import { listAlarms, liveEpisode } from '../queries/alarms.ts'
+import { alarmFilterQuery, filterOf } from './alarm-filter.ts'
 import { AlarmParams, knownAlarm } from './alarms.ts'
 import type { RouteContext } from './context.ts'
 import { choice, nullable, ProblemSchema, query, Time } from './schemas.ts'
@@ -96,7 +97,7 @@ export const alarmActionRoutes: FastifyPluginAsyncTypebox<{ context: RouteContex
         const [appended] = await append([command])
         if (appended === undefined) throw new Error('the log took one record and gave no offset')
         return reply.code(202).send({
-          id: idOf(row),
+          id: idOfRow(row),
           action,
           actor: request.actor,
           commandId,
@@ -160,8 +161,6 @@ const summaries: Readonly<Record<AlarmAction, string>> = {
   unshelve: 'Takes it back from the shelf',
 }
 
-const idOf = (row: AlarmRow): string => alarmIdOf({ stream: row.stream, episode: row.episode, foundLate: row.found_late === 1 })
-
 const commandOf = (row: AlarmRow, deed: AlarmDeed, actor: string, commandId: string): AlarmCommandRequest => ({
   subject: row.subject,
   stream: row.stream,
@@ -199,10 +198,10 @@ const sorted = (context: RouteContext, rows: readonly AlarmRow[], deed: AlarmDee
   for (const row of rows) {
     const refusal = refusalOf(context, row, deed) ?? staleness(row, streams.get(row.stream) ?? row.episode)
     if (refusal !== null) {
-      result.skipped.push({ id: idOf(row), code: refusal.problem.code, detail: refusal.problem.detail })
+      result.skipped.push({ id: idOfRow(row), code: refusal.problem.code, detail: refusal.problem.detail })
       continue
     }
-    result.ids.push(idOf(row))
+    result.ids.push(idOfRow(row))
     result.commands.push(commandOf(row, deed, actor, commandId))
   }
   return result

@@ -1,6 +1,6 @@
 /** Why an alarm is there: in words and as data, with the messages that were judged, its timers and what holds it down. */
 import { type Static, Type } from 'typebox'
-import type { Evidence } from '../../model/alarm.ts'
+import { type Evidence, severities } from '../../model/alarm.ts'
 import { alarmTypeOf, type Rule } from '../../model/rule.ts'
 import { explanationWords } from '../domain/alarm-explanation.ts'
 import { judgedUnit } from '../domain/alarm-reason.ts'
@@ -8,7 +8,8 @@ import { isDeviceId } from '../domain/device-id.ts'
 import { toTime, toTimeOrNull } from '../domain/time.ts'
 import { valueText } from '../domain/value-words.ts'
 import { evidenceMessages, evidenceMessagesMax, type EvidenceMessageRow, evidencePeriods } from '../queries/alarm-evidence.ts'
-import type { AlarmEventRow, AlarmRow } from '../queries/alarms.ts'
+import type { AlarmRow } from '../domain/alarm-row.ts'
+import type { AlarmEventRow } from '../queries/alarm-events.ts'
 import { detailOf } from './alarm-history.ts'
 import { evidenceOf } from './alarm-item.ts'
 import type { RouteContext } from './context.ts'
@@ -86,9 +87,9 @@ export const explain = async (
   row: AlarmRow,
   rule: Rule | undefined,
   history: readonly AlarmEventRow[],
-  tz: string,
+  { tz, nowMs }: { tz: string; nowMs: number },
 ): Promise<Static<typeof Explanation>> => {
-  const { scope, deps } = context
+  const { scope } = context
   const raise = history.find(({ kind }) => kind === 'AlarmRaised' || kind === 'EpisodeFoundLate')
   const newest = evidenceOf(row.evidence)
   // A step to another severity has evidence of its own; what raised it is the first.
@@ -108,6 +109,7 @@ export const explain = async (
         type: row.type,
         qualifier: row.qualifier,
         severity: row.severity,
+        raisedSeverity: severities.find((severity) => severity === raise?.severity) ?? row.first_severity,
         condition: row.condition,
         foundLate: row.found_late === 1,
         retracted: row.retracted === 1,
@@ -137,7 +139,7 @@ export const explain = async (
       newest,
       periods,
       tz,
-      nowMs: deps.clock.nowMs(),
+      nowMs,
     }),
     rule: {
       id: row.type,

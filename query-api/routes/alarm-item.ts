@@ -1,15 +1,15 @@
-/** An alarm as lists, one alarm, a device's state and the page show it; and the filters that lists, counts and bulk actions share. */
+/** An alarm as lists, one alarm and the page show it. */
 import { type Static, Type } from 'typebox'
-import { type Evidence, severities, type Severity, severityRank } from '../../model/alarm.ts'
+import { type Evidence, severities } from '../../model/alarm.ts'
 import type { Rule } from '../../model/rule.ts'
 import { reasonInShort } from '../domain/alarm-explanation.ts'
-import { alarmIdOf } from '../domain/alarm-id.ts'
-import { isDeviceId, parseDeviceId } from '../domain/device-id.ts'
-import { ProblemError } from '../domain/problems.ts'
-import { parseTime, toTime, toTimeOrNull } from '../domain/time.ts'
-import type { AlarmFilter, AlarmRow, SubjectNames } from '../queries/alarms.ts'
+import { idOfRow } from '../domain/alarm-id.ts'
+import { isDeviceId } from '../domain/device-id.ts'
+import { toTime, toTimeOrNull } from '../domain/time.ts'
+import type { AlarmRow } from '../domain/alarm-row.ts'
+import type { SubjectNames } from '../queries/alarm-subjects.ts'
 import { textOrNull } from './context.ts'
-import { choice, nullable, rangeQuery, TextOrNull, Time, TimeOrNull } from './schemas.ts'
+import { choice, nullable, TextOrNull, Time, TimeOrNull } from './schemas.ts'
 
 export const SeverityName = choice(severities)
 
@@ -73,7 +73,7 @@ export const alarmOf = (
   tz: string,
   causes: ReadonlyMap<string, string> = noCauses,
 ): Static<typeof Alarm> => {
-  const id = alarmIdOf({ stream: row.stream, episode: row.episode, foundLate: row.found_late === 1 })
+  const id = idOfRow(row)
   const about = names.get(row.subject)
   const rule = rules.get(row.type)
   const isDevice = isDeviceId(row.subject)
@@ -134,96 +134,3 @@ export const evidenceOf = (json: string): Evidence | null => {
   const found = JSON.parse(json) as Evidence | null
   return found !== null && Array.isArray(found.values) ? found : null
 }
-
-// ---------------------------------------------------------------------------------------------------------------- filters
-
-export const alarmFilterQuery = {
-  device: Type.Optional(Type.String({ maxLength: 60, description: 'MAC address in any common writing.' })),
-  subject: Type.Optional(Type.String({ maxLength: 300, description: 'Exactly this device, group or part of the recorder.' })),
-  site: Type.Optional(Type.String({ maxLength: 200, description: 'Id of a site: alarms of its devices and its own.' })),
-  type: Type.Optional(Type.String({ maxLength: 100, description: 'Id of a rule.', examples: ['presence.offline'] })),
-  state: choice(['active', 'cleared', 'all'], {
-    default: 'active',
-    description: 'cleared leaves out what was purged or retracted; all is everything.',
-  }),
-  severity: Type.Optional(
-    Type.String({
-      maxLength: 100,
-      description: 'One or more, separated by commas; or one with + for "at least".',
-      examples: ['major+', 'minor,warning'],
-    }),
-  ),
-  class: Type.Optional(
-    choice(['critical', 'business', 'home'], { description: 'Of the device; what the inventory does not say is home.' }),
-  ),
-  situation: Type.Optional(Type.String({ maxLength: 300 })),
-  symptoms: Type.Optional(
-    Type.Boolean({ description: 'false: without the alarms that a situation explains. Default: with them.', examples: [false] }),
-  ),
-  operator: Type.Optional(choice(['none', 'ack', 'closed'])),
-  shelved: Type.Optional(Type.Boolean()),
-  foundLate: Type.Optional(Type.Boolean({ description: 'Only those that late data revealed, or none of them.' })),
-  from: rangeQuery.from,
-  to: Type.Optional(
-    Type.String({ maxLength: 60, description: 'With from: those that stood at some time of the range. RFC 3339 with a zone.' }),
-  ),
-}
-
-type AskedFilter = {
-  device?: string
-  subject?: string
-  site?: string
-  type?: string
-  state: 'active' | 'cleared' | 'all'
-  severity?: string
-  class?: 'critical' | 'business' | 'home'
-  situation?: string
-  symptoms?: boolean
-  operator?: 'none' | 'ack' | 'closed'
-  shelved?: boolean
-  foundLate?: boolean
-  from?: string
-  to?: string
-}
-
-export const filterOf = (asked: AskedFilter): AlarmFilter => {
-  if (asked.device !== undefined && asked.subject !== undefined)
-    throw new ProblemError('REQUEST_INVALID', 'Expected device or subject, not both.')
-  const fromMs = asked.from === undefined ? null : parseTime('from', asked.from)
-  const toMs = asked.to === undefined ? null : parseTime('to', asked.to)
-  if (fromMs !== null && toMs !== null && fromMs >= toMs) {
-    throw new ProblemError('TIME_RANGE_INVALID', `Expected from before to, got from ${toTime(fromMs)} and to ${toTime(toMs)}.`)
-  }
-  return {
-    subject: asked.device === undefined ? (asked.subject ?? null) : parseDeviceId(asked.device),
-    site: asked.site ?? null,
-    type: asked.type ?? null,
-    state: asked.state,
-    severities: asked.severity === undefined || asked.severity === '' ? null : severitiesOf(asked.severity),
-    class: asked.class ?? null,
-    situation: asked.situation ?? null,
-    symptoms: asked.symptoms ?? true,
-    operator: asked.operator ?? null,
-    shelved: asked.shelved ?? null,
-    foundLate: asked.foundLate ?? null,
-    fromMs,
-    toMs,
-  }
-}
-
-/** `major+` is major and critical. A plus sign in a URL may come as a blank. */
-const severitiesOf = (text: string): Severity[] => {
-  const atLeast = /^([a-z]+)(?:\+| |%2B)$/.exec(text)?.[1]
-  if (atLeast !== undefined && isSeverity(atLeast)) return severities.filter((one) => severityRank[one] >= severityRank[atLeast])
-  const asked = text.split(',').map((part) => part.trim())
-  if (!asked.every(isSeverity)) {
-    throw new ProblemError(
-      'REQUEST_INVALID',
-      `Expected severity as some of ${severities.join(', ')}, or one with +, got ${JSON.stringify(text.slice(0, 60))}.`,
-      { parameter: 'severity' },
-    )
-  }
-  return asked
-}
-
-const isSeverity = (text: string): text is Severity => (severities as readonly string[]).includes(text)

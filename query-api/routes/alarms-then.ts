@@ -1,11 +1,11 @@
 /** The alarms that stood at a moment, as a device's state and both sides of a difference show them. */
 import { type Static, Type } from 'typebox'
-import { alarmIdOf } from '../domain/alarm-id.ts'
+import { idOfRow } from '../domain/alarm-id.ts'
 import { reasonInShort } from '../domain/alarm-explanation.ts'
-import { alarmsAt } from '../domain/alarms-at.ts'
+import { everyAlarm } from '../domain/alarm-row.ts'
 import { toTime } from '../domain/time.ts'
-import { eventsAround } from '../queries/alarms.ts'
-import { SeverityName } from './alarm-item.ts'
+import { alarmsThen } from '../queries/alarms-then.ts'
+import { evidenceOf, SeverityName } from './alarm-item.ts'
 import type { RouteContext } from './context.ts'
 import { choice, TextOrNull, Time } from './schemas.ts'
 
@@ -24,34 +24,28 @@ export const AlarmThen = Type.Object({
   ageSeconds: Type.Number({ description: 'Seconds from `raisedAt` to `at`.' }),
 })
 
-export const alarmsThen = async (
+/** Newest first. */
+export const deviceAlarmsThen = async (
   { scope, deps }: RouteContext,
   subject: string,
   { atMs, throughMs, knownMs }: { atMs: number; throughMs: number; knownMs: number | null },
 ): Promise<Static<typeof AlarmThen>[]> => {
-  const events = await eventsAround(scope, { subject, atMs: throughMs, knownMs })
-  const rules = new Map((events.length === 0 ? [] : (deps.rules ?? [])).map((rule) => [rule.id, rule]))
-  const stood = alarmsAt(
-    events.map((row) => ({
-      id: alarmIdOf({ stream: row.stream, episode: row.episode, foundLate: row.found_late === 1 }),
+  const rows = await alarmsThen(scope, { ...everyAlarm, state: 'active', subject }, { knownMs, atMs: throughMs })
+  const rules = new Map((rows.length === 0 ? [] : (deps.rules ?? [])).map((rule) => [rule.id, rule]))
+  return rows
+    .sort((one, other) => other.raised_ms - one.raised_ms || (idOfRow(one) < idOfRow(other) ? -1 : 1))
+    .map((row) => ({
+      id: idOfRow(row),
       type: row.type,
       qualifier: row.qualifier,
-      foundLate: row.found_late === 1,
-      kind: row.kind,
+      title: rules.get(row.type)?.title ?? null,
+      text: reasonInShort(row, rules.get(row.type), evidenceOf(row.evidence), 'UTC'),
       severity: row.severity,
-      actor: row.actor,
-      atMs: row.at_ms,
-      observedMs: row.observed_ms,
-      detail: row.detail === '' ? {} : (JSON.parse(row.detail) as Record<string, unknown>),
-    })),
-    throughMs,
-  )
-  return stood.map(({ raisedMs, detectedMs, evidence, ...alarm }) => ({
-    ...alarm,
-    title: rules.get(alarm.type)?.title ?? null,
-    text: reasonInShort(alarm, rules.get(alarm.type), evidence, 'UTC'),
-    raisedAt: toTime(raisedMs),
-    detectedAt: toTime(detectedMs),
-    ageSeconds: Math.max(0, atMs - raisedMs) / 1_000,
-  }))
+      unknown: row.condition === 'unknown',
+      operator: row.operator,
+      raisedAt: toTime(row.raised_ms),
+      detectedAt: toTime(row.detected_ms),
+      foundLate: row.found_late === 1,
+      ageSeconds: Math.max(0, atMs - row.raised_ms) / 1_000,
+    }))
 }

@@ -8,7 +8,7 @@ import { clockAheadMaxMs, parseKnownAt, parseTime, toTime, toTimeOrNull } from '
 import { unitOf } from '../domain/units.ts'
 import { deviceAt, subjectAt, type SubjectState } from '../queries/moment.ts'
 import type { LastCounterRow, LastMeasurementRow } from '../queries/state.ts'
-import { AlarmThen, alarmsThen } from './alarms-then.ts'
+import { AlarmThen, deviceAlarmsThen } from './alarms-then.ts'
 import { completeThrough, knownDevice, type RouteContext } from './context.ts'
 import { Boot, toBoot } from './devices.ts'
 import { namedBy, Radio, toRadio } from './radio.ts'
@@ -108,7 +108,7 @@ export const deviceStateAt = async (context: RouteContext, deviceId: string, mom
   const { atMs, throughMs, knownMs } = moment
   const [then, alarms] = await Promise.all([
     deviceAt(scope, { subject: deviceId, atMs: throughMs, knownMs }, { atMs, nowMs: context.deps.clock.nowMs() }),
-    alarmsThen(context, deviceId, moment),
+    deviceAlarmsThen(context, deviceId, moment),
   ])
   const { radio, boot, gap, presence: now } = then
   const common = commonOf(then, atMs)

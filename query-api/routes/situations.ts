@@ -7,9 +7,11 @@ import { type Static, Type } from 'typebox'
 import { pageOf } from '../domain/cursor.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { parseTime, parseTimeZone } from '../domain/time.ts'
-import { alarmIdOf, parseAlarmId } from '../domain/alarm-id.ts'
+import { idOfRow, parseAlarmId } from '../domain/alarm-id.ts'
 import { offlineCausesOf } from '../queries/alarm-causes.ts'
-import { alarmCursor, type AlarmFilter, type AlarmRow, listAlarms, oneAlarm, subjectNames } from '../queries/alarms.ts'
+import { type AlarmRow, everyAlarm } from '../domain/alarm-row.ts'
+import { subjectNames } from '../queries/alarm-subjects.ts'
+import { alarmCursor, listAlarms, oneAlarm } from '../queries/alarms.ts'
 import { countMembers, type SituationCounts } from '../queries/situations.ts'
 import { Alarm, alarmOf, evidenceOf, type RulesById } from './alarm-item.ts'
 import { completeThrough, cursorOf, type RouteContext, textOrNull } from './context.ts'
@@ -55,7 +57,7 @@ export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext 
       const { state, from, to, limit, cursor, tz } = request.query
       const zone = parseTimeZone(tz)
       const rows = await listAlarms(scope, {
-        ...everything,
+        ...everyAlarm,
         state,
         role: 'root',
         fromMs: from === undefined ? null : parseTime('from', from),
@@ -104,9 +106,9 @@ export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext 
           'ALARM_UNKNOWN',
           `There is no situation ${request.params.id}; /api/v1/situations?state=all lists those that were.`,
         )
-      const id = idOf(root)
+      const id = idOfRow(root)
       const rows = await listAlarms(scope, {
-        ...everything,
+        ...everyAlarm,
         situation: id,
         role: 'symptom',
         sort: 'raisedAt',
@@ -133,27 +135,11 @@ export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext 
   )
 }
 
-const everything: AlarmFilter = {
-  subject: null,
-  site: null,
-  type: null,
-  state: 'all',
-  severities: null,
-  class: null,
-  situation: null,
-  operator: null,
-  shelved: null,
-  foundLate: null,
-  fromMs: null,
-  toMs: null,
-}
-
-const idOf = (row: AlarmRow): string => alarmIdOf({ stream: row.stream, episode: row.episode, foundLate: row.found_late === 1 })
 /** One that lies under a wider one has that one's id, and is a situation all the same. */
 const isRoot = ({ subject, situation }: AlarmRow): boolean => subject.startsWith('group/') && situation !== ''
 
 const countsOf = async ({ scope }: RouteContext, rows: readonly AlarmRow[]): Promise<ReadonlyMap<string, SituationCounts>> =>
-  new Map((await countMembers(scope, rows.map(idOf))).map((counted) => [counted.situation, counted]))
+  new Map((await countMembers(scope, rows.map(idOfRow))).map((counted) => [counted.situation, counted]))
 
 const situationOf = (
   row: AlarmRow,
@@ -161,7 +147,7 @@ const situationOf = (
   rules: RulesById,
   tz: string,
 ): Static<typeof Situation> => {
-  const id = idOf(row)
+  const id = idOfRow(row)
   const values = evidenceOf(row.evidence)?.values ?? []
   const told = (name: string): string => String(values.find((value) => value.name === name)?.value ?? '')
   const counted = counts.get(id)

@@ -1,0 +1,270 @@
+/**
+ * Events of alarms, folded to episodes: as they were known when the last of these events was written, or as they stood at a
+ * moment of the device's time. Without a moment an episode comes out as the stage had written its row by then
+ * (`test/any-moment/alarms-known-at.test.ts` holds the two against each other).
+ */
+import { type Severity, severities, severityRank } from '../../model/alarm.ts'
+import { idOfRow } from './alarm-id.ts'
+import type { AlarmRow } from './alarm-row.ts'
+
+/** A row of `alarm_events`, its detail read. */
+export type AlarmFact = {
+  subject: string
+  stream: string
+  episode: number
+  found_late: 0 | 1
+  resource: string
+  type: string
+  qualifier: string
+  kind: string
+  severity: string
+  actor: string
+  at_ms: number
+  observed_ms: number
+  rule_version: number
+  detail: Readonly<Record<string, unknown>>
+}
+
+/** What is of the stream and not of an episode: it shows in the row of the newest. */
+type Regions = Pick<AlarmRow, 'condition' | 'shelf' | 'shelved_until_ms' | 'suppressed_by' | 'flapping'>
+type Stream = { newest: number; regions: Regions }
+type Folded = { row: AlarmRow; unknownSinceMs: number | null }
+
+const quiet: Regions = { condition: 'normal', shelf: 'none', shelved_until_ms: null, suppressed_by: [], flapping: 0 }
+
+/**
+ * By id; those of a stream in their order. Of the moment `atMs` (null: none): what happened after it does not count, save what
+ * tells of the time before it: an amendment, a retraction, an end. `asOf` makes of these what stood.
+ */
+export const foldAlarms = (facts: readonly AlarmFact[], atMs: number | null): Map<string, AlarmRow> => {
+  const streams = new Map<string, Stream>()
+  const episodes = new Map<string, Folded>()
+  for (const fact of facts) {
+    const counts = atMs === null || momentOf(fact) <= atMs
+    const stream = streams.get(fact.stream) ?? { newest: 0, regions: quiet }
+    if (counts) streams.set(fact.stream, evolveStream(stream, fact))
+    const id = idOfRow(fact)
+    const before = episodes.get(id)
+    const isAboutAll = aboutAll.has(fact.kind)
+    if (!counts && !isAboutAll) continue
+    const after = isBegin(fact) ? begun(fact) : before === undefined ? undefined : evolved(before, fact)
+    if (after !== undefined) episodes.set(id, { ...after, row: { ...after.row, ...shown(streams.get(fact.stream), fact) } })
+  }
+  return new Map([...episodes].map(([id, { row }]) => [id, row]))
+}
+
+/** As it stood at a moment: an end behind it has not come yet. Null where it had not begun. */
+export const asOf = (row: AlarmRow, atMs: number): AlarmRow | null => {
+  if (row.raised_ms > atMs) return null
+  const isOver = row.cleared_ms !== null && row.cleared_ms <= atMs
+  const isFirstOver = row.first_cleared_ms !== null && row.first_cleared_ms <= atMs
+  const stands = ['active', 'clearing', 'unknown'].includes(row.condition)
+  return {
+    ...row,
+    first_cleared_ms: isFirstOver ? row.first_cleared_ms : null,
+    ...(isOver
+      ? { condition: stands ? 'normal' : row.condition }
+      : { cleared_ms: null, clear_cause: '', condition: stands ? row.condition : 'active' }),
+  }
+}
+
+const isBegin = ({ kind }: AlarmFact): boolean => kind === 'AlarmRaised' || kind === 'EpisodeFoundLate'
+const aboutAll: ReadonlySet<string> = new Set(['AlarmRaised', 'EpisodeFoundLate', 'AlarmAmended', 'AlarmRetracted', 'AlarmCleared'])
+
+/** When it was so, by the device's time. */
+const momentOf = (fact: AlarmFact): number =>
+  numberOf(fact, fact.kind === 'AlarmCleared' ? 'clearedAtMs' : 'raisedAtMs') ?? fact.observed_ms
+
+const evolveStream = ({ newest, regions }: Stream, fact: AlarmFact): Stream => ({
+  newest: fact.kind === 'AlarmRaised' ? fact.episode : newest,
+  regions: { ...regions, ...regionChanges(regions, fact) },
+})
+
+const regionChanges = ({ suppressed_by }: Regions, fact: AlarmFact): Partial<Regions> => {
+  switch (fact.kind) {
+    case 'RaiseDelayStarted':
+      return { condition: 'raising' }
+    case 'RaiseDelayAbandoned':
+    case 'AlarmCleared':
+      return { condition: 'normal' }
+    case 'AlarmRaised':
+    case 'ClearDelayAbandoned':
+      return { condition: 'active' }
+    case 'ClearDelayStarted':
+      return { condition: 'clearing' }
+    case 'ConditionUnknown':
+      return { condition: 'unknown' }
+    case 'ConditionKnown':
+      return { condition: textOf(fact, 'is') }
+    case 'Shelved': {
+      const untilMs = numberOf(fact, 'untilMs')
+      return { shelf: untilMs === null ? 'oneShot' : 'timed', shelved_until_ms: untilMs }
+    }
+    case 'Unshelved':
+      return { shelf: 'none', shelved_until_ms: null }
+    case 'Suppressed': {
+      const by = textIn(fact.detail['suppressor'], 'by')
+      return { suppressed_by: [...suppressed_by.filter((other) => other !== by), by] }
+    }
+    case 'Unsuppressed':
+      return { suppressed_by: suppressed_by.filter((other) => other !== textOf(fact, 'by')) }
+    case 'FlappingStarted':
+      return { flapping: 1 }
+    case 'FlappingStopped':
+      return { flapping: 0 }
+    default:
+      return {}
+  }
+}
+
+const shown = (stream: Stream | undefined, { found_late, episode }: AlarmFact): Regions =>
+  stream !== undefined && found_late === 0 && episode === stream.newest ? stream.regions : quiet
+
+const begun = (fact: AlarmFact): Folded => {
+  const { subject, stream, episode, found_late, resource, type, qualifier } = fact
+  const severity = severityOf(fact.severity) ?? 'indeterminate'
+  const raisedMs = numberOf(fact, 'raisedAtMs') ?? fact.observed_ms
+  const clearedMs = found_late === 1 ? numberOf(fact, 'clearedAtMs') : null
+  return {
+    unknownSinceMs: null,
+    row: {
+      ...{ subject, stream, episode, found_late, resource, type, qualifier },
+      raised_ms: raisedMs,
+      detected_ms: fact.at_ms,
+      cleared_ms: clearedMs,
+      ...withRank(severity),
+      severity_max: severity,
+      first_raised_ms: raisedMs,
+      first_cleared_ms: clearedMs,
+      first_severity: severity,
+      retracted: 0,
+      amendments: 0,
+      amended_reason: found_late === 1 ? textOf(fact, 'reason') : '',
+      ...quiet,
+      clear_cause: found_late === 1 ? 'condition' : '',
+      operator: 'none',
+      operator_actor: '',
+      acknowledged_ms: null,
+      closed_reason: '',
+      assignee: '',
+      ticket: '',
+      comments: 0,
+      situation: '',
+      situation_role: '',
+      unknown_ms: 0,
+      occurrences: numberOf(fact, 'occurrences') ?? 1,
+      escalations: 0,
+      rule_version: fact.rule_version,
+      evidence: evidenceOf(fact) ?? '',
+      purged: 0,
+    },
+  }
+}
+
+const evolved = ({ row, unknownSinceMs }: Folded, fact: AlarmFact): Folded => {
+  switch (fact.kind) {
+    case 'ConditionUnknown':
+      return { row, unknownSinceMs: textOf(fact, 'was') === 'active' ? fact.observed_ms : unknownSinceMs }
+    case 'ConditionKnown':
+      return { row: { ...row, unknown_ms: unknownUntil(row, unknownSinceMs, fact.observed_ms) }, unknownSinceMs: null }
+    case 'AlarmCleared': {
+      const clearedMs = numberOf(fact, 'clearedAtMs') ?? fact.observed_ms
+      return {
+        row: {
+          ...row,
+          first_cleared_ms: clearedMs,
+          // An end that was amended already is better known than the live one.
+          cleared_ms: row.amendments > 0 && row.cleared_ms !== null ? row.cleared_ms : clearedMs,
+          unknown_ms: unknownUntil(row, unknownSinceMs, clearedMs),
+          clear_cause: textOf(fact, 'cause'),
+          occurrences: numberOf(fact, 'occurrences') ?? row.occurrences,
+        },
+        unknownSinceMs: null,
+      }
+    }
+    default:
+      return { row: { ...row, ...changes(row, fact) }, unknownSinceMs }
+  }
+}
+
+const changes = (row: AlarmRow, fact: AlarmFact): Partial<AlarmRow> => {
+  switch (fact.kind) {
+    case 'SeverityChanged': {
+      const severity = severityOf(fact.severity) ?? row.severity
+      return { ...withRank(severity), first_severity: severity, severity_max: worse(row.severity_max, severity), ...seen(row, fact) }
+    }
+    case 'EvidenceUpdated':
+      return seen(row, fact)
+    case 'RaiseDelayStarted':
+      return { evidence: evidenceOf(fact) ?? row.evidence }
+    case 'AlarmAmended': {
+      const severity = severityOf(fact.detail['severity']) ?? row.severity
+      return {
+        raised_ms: numberOf(fact, 'raisedAtMs') ?? row.raised_ms,
+        cleared_ms: numberOf(fact, 'clearedAtMs') ?? row.cleared_ms,
+        ...withRank(severity),
+        severity_max: worse(row.severity_max, severity),
+        amendments: row.amendments + 1,
+        amended_reason: textOf(fact, 'reason'),
+      }
+    }
+    case 'AlarmRetracted':
+      return { retracted: 1, amendments: row.amendments + 1, amended_reason: textOf(fact, 'reason') }
+    case 'Correlated':
+      return { situation: textOf(fact, 'situation'), situation_role: textOf(fact, 'role') }
+    case 'Uncorrelated':
+      return row.situation === textOf(fact, 'situation') ? { situation: '', situation_role: '' } : {}
+    case 'Escalated':
+      return { escalations: numberOf(fact, 'times') ?? row.escalations }
+    case 'Purged':
+      return { purged: 1 }
+    default:
+      return operated(row, fact)
+  }
+}
+
+const operated = (row: AlarmRow, fact: AlarmFact): Partial<AlarmRow> => {
+  switch (fact.kind) {
+    case 'Acknowledged':
+      return { operator: 'ack', operator_actor: fact.actor, acknowledged_ms: row.acknowledged_ms ?? fact.at_ms }
+    case 'AckWithdrawn':
+      return { operator: 'none', operator_actor: '', closed_reason: '' }
+    case 'Closed':
+      return { operator: 'closed', operator_actor: fact.actor, closed_reason: textOf(fact, 'reason') }
+    case 'Commented':
+      return { comments: row.comments + 1 }
+    case 'Assigned':
+      return { assignee: textOf(fact, 'to'), ticket: textOf(fact, 'ticket') }
+    default:
+      return {}
+  }
+}
+
+const seen = (row: AlarmRow, fact: AlarmFact): Pick<AlarmRow, 'occurrences' | 'rule_version' | 'evidence'> => ({
+  occurrences: numberOf(fact, 'occurrences') ?? row.occurrences,
+  rule_version: fact.rule_version,
+  evidence: evidenceOf(fact) ?? row.evidence,
+})
+
+const unknownUntil = ({ unknown_ms }: AlarmRow, sinceMs: number | null, atMs: number): number =>
+  sinceMs === null ? unknown_ms : unknown_ms + Math.max(0, atMs - sinceMs)
+
+/** `rank` as the queries sort by it. */
+const withRank = (severity: Severity): Pick<AlarmRow, 'severity' | 'rank'> => ({ severity, rank: severityRank[severity] + 1 })
+const worse = (one: Severity, other: Severity): Severity => (severityRank[other] > severityRank[one] ? other : one)
+const severityOf = (text: unknown): Severity | undefined => severities.find((severity) => severity === text)
+
+const evidenceOf = ({ detail }: AlarmFact): string | null => {
+  const evidence = detail['evidence'] ?? null
+  return evidence === null ? null : JSON.stringify(evidence)
+}
+/** Whole, as the table has them. */
+const numberOf = ({ detail }: AlarmFact, name: string): number | null => {
+  const value = detail[name]
+  return typeof value === 'number' ? Math.round(value) : null
+}
+const textOf = ({ detail }: AlarmFact, name: string): string => textIn(detail, name)
+const textIn = (holder: unknown, name: string): string => {
+  const value = typeof holder === 'object' && holder !== null ? (holder as Record<string, unknown>)[name] : undefined
+  return typeof value === 'string' ? value : ''
+}

@@ -1,0 +1,106 @@
+/** One episode as the table `alarm_episodes` holds it, or as `alarm-fold.ts` makes it of its events; and whether it fits a filter. */
+import type { Severity } from '../../model/alarm.ts'
+
+export type AlarmRow = {
+  subject: string
+  stream: string
+  episode: number
+  found_late: 0 | 1
+  resource: string
+  type: string
+  qualifier: string
+  raised_ms: number
+  detected_ms: number
+  cleared_ms: number | null
+  severity: Severity
+  severity_max: Severity
+  first_raised_ms: number
+  first_cleared_ms: number | null
+  first_severity: Severity
+  retracted: 0 | 1
+  amendments: number
+  amended_reason: string
+  condition: string
+  clear_cause: string
+  operator: 'none' | 'ack' | 'closed'
+  operator_actor: string
+  acknowledged_ms: number | null
+  closed_reason: string
+  assignee: string
+  ticket: string
+  comments: number
+  shelf: 'none' | 'timed' | 'oneShot'
+  shelved_until_ms: number | null
+  suppressed_by: string[]
+  flapping: 0 | 1
+  situation: string
+  situation_role: string
+  unknown_ms: number
+  occurrences: number
+  escalations: number
+  rule_version: number
+  /** JSON of the newest evidence; '' none. */
+  evidence: string
+  purged: 0 | 1
+  rank: number
+}
+
+export type AlarmState = 'active' | 'cleared' | 'all'
+export type DeviceClassName = 'critical' | 'business' | 'home'
+
+/** What of an episode may change, so that a filter on it fits at one moment and not at another. */
+export type ChangingFilter = {
+  state: AlarmState
+  /** Any of these; null: all. */
+  severities: readonly Severity[] | null
+  situation: string | null
+  /** In their situation; left out: any, or in none. */
+  role?: 'root' | 'symptom'
+  /** False: without those that a situation explains. Left out: with them. */
+  symptoms?: boolean
+  operator: 'none' | 'ack' | 'closed' | null
+  shelved: boolean | null
+  /** Those that stood at some time of the range. */
+  fromMs: number | null
+  toMs: number | null
+}
+
+export type AlarmFilter = ChangingFilter & {
+  subject: string | null
+  site: string | null
+  type: string | null
+  class: DeviceClassName | null
+  foundLate: boolean | null
+}
+
+export const everyAlarm: AlarmFilter = {
+  subject: null,
+  site: null,
+  type: null,
+  state: 'all',
+  severities: null,
+  class: null,
+  situation: null,
+  operator: null,
+  shelved: null,
+  foundLate: null,
+  fromMs: null,
+  toMs: null,
+}
+
+/** As the conditions of `queries/alarms.ts` do it in SQL. */
+export const fits = (row: AlarmRow, filter: ChangingFilter): boolean => {
+  const { state, severities, situation, role, symptoms, operator, shelved, fromMs, toMs } = filter
+  if (state === 'active' && !isStanding(row)) return false
+  if (state === 'cleared' && (row.cleared_ms === null || row.retracted === 1 || row.purged === 1)) return false
+  if (severities !== null && !severities.includes(row.severity)) return false
+  if (situation !== null && row.situation !== situation) return false
+  if (role !== undefined && row.situation_role !== role) return false
+  if (symptoms === false && row.situation_role === 'symptom') return false
+  if (operator !== null && row.operator !== operator) return false
+  if (shelved !== null && (row.shelf !== 'none') !== shelved) return false
+  if (fromMs !== null && row.cleared_ms !== null && row.cleared_ms < fromMs) return false
+  return toMs === null || row.raised_ms < toMs
+}
+
+export const isStanding = ({ cleared_ms, retracted }: AlarmRow): boolean => cleared_ms === null && retracted === 0
