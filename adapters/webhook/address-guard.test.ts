@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type AllowedNetworks, checkedAddress, refusalOfAddress } from './address-guard.ts'
+import { type AllowedNetworks, checkedAddresses, refusalOfAddress } from './address-guard.ts'
 
 const isAllowed = (address: string, networks: AllowedNetworks): boolean => refusalOfAddress(address, networks) === null
 
@@ -49,16 +49,28 @@ describe('addresses of webhooks', () => {
       { address: '8.8.8.8', family: 4 },
       { address: '10.0.0.1', family: 4 },
     ]
-    expect(await checkedAddress('trap.example', 'public', resolve)).toEqual({
+    expect(await checkedAddresses('trap.example', 'public', resolve)).toEqual({
       ok: false,
       reason: '10.0.0.1 is a private network: WEBHOOK_NETWORKS=private allows it',
     })
-    expect(await checkedAddress('trap.example', 'private', resolve)).toEqual({ ok: true, address: '8.8.8.8', family: 4 })
+    expect(await checkedAddresses('trap.example', 'private', resolve)).toEqual({ ok: true, addresses: await resolve() })
+  })
+
+  it('of many addresses two of each family are tried, by turns', async () => {
+    const of = (family: number, ...addresses: string[]) => addresses.map((address) => ({ address, family }))
+    const resolve = async () => [...of(6, '2606:4700::1', '2606:4700::2', '2606:4700::3'), ...of(4, '8.8.8.1', '8.8.8.2', '8.8.8.3')]
+    expect(await checkedAddresses('many.example', 'public', resolve)).toEqual({
+      ok: true,
+      addresses: [...of(6, '2606:4700::1'), ...of(4, '8.8.8.1'), ...of(6, '2606:4700::2'), ...of(4, '8.8.8.2')],
+    })
+    const inside = async () => [...(await resolve()), ...of(4, '10.0.0.1')]
+    expect(await checkedAddresses('many.example', 'public', inside)).toMatchObject({ ok: false })
+    expect(await checkedAddresses('none.example', 'public', async () => [])).toEqual({ ok: false, reason: 'none.example has no address' })
   })
 
   it('a written address is not resolved, in any writing that the URL parser takes', async () => {
     const resolve = async () => Promise.reject(new Error('asked'))
     for (const url of ['http://2130706433/', 'http://0x7f.1/', 'http://0177.0.0.1/', 'http://[::ffff:127.0.0.1]/'])
-      expect(await checkedAddress(new URL(url).hostname, 'public', resolve), url).toMatchObject({ ok: false })
+      expect(await checkedAddresses(new URL(url).hostname, 'public', resolve), url).toMatchObject({ ok: false })
   })
 })

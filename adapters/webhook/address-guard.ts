@@ -1,5 +1,5 @@
 /**
- * Which addresses a webhook may go to. The name is resolved once, every address is checked, and the checked one is connected to
+ * Which addresses a webhook may go to. The name is resolved once, every address is checked, and the checked ones are connected to
  * (a second resolution could say otherwise: DNS rebinding). Refused are all that lie inside: private, loopback, link-local with
  * the clouds' metadata, carrier NAT, multicast, reserved, and IPv6 forms that hold an IPv4 address of those.
  */
@@ -9,7 +9,8 @@ import { BlockList, isIP } from 'node:net'
 /** `public`: the internet. `private`: the own networks too. `loopback`: this machine too. Metadata and link-local: never. */
 export type AllowedNetworks = 'public' | 'private' | 'loopback'
 
-export type Resolve = (host: string) => Promise<readonly { address: string; family: number }[]>
+export type Address = { address: string; family: number }
+export type Resolve = (host: string) => Promise<readonly Address[]>
 
 export const resolveAll: Resolve = (host) => lookup(host, { all: true, order: 'verbatim' })
 
@@ -79,10 +80,13 @@ const groupsOf = (address: string): number[] => {
   return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after]
 }
 
-export type Checked = { ok: true; address: string; family: number } | { ok: false; reason: string }
+export type Checked = { ok: true; addresses: Address[] } | { ok: false; reason: string }
 
-/** One address of the host that may be connected to. All must be allowed: a name with one inside is a trap. */
-export const checkedAddress = async (host: string, networks: AllowedNetworks, resolve: Resolve): Promise<Checked> => {
+/** Of a name with many, so many of each family are tried: a machine without IPv6 still comes to an IPv4 address. */
+export const addressesOfFamilyMax = 2
+
+/** Addresses of the host that may be connected to, in the order of trying. All must be allowed: a name with one inside is a trap. */
+export const checkedAddresses = async (host: string, networks: AllowedNetworks, resolve: Resolve): Promise<Checked> => {
   const plain = host.replace(/^\[|\]$/g, '')
   const family = isIP(plain)
   const found = family > 0 ? [{ address: plain, family }] : await resolve(plain)
@@ -90,6 +94,7 @@ export const checkedAddress = async (host: string, networks: AllowedNetworks, re
     const refusal = refusalOfAddress(address, networks)
     if (refusal !== null) return { ok: false, reason: refusal }
   }
-  const [first] = found
-  return first === undefined ? { ok: false, reason: `${plain} has no address` } : { ok: true, ...first }
+  if (found.length === 0) return { ok: false, reason: `${plain} has no address` }
+  const families = [...Map.groupBy(found, (one) => one.family).values()]
+  return { ok: true, addresses: Array.from({ length: addressesOfFamilyMax }, (_, at) => families.flatMap((own) => own[at] ?? [])).flat() }
 }

@@ -140,6 +140,41 @@ describe('webhook channel', () => {
     expect([asked, resolved]).toEqual([1, 1])
   })
 
+  it('tries the next address of the name when one does not connect, and says of each why when none does', async () => {
+    let asked = 0
+    const url = await listen((_, response) => {
+      asked++
+      response.end()
+    })
+    const { port } = new URL(url)
+    const resolve =
+      (...hosts: string[]) =>
+      async () =>
+        hosts.map((address) => ({ address, family: 4 }))
+    const name = `http://several.example:${port}/`
+    expect((await send(name, { resolve: resolve('127.0.0.2', '127.0.0.1') })).outcome).toBe('taken')
+    expect(asked).toBe(1)
+    const none = await send(name, { resolve: resolve('127.0.0.2', '127.0.0.3') })
+    expect(none).toEqual({
+      outcome: 'failed',
+      answer: `connect ECONNREFUSED 127.0.0.2:${port}; connect ECONNREFUSED 127.0.0.3:${port}`,
+      retryAfterMs: null,
+    })
+    expect((await send(name, { resolve: resolve('127.0.0.2', '127.0.0.3', '127.0.0.1') })).outcome).toBe('failed')
+    expect(asked).toBe(1)
+  })
+
+  it('a receiver that answers is not left for the next address, whatever it says', async () => {
+    let asked = 0
+    const url = await listen((request) => {
+      asked++
+      request.socket.destroy()
+    })
+    const resolve = async () => ['127.0.0.1', '127.0.0.1'].map((address) => ({ address, family: 4 }))
+    expect((await send(`http://several.example:${new URL(url).port}/`, { resolve })).outcome).toBe('failed')
+    expect(asked).toBe(1)
+  })
+
   it('a receiver that is not there is a failure, never an exception', async () => {
     const url = await answering(200)
     for (const close of closing.splice(0)) close()

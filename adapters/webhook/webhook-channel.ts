@@ -1,14 +1,14 @@
 /**
- * One try of one message: a POST that is signed, to the address that was checked, without redirects, within 15 s. Before:
+ * One try of one message: a POST that is signed, to an address that was checked, without redirects, within 15 s. Before:
  * `processors/alarm-outputs.ts`, which decides when to try again. After: the receiver of the customer.
  */
 import { request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { isIP } from 'node:net'
+import { isIP, type TcpNetConnectOpts } from 'node:net'
 import type { ChannelAnswer, ChannelMessage, NotificationChannel } from '../../model/notification.ts'
 import type { Clock } from '../../model/ports.ts'
 import { isLoopbackHost } from '../../runtime/loopback.ts'
-import { type AllowedNetworks, checkedAddress, type Resolve, resolveAll } from './address-guard.ts'
+import { type Address, type AllowedNetworks, checkedAddresses, type Resolve, resolveAll } from './address-guard.ts'
 import { keyOfSecret, signatureOf } from './signature.ts'
 
 export type WebhookOptions = {
@@ -24,6 +24,8 @@ export type WebhookOptions = {
 
 /** Standard Webhooks: 15 to 30 s. */
 export const sendWithinMs = 15_000
+/** An address that does not answer at all is left for the next one of the name: four of them fit into the 15 s. */
+const connectWithinMs = 3_000
 /** Of the answer; the rest is not read. */
 export const answerBytesMax = 64 * 1024
 const answerCharsShown = 200
@@ -48,10 +50,16 @@ export const createWebhookChannel = (options: WebhookOptions): NotificationChann
   return {
     send: async (message) => {
       try {
-        const checked = await checkedAddress(url.hostname, options.networks, options.resolve ?? resolveAll)
+        const checked = await checkedAddresses(url.hostname, options.networks, options.resolve ?? resolveAll)
         // Not the message's fault: it waits until the name or the setting is mended.
         if (!checked.ok) return failed(`refused to connect: ${checked.reason}`)
-        return await post(url, checked, headersOf(keys, message, options.clock.nowMs()), message.body, options.timeoutMs ?? sendWithinMs)
+        return await post(
+          url,
+          checked.addresses,
+          headersOf(keys, message, options.clock.nowMs()),
+          message.body,
+          options.timeoutMs ?? sendWithinMs,
+        )
       } catch (error) {
         return failed(errorText(error))
       }
@@ -73,22 +81,24 @@ const headersOf = (keys: readonly Buffer[], { id, body }: ChannelMessage, nowMs:
 
 const post = (
   url: URL,
-  { address, family }: { address: string; family: number },
+  addresses: readonly Address[],
   headers: Record<string, string>,
   body: string,
   timeoutMs: number,
 ): Promise<ChannelAnswer> =>
   new Promise((resolve) => {
     const host = url.hostname.replace(/^\[|\]$/g, '')
-    const options: RequestOptions & { servername?: string } = {
+    const options: RequestOptions &
+      Pick<TcpNetConnectOpts, 'autoSelectFamily' | 'autoSelectFamilyAttemptTimeout'> & { servername?: string } = {
       method: 'POST',
       host,
       port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port),
       path: `${url.pathname}${url.search}`,
       headers: { ...headers, host: url.host },
-      // The checked address and no other, whatever the name says by now.
-      lookup: (_host, wanted, done) =>
-        typeof wanted === 'object' && wanted.all === true ? done(null, [{ address, family }]) : done(null, address, family),
+      // The checked addresses and no other, whatever the name says by now; the next one when there is no connection.
+      lookup: (_host, _wanted, done) => done(null, [...addresses]),
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: connectWithinMs,
       agent: false,
       signal: AbortSignal.timeout(timeoutMs),
       ...(isIP(host) === 0 ? { servername: host } : {}),
@@ -151,5 +161,10 @@ const errorText = (error: unknown, timeoutMs?: number): string => {
   if (!(error instanceof Error)) return String(error)
   if (error.name === 'TimeoutError' || error.name === 'AbortError')
     return `no answer within ${String((timeoutMs ?? sendWithinMs) / 1000)} s`
+  if (error instanceof AggregateError)
+    return error.errors
+      .map((one: unknown) => errorText(one))
+      .join('; ')
+      .slice(0, answerCharsShown)
   return printable(error.message === '' ? error.name : error.message).slice(0, answerCharsShown)
 }
