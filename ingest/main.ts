@@ -9,6 +9,7 @@ import { startKeyExpiry } from './dead-letter-keys.ts'
 import type { InventoryEntry, InventoryKind } from './domain/inventory.ts'
 import { type ParseReport, parseReport } from './domain/parse-report.ts'
 import { createImport } from './import.ts'
+import { createMaintenance } from './maintenance.ts'
 import { createRedrive, type RedriveDeps } from './redrive.ts'
 import { startTicks } from './ticks.ts'
 
@@ -58,4 +59,5 @@ export const createIngestTools = (deps: IngestToolsDeps) => ({
     parseReport(topic, payload, { topicMap: deps.topicMap, receivedAtMs: deps.clock.nowMs(), pseudonym: deps.keys.pseudonym }),
   redrive: createRedrive(deps),
   commandAlarms: createAlarmCommands(deps),
+  setMaintenance: createMaintenance(deps),
 })

@@ -4,8 +4,9 @@
  */
 import type { AlarmKey, OperatorCommand } from '../model/alarm.ts'
 import type { KeepingRules } from '../model/keeping.ts'
+import type { MaintenanceWindow } from '../model/maintenance.ts'
 import type { Clock, EventCodec, LogTopic, Warehouse } from '../model/ports.ts'
-import type { Rule } from '../model/rule.ts'
+import type { Rule, RuleOverride } from '../model/rule.ts'
 
 export type ImportKind = 'devices' | 'sites' | 'cells'
 
@@ -65,8 +66,12 @@ export type QueryApiDeps = {
   retire: (deviceId: string, actor: string) => Promise<void>
   /** Appends commands to the logs of their devices, all or none; resolves with their places, in the order given. Left out: no log here. */
   commandAlarms?: (commands: readonly AlarmCommandRequest[]) => Promise<{ topic: LogTopic; partition: number; offset: number }[]>
+  /** Appends a maintenance window, or a change of one, for all devices that it means. Left out: no log here. */
+  setMaintenance?: (window: MaintenanceWindow, actor: string) => Promise<{ atMs: number }>
   /** Rules that alarms are judged by, as this process has loaded them; none when left out. */
   rules?: readonly Rule[]
+  /** What of them is otherwise for some devices. */
+  ruleOverrides?: readonly RuleOverride[]
   /** How the channel of notifications stands; null while that is not known, left out where another program sends. */
   channel?: () => ChannelNow | null
   redrive: (filter: { topicShape: string; reason: string; limit: number }, actor: string) => Promise<RedriveReport>

@@ -20,6 +20,7 @@ export const openApi: FastifyDynamicSwaggerOptions = {
     tags: [
       { name: 'devices', description: 'Devices, their state at any moment, their series and histories' },
       { name: 'alarms', description: 'Alarms with their reasons, what people do about them, and the rules' },
+      { name: 'maintenance', description: 'Times in which alarms of some devices are planned for and tell nobody' },
       { name: 'places', description: 'Places that report by geography' },
       { name: 'inventory', description: 'Names for devices, sites and cells' },
       { name: 'ledger', description: 'Proof of what was received and what became of it' },

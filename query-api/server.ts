@@ -26,6 +26,7 @@ import { inventoryRoutes } from './routes/inventory.ts'
 import { keepingRoutes } from './routes/keeping.ts'
 import { ledgerHopRoutes } from './routes/ledger-hops.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
+import { maintenanceRoutes } from './routes/maintenance.ts'
 import { metricRoutes } from './routes/metrics.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { type PageFile, pageRoutes } from './routes/page.ts'
@@ -106,6 +107,7 @@ export const createServer = async (
         alarmRoutes,
         alarmActionRoutes,
         situationRoutes,
+        maintenanceRoutes,
         notificationRoutes,
         ruleRoutes,
         explainRoutes,

@@ -44,6 +44,7 @@ export const alarmsView = ({ root, params, noteComplete }) => {
           .join(', ') || 'of the fleet',
       ),
       Object.keys(fixed).length === 0 ? undefined : h('a', { href: '#/alarms' }, 'all alarms'),
+      h('a', { href: '#/maintenance' }, 'Maintenance'),
     ),
     counts,
     situations.root,
@@ -202,6 +203,9 @@ export const severityMark = ({ severity, active }) =>
     severity,
   )
 
+/** Ids of maintenance windows have no colon. */
+const isAlarmId = (id) => id.includes(':')
+
 /** What a reader must know beside the severity. */
 export const alarmTags = (alarm) => {
   const { operator, shelf, condition, active, flapping, suppressedBy, situation, foundLate, retracted } = alarm
@@ -217,7 +221,10 @@ export const alarmTags = (alarm) => {
     operator.comments === 0 ? undefined : tag(`${operator.comments} ${operator.comments === 1 ? 'comment' : 'comments'}`),
     shelf.state === 'none' ? undefined : tag('shelved', shelf.until === null ? 'until it clears' : `until ${exactTime(shelf.until)}`),
     flapping ? tag('flaps', 'It notifies nobody until that is over', 'tag warn') : undefined,
-    suppressedBy.length === 0 ? undefined : tag('explained by another', suppressedBy.join(', ')),
+    suppressedBy.some(isAlarmId) ? tag('explained by another', suppressedBy.filter(isAlarmId).join(', ')) : undefined,
+    suppressedBy
+      .filter((id) => !isAlarmId(id))
+      .map((id) => h('a', { class: 'tag', title: `Maintenance window ${id}`, href: '#/maintenance' }, 'maintenance')),
     situation === null
       ? undefined
       : h(

@@ -10,6 +10,7 @@ import { fleetView } from './fleet.js'
 import { browserZone, count, currentZone, setZone, time, zoneShort } from './format.js'
 import { keepingView } from './keeping.js'
 import { ledgerView } from './ledger.js'
+import { maintenanceView } from './maintenance.js'
 
 const views = {
   fleet: fleetView,
@@ -20,9 +21,10 @@ const views = {
   'dead-letters': deadLettersView,
   ledger: ledgerView,
   keeping: keepingView,
+  maintenance: maintenanceView,
 }
 /** A view that is a part of another is marked there. */
-const belongsTo = { device: 'fleet', clocks: 'fleet', alarm: 'alarms' }
+const belongsTo = { device: 'fleet', clocks: 'fleet', alarm: 'alarms', maintenance: 'alarms' }
 const refreshMs = 10_000
 
 const main = document.getElementById('main')
