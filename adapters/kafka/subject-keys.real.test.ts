@@ -80,6 +80,21 @@ describe('keys of subjects in Kafka', () => {
     await keys.close()
   })
 
+  it('leave nothing open when they cannot be opened: the start is tried again', async () => {
+    const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+    const settings = await newSettings()
+    await expect.poll(sockets, { timeout: 10_000 }).toBe(0)
+    const told: Error[] = []
+    const openSender = () => Promise.reject<Sender>(new Error('no producer'))
+    const refused = open(settings, masterKey, { openSender, onError: (error) => told.push(error) })
+    await expect(refused).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE' })
+    await expect.poll(sockets, { timeout: 10_000 }).toBe(0)
+    await (await open(settings)).close()
+    await expect(open(settings, randomBytes(32))).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    await expect.poll(sockets, { timeout: 10_000 }).toBe(0)
+    expect(told).toEqual([])
+  })
+
   it('are refused under another master key', async () => {
     const settings = await newSettings()
     const keys = await open(settings)

@@ -7,7 +7,7 @@
  * writes a tombstone for each; the broker's files lose the bytes when they are compacted, within about two hours
  * (`topics.ts`), later than the embedded ones, which are overwritten at once.
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import { createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import type { Clock, SubjectKeys } from '../../model/ports.ts'
 import { AppError } from '../../runtime/errors.ts'
 import { within } from '../../runtime/within.ts'
@@ -16,6 +16,7 @@ import type { Sender } from './append-queue.ts'
 import type { KafkaSettings } from './client-settings.ts'
 import { unavailable } from './errors.ts'
 import { createFetcher, type FetchedRecord, readRecords } from './fetcher.ts'
+import { createKeyRing, createWrap, secretName } from './key-ring.ts'
 import { answerWithinMs } from './renewed-client.ts'
 import { openAdmin } from './topics.ts'
 
@@ -36,7 +37,6 @@ const followLimits = { waitMs: 500, partitionBytesMax: 1024 * 1024, bytesMax: 4 
 const followAgainAfterMs = 500
 /** What was appended is seen by our own following within this; a slower answer is an error and the message comes again. */
 const seenWithinMs = 10_000
-const secretName = 'secret:pseudonym'
 
 export const openKafkaSubjectKeys = async (options: KafkaSubjectKeysOptions): Promise<KafkaSubjectKeys> => {
   const { settings, clock, onError, masterKey, takenWithinMs = answerWithinMs } = options
@@ -55,8 +55,11 @@ export const openKafkaSubjectKeys = async (options: KafkaSubjectKeysOptions): Pr
   }
 
   const admin = openAdmin(settings)
-  for await (const record of readRecords(admin, settings, 'subject-keys', 0, 0)) take(record)
-  await admin.close()
+  try {
+    for await (const record of readRecords(admin, settings, 'subject-keys', 0, 0)) take(record)
+  } finally {
+    await admin.close()
+  }
 
   let sender: Promise<Sender> | undefined
   let sending: Promise<unknown> = Promise.resolve()
@@ -103,8 +106,17 @@ export const openKafkaSubjectKeys = async (options: KafkaSubjectKeysOptions): Pr
     },
     onError,
   )
+  const close = async (): Promise<void> => {
+    await follower.stop()
+    await sending
+    await (await sender?.catch(() => undefined))?.close()
+  }
   if (keys.secret() === undefined) {
-    await append([{ key: `${secretName} ${randomBytes(8).toString('hex')}`, value: wrap.close(randomBytes(keyBytes), secretName) }])
+    const made = { key: `${secretName} ${randomBytes(8).toString('hex')}`, value: wrap.close(randomBytes(keyBytes), secretName) }
+    await append([made]).catch(async (error: unknown) => {
+      await close() // The start is tried again.
+      throw error
+    })
   }
   const secret = keys.secret() ?? Buffer.alloc(0)
 
@@ -142,11 +154,7 @@ export const openKafkaSubjectKeys = async (options: KafkaSubjectKeysOptions): Pr
       await append(all.map(({ id }) => ({ key: `${name} ${id.toString('hex')}`, value: null })))
       return true
     },
-    close: async () => {
-      await follower.stop()
-      await sending
-      await (await sender?.catch(() => undefined))?.close()
-    },
+    close,
   }
 }
 
@@ -186,62 +194,3 @@ const follow = (
     },
   }
 }
-
-type Wrap = ReturnType<typeof createWrap>
-
-/** By subject's name, in the order of the topic. */
-const createKeyRing = (wrap: Wrap) => {
-  const bySubject = new Map<string, SubjectKey[]>()
-  let secret: Buffer | undefined
-  return {
-    take: ({ key, value }: FetchedRecord): void => {
-      const at = key.lastIndexOf(' ')
-      const name = key.slice(0, at)
-      const id = key.slice(at + 1)
-      if (value === null) {
-        const left = (bySubject.get(name) ?? []).filter((own) => own.id.toString('hex') !== id)
-        if (left.length > 0) bySubject.set(name, left)
-        else bySubject.delete(name)
-        return
-      }
-      const bytes = wrap.open(value, name)
-      if (name === secretName) {
-        secret ??= bytes
-        return
-      }
-      const own = bySubject.get(name) ?? []
-      if (!own.some((known) => known.id.toString('hex') === id))
-        own.push({ id: bytes.subarray(0, -keyBytes), key: bytes.subarray(-keyBytes) })
-      bySubject.set(name, own)
-    },
-    first: (name: string): SubjectKey | undefined => bySubject.get(name)?.[0],
-    all: (name: string): readonly SubjectKey[] => bySubject.get(name) ?? [],
-    secret: (): Buffer | undefined => secret,
-  }
-}
-
-const nonceBytes = 12
-const tagBytes = 16
-
-/** AES-256-GCM under the master key; the record's name is authenticated with it. */
-const createWrap = (masterKey: Uint8Array) => ({
-  close: (plain: Uint8Array, name: string): Buffer => {
-    const nonce = randomBytes(nonceBytes)
-    const cipher = createCipheriv('aes-256-gcm', masterKey, nonce).setAAD(Buffer.from(name))
-    return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
-  },
-  open: (wrapped: Uint8Array, name: string): Buffer => {
-    const bytes = Buffer.from(wrapped)
-    try {
-      const decipher = createDecipheriv('aes-256-gcm', masterKey, bytes.subarray(0, nonceBytes)).setAAD(Buffer.from(name))
-      decipher.setAuthTag(bytes.subarray(-tagBytes))
-      return Buffer.concat([decipher.update(bytes.subarray(nonceBytes, -tagBytes)), decipher.final()])
-    } catch (cause) {
-      throw new AppError(
-        'CONFIG_INVALID',
-        'Expected the master key that wrapped the keys in topic subject-keys (KAFKA_MASTER_KEY_FILE), got another one',
-        { cause },
-      )
-    }
-  },
-})
