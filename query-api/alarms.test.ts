@@ -2,11 +2,13 @@
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startForTest } from '../adapters/chdb/start-for-test.ts'
+import { createEventCodec } from '../adapters/avro/event-codec.ts'
 import { migrate } from '../adapters/clickhouse/migrations.ts'
 import type { Evidence } from '../model/alarm.ts'
+import { ownSource } from '../model/own-source.ts'
 import type { Row } from '../model/ports.ts'
 import { parseRuleFile } from '../model/rule-form.ts'
-import type { Rule } from '../model/rule.ts'
+import type { Rule, RuleSet } from '../model/rule.ts'
 import type { AlarmCommandRequest } from './deps.ts'
 import { testDeps, testToken } from './fakes.ts'
 import { createServer } from './server.ts'
@@ -292,6 +294,58 @@ const weakRule = ruleOf({
 })
 const panicRule = ruleOf({ id: 'device.crash', event: { raiseOn: { log: 'panic' }, staleAfter: '24 h' } })
 
+/** What a start of the recorder tells the log. */
+const codec = createEventCodec()
+const rulesMessage = (minutes: number, offset: number, version: string, ruleSet: RuleSet): Row => ({
+  ...message(offset, minutes),
+  subject: 'all',
+  subject_kind: 'fleet',
+  claimed_at: null,
+  clock_verdict: 'missing',
+  outcome: 'rules',
+  topic: '',
+  boot_id: '',
+  seq: null,
+  frame: codec.encode({
+    eventId: new Uint8Array(16),
+    tenant: 'default',
+    subject: { kind: 'fleet', id: 'all' },
+    observedAtMs: null,
+    receivedAtMs: at(minutes),
+    bootId: null,
+    seq: null,
+    uptimeSeconds: null,
+    source: ownSource('recorder', null),
+    bodies: [{ kind: 'RuleActivated', version, ruleSet: JSON.stringify(ruleSet) }],
+    payload: { encoding: 'none', bytes: new Uint8Array() },
+  }),
+})
+const everyDevice = {
+  class: null,
+  model: null,
+  site: null,
+  region: null,
+  firmware: null,
+  group: null,
+  device: null,
+  plan: null,
+  fixed: null,
+}
+const milder = {
+  enabled: null,
+  raise: { op: 'below', value: -120 } as const,
+  clear: null,
+  onDelayMs: null,
+  offDelayMs: null,
+  severity: null,
+  notify: null,
+}
+const override = { rule: 'radio.rsrp-poor', select: { ...everyDevice, model: ['311-a1'] }, set: milder }
+const activations = [
+  rulesMessage(-500, 1, 'first', { rules: [weakRule], overrides: [] }),
+  rulesMessage(-100, 50, 'second', { rules: [{ ...weakRule, version: 2 }, panicRule], overrides: [override] }),
+]
+
 const appended: AlarmCommandRequest[][] = []
 let stop: () => Promise<void>
 let app: FastifyInstance
@@ -300,11 +354,14 @@ beforeAll(async () => {
   stop = engine.stop
   await migrate(engine.warehouse)
   for (const [table, tableRows] of Object.entries(rows)) await engine.warehouse.insert(table, tableRows, { dedupToken: table })
+  await engine.warehouse.insert('messages', activations, { dedupToken: 'activations' })
   app = await createServer(
     testDeps({
       warehouse: engine.warehouse,
       clock: { nowMs: () => nowMs },
       rules: [weakRule, panicRule],
+      ruleOverrides: [override],
+      decodeFrame: codec.decode,
       commandAlarms: (commands) => {
         appended.push([...commands])
         return Promise.resolve(commands.map((_command, index) => ({ topic: 'device-events' as const, partition: 3, offset: 200 + index })))
@@ -694,6 +751,40 @@ describe('rules', () => {
       },
     ])
     expect((await get<{ items: unknown[] }>('rules')).items).toHaveLength(2)
+    expect(await get('rules?id=radio.rsrp-poor')).toMatchObject({
+      activation: null,
+      items: [{ overrides: [{ select: { model: ['311-a1'] }, set: { raise: { op: 'below', value: -120 } } }] }],
+    })
+  })
+
+  it('that were in force at a time are those that the log was told last by then', async () => {
+    const then = async (query: string) => {
+      const { items, activation } = await get<{ items: { id: string; version: number; overrides: unknown[] }[]; activation: unknown }>(
+        `rules?${query}`,
+      )
+      return [items.map(({ id, version, overrides }) => [id, version, overrides.length]), activation]
+    }
+    const first = { at: iso(-500), version: 'first', place: '3:1' }
+    const second = { at: iso(-100), version: 'second', place: '3:50' }
+    expect(await then(`at=${iso(-500)}`)).toEqual([[['radio.rsrp-poor', 1, 0]], first])
+    expect(await then(`at=${iso(-100.001)}`)).toEqual([[['radio.rsrp-poor', 1, 0]], first])
+    expect(await then(`at=${iso(-100)}`)).toEqual([
+      [
+        ['radio.rsrp-poor', 2, 1],
+        ['device.crash', 1, 0],
+      ],
+      second,
+    ])
+    expect(await then(`at=${iso(0)}&id=device.crash`)).toEqual([[['device.crash', 1, 0]], second])
+  })
+
+  it('of a time before the first that are known are refused, with when that was', async () => {
+    const answer = await app.inject({ url: `/api/v1/rules?at=${iso(-500.001)}`, headers })
+    expect(answer.json()).toMatchObject({
+      status: 404,
+      code: 'RULES_UNKNOWN',
+      detail: `No rules are known to have been in force at ${iso(-500.001)}; the first that are known came at ${iso(-500)}.`,
+    })
   })
 })
 

@@ -39,6 +39,7 @@ export const queryApi = (composition: Composition): Part => ({
         metricsText: () => metrics.registry.metrics(),
         keepingRules,
         rules: composition.ruleSet.rules,
+        ruleOverrides: composition.ruleSet.overrides,
         exporter: exporterOf(made.warehouseAccess),
         schemaText: (id) => schemas.get(id),
         explainReason: (code) => (Object.hasOwn(reasons, code) ? reasons[code as ReasonCode] : undefined),
