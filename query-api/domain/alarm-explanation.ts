@@ -136,7 +136,11 @@ const quietSentences = (told: Told): string[] => {
   const { alarm } = told
   const at = moments(told)
   return [
-    ...alarm.suppressedBy.map(({ by, reason }) => `It notifies nobody while ${by} stands${reason === '' ? '' : `: ${reason}`}.`),
+    ...alarm.suppressedBy.map(({ by, reason }) => {
+      // Ids of maintenance windows have no colon.
+      const within = by.includes(':') ? `while ${by} stands` : `within the maintenance window ${by}`
+      return `It notifies nobody ${within}${reason === '' ? '' : `: ${reason.replace(/^maintenance: /, '')}`}.`
+    }),
     alarm.shelf === 'none'
       ? ''
       : `It is shelved ${alarm.shelvedUntilMs === null ? 'until it clears' : `until ${at.minute(alarm.shelvedUntilMs)}`}.`,

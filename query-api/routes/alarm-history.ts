@@ -37,14 +37,26 @@ export const eventOf = (row: AlarmRow, event: AlarmEventRow, tz: string): Static
   }
 }
 
-/** Of the episode before only the delay that led to this raise: it had not begun yet. */
+/** Of the episode before only what led to this raise, which had not begun yet: its delay, and what held it down from its beginning. */
 export const ofEpisode = (events: readonly AlarmEventRow[], row: AlarmRow): AlarmEventRow[] => {
   const isDelay = ({ kind }: AlarmEventRow): boolean => kind === 'RaiseDelayStarted' || kind === 'RaiseDelayAbandoned'
   if (row.found_late === 1) return [...events]
   const own = events.filter((event) => event.episode === row.episode && !isDelay(event))
-  const before = events.filter(({ episode }) => episode === row.episode - 1).filter(isDelay)
-  const delay = before.at(-1)
-  return delay?.kind === 'RaiseDelayStarted' ? [delay, ...own] : own
+  const before = events.filter(({ episode }) => episode === row.episode - 1)
+  const delay = before.findLast(isDelay)
+  const sinceCleared = before.slice(before.findLastIndex(({ kind }) => kind === 'AlarmCleared') + 1)
+  const holds = sinceCleared.filter(({ kind, detail }, index) => {
+    const by = kind === 'Suppressed' ? suppressorIn(detail) : ''
+    return (
+      by !== '' && !sinceCleared.slice(index + 1).some((later) => later.kind.endsWith('uppressed') && suppressorIn(later.detail) === by)
+    )
+  })
+  return [...before.filter((event) => holds.includes(event) || (event === delay && delay.kind === 'RaiseDelayStarted')), ...own]
+}
+
+const suppressorIn = (detail: string): string => {
+  const { suppressor, by } = JSON.parse(detail) as { suppressor?: { by: string }; by?: string }
+  return suppressor?.by ?? by ?? ''
 }
 
 export const detailOf = ({ detail }: AlarmEventRow): Record<string, unknown> =>
