@@ -43,7 +43,7 @@ export const Alarm = Type.Object({
   }),
   shelf: Type.Object({ state: choice(['none', 'timed', 'oneShot']), until: TimeOrNull }),
   suppressedBy: Type.Array(Type.String(), {
-    description: 'Ids of alarms that hold it down; of maintenance windows, once these can be made.',
+    description: 'Ids of alarms that hold it down (with a colon), and of maintenance windows (without).',
   }),
   flapping: Type.Boolean(),
   situation: nullable(Type.Object({ id: Type.String(), role: Type.String() })),
