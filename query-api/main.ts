@@ -45,6 +45,7 @@ const pageFileNames = [
   'device-timeline.js',
   'dead-letters.js',
   'keeping.js',
+  'maintenance.js',
   'ledger.js',
   'ledger-hops.js',
   'icon.svg',

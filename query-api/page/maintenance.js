@@ -68,11 +68,11 @@ export const maintenanceView = ({ root, noteComplete }) => {
     said,
     h(
       'div',
-      { class: 'columns' },
+      { class: 'stack' },
       h(
         'section',
         { class: 'panel', 'aria-label': 'Maintenance windows' },
-        h('div', { class: 'tools' }, states),
+        h('div', { class: 'tools log-tools' }, states),
         h(
           'table',
           { class: 'alarms' },
