@@ -47,6 +47,8 @@ export type CompiledRules = {
   facts: ReadonlyMap<string, readonly Trigger<OfKind<'fact'>>[]>
   /** Facts whose last word is kept: guards ask for it. */
   keptFacts: ReadonlySet<string>
+  /** By metric or fact: rules with a delay that ask for it while they wait. */
+  guarded: ReadonlyMap<string, readonly Rule[]>
   logs: ReadonlyMap<string, readonly Trigger[]>
   logPatterns: readonly { trigger: Trigger; pattern: RegExp }[]
   boots: readonly Trigger<OfKind<'boot'>>[]
@@ -137,6 +139,7 @@ const compile = (id: string, rules: readonly Rule[]): CompiledRules => {
   const logs = new Map<string, Trigger[]>()
   const dependents = new Map<string, string[]>()
   const keptFacts = new Set<string>()
+  const guarded = new Map<string, Rule[]>()
   const radioSigns: Trigger<OfKind<'radio'>>[] = []
   const logPatterns: { trigger: Trigger; pattern: RegExp }[] = []
   const boots: Trigger<OfKind<'boot'>>[] = []
@@ -195,6 +198,8 @@ const compile = (id: string, rules: readonly Rule[]): CompiledRules => {
       for (const guard of condition.when) {
         if ('metric' in guard) readersOf(metrics, guard.metric).kept = true
         else keptFacts.add(guard.fact)
+        if (condition.form === 'event' && condition.clearOn.length > 0)
+          entry(guarded, 'metric' in guard ? guard.metric : guard.fact, (): Rule[] => []).push(rule)
       }
     }
     if (condition.form === 'level') addLevel({ rule, condition })
@@ -224,6 +229,7 @@ const compile = (id: string, rules: readonly Rule[]): CompiledRules => {
     radioGaps,
     facts,
     keptFacts,
+    guarded,
     logs,
     logPatterns,
     boots,

@@ -11,15 +11,17 @@ import type { LogClass } from '../log-classes.ts'
 import { believedAheadMs } from '../placed-time.ts'
 import { hash32 } from '../hash.ts'
 import { absenceDueMs, hear, leave, passAbsence } from './absence.ts'
-import { type Trigger, wordFits } from './compile.ts'
-import { eventSlackMs, happen } from './events.ts'
-import { readLevel, restartSlopes } from './levels.ts'
+import { boot, type BootInput, readBoot } from './boots.ts'
+import type { Trigger } from './compile.ts'
+import { eventSlackMs, happen, recheckGuards } from './events.ts'
+import { type FactsInput, readFacts } from './facts.ts'
+import { readLevel } from './levels.ts'
 import { beyond, type RuleContext, type RuleOutcome, type Run } from './outcome.ts'
 import { noteJump, noteSignal, passStage, passTime } from './passing.ts'
 import { processOf, qualifierOf } from './qualifiers.ts'
 import { type RadioReading, readRadio } from './radio-readings.ts'
-import { bootsRememberedMax, type DeviceRuleState, isNewest, never, partsOfKey } from './state.ts'
-import { isMostUsual, newUsual, noteUsual } from './usual.ts'
+import { type Change, changesBy } from './recent.ts'
+import { type DeviceRuleState, isNewest, never, partsOfKey } from './state.ts'
 
 export type RuleInput =
   /** Any message of the device but a will, a stored copy or a re-driven letter; first of the inputs of its event. */
@@ -29,10 +31,9 @@ export type RuleInput =
   /** A step of a counter that counts (`ok`, `reset`, `wrap`). */
   | { kind: 'counter'; metric: string; attributes: string; delta: number; seconds: number; atMs: number }
   | { kind: 'radio'; reading: RadioReading; atMs: number }
-  /** All facts of one message. */
-  | { kind: 'facts'; items: readonly { name: string; value: string | null }[]; atMs: number }
+  | ({ kind: 'facts' } & FactsInput)
   | { kind: 'log'; class: LogClass | 'burst' | ''; message: string; program: string | null; line: number; atMs: number }
-  | { kind: 'boot'; bootId: string; told: boolean; reason: string | null; taskId: string | null; atMs: number }
+  | ({ kind: 'boot' } & BootInput)
   /** A change that the presence projection accepted, in the order of arrival. */
   | { kind: 'presence'; state: 'online' | 'offline' | 'unknown'; sessionId: string | null }
   /** An estimate of the clock's skew. */
@@ -41,8 +42,6 @@ export type RuleInput =
   | { kind: 'registered' }
   | { kind: 'tick' }
 
-/** A boot shows itself by a new id before it tells its reason: so long it is waited for. */
-export const bootReasonWaitMs = 60_000
 /** Silent for so long by arrival, the stage's time stands for the device's own: its open windows end. */
 export const silentMs = 5 * 60_000
 
@@ -128,101 +127,23 @@ const readMeasurement = (run: Run, { metric, attributes: text, value, atMs }: Ru
   if (signal === undefined) return
   const { levels, radio, readings, edges, kept, attributes } = signal.of(text)
   const { state } = run
-  if (kept && atMs >= state.watermarkMs - eventSlackMs) state.readings[metric] = value
+  const newest = (readings.length === 0 && !kept) || isNewest(state, `${metric}\n${text}`, atMs)
+  const own = { atMs, value }
+  const changes = kept || edges.length > 0 ? changesBy(state, `${metric}\n${text}`, own, state.watermarkMs - eventSlackMs) : noChange
+  if (kept && newest && atMs >= state.watermarkMs - eventSlackMs) state.readings[metric] = value
+  if (kept) recheckGuards(run, metric, atMs)
   if (levels.length > 0) readLevel(run, levels, { name: metric, attributes: text, value, atMs }, (rule) => qualifierOf(rule, attributes))
   if (radio.length > 0) readLevel(run, radio, { name: metric, attributes: '', value, atMs }, noQualifier)
-  const newest = readings.length + edges.length === 0 || isNewest(state, `${metric}\n${text}`, atMs)
   for (const { rule, matcher, role } of readings)
     if (newest && beyond(matcher.level, value))
       happen(run, rule, matcher, role, qualifierOf(rule, attributes), { atMs, item: 0, tag: 0, name: metric, value, byArrival: false })
-  if (edges.length > 0 && newest) readEdge(run, edges, metric, text, value, atMs)
+  for (const change of changes)
+    for (const { rule, matcher, role } of edges)
+      happen(run, rule, matcher, role, '', { ...change, item: 0, tag: 0, name: `${metric} edge`, byArrival: false })
   noteSignal(run, signal.gaps, metric, atMs)
 }
 
-const readEdge = (run: Run, edges: readonly Trigger[], metric: string, attributes: string, value: number, atMs: number): void => {
-  const key = `${metric}\n${attributes}`
-  const before = run.state.readings[key]
-  if (before === value) return
-  run.state.readings[key] = value
-  if (before === undefined) return
-  for (const { rule, matcher, role } of edges)
-    happen(run, rule, matcher, role, '', { atMs, item: 0, tag: 0, name: `${metric} edge`, value, byArrival: false })
-}
-
-const readFacts = (run: Run, { items, atMs }: RuleInput & { kind: 'facts' }): void => {
-  const { facts, keptFacts } = run.context.rules
-  for (const { name, value } of items) {
-    if (keptFacts.has(name) && atMs >= run.state.watermarkMs - eventSlackMs) {
-      if (value === null) Reflect.deleteProperty(run.state.words, name)
-      else run.state.words[name] = value
-    }
-  }
-  for (const { name, value } of items) {
-    const triggers = facts.get(name)
-    if (triggers !== undefined) readFact(run, triggers, name, value, items, atMs)
-  }
-}
-
-type FactTriggers = readonly Trigger<Extract<Trigger['matcher'], { of: 'fact' }>>[]
-
-const readFact = (
-  run: Run,
-  triggers: FactTriggers,
-  name: string,
-  value: string | null,
-  items: readonly { name: string; value: string | null }[],
-  atMs: number,
-): void => {
-  if (!isNewest(run.state, name, atMs)) return
-  const changed = noteChange(run, triggers, name, value)
-  const usual = noteUsualWord(run, triggers, name, value, atMs)
-  for (const { rule, matcher, role } of triggers) {
-    const own = matcher.name === name
-    const fits = own
-      ? factFits(run, matcher, value, changed, usual)
-      : !items.some((item) => item.name === matcher.name && item.value !== null && item.value !== '')
-    // Facts of one message are one event: a new session has a new address too.
-    if (fits)
-      happen(run, rule, matcher, role, '', { atMs, item: 0, tag: 0, name: matcher.name, value: own ? value : null, byArrival: false })
-  }
-}
-
-const factFits = (
-  run: Run,
-  matcher: FactTriggers[number]['matcher'],
-  value: string | null,
-  changed: boolean,
-  usual: boolean | null,
-): boolean => {
-  const there = value !== null && value !== ''
-  if (matcher.present !== null && matcher.present !== there) return false
-  if ((matcher.is !== null || matcher.isNot !== null) && !wordFits(value, matcher.is, matcher.isNot)) return false
-  if (matcher.changed && !changed) return false
-  if (matcher.usual !== null && matcher.usual !== usual) return false
-  if (matcher.differsFrom !== null) {
-    const assigned = run.context.profile.assignedFirmware
-    if (assigned === '' || !there || (value !== assigned) !== matcher.differs) return false
-  }
-  return true
-}
-
-/** Words are compared by hash: identifiers are no longer than their masked form anyway. */
-const noteChange = (run: Run, triggers: FactTriggers, name: string, value: string | null): boolean => {
-  if (value === null || value === '' || !triggers.some(({ matcher }) => matcher.name === name && matcher.changed)) return false
-  const { readings } = run.state
-  const key = `fact\n${name}`
-  const hash = hash32(value)
-  const before = readings[key]
-  readings[key] = hash
-  return before !== undefined && before !== hash
-}
-
-const noteUsualWord = (run: Run, triggers: FactTriggers, name: string, value: string | null, atMs: number): boolean | null => {
-  if (value === null || value === '' || !triggers.some(({ matcher }) => matcher.name === name && matcher.usual !== null)) return null
-  const usual = (run.state.usual[name] ??= newUsual())
-  noteUsual(usual, value, atMs)
-  return isMostUsual(usual, value)
-}
+const noChange: readonly Change[] = []
 
 const readLog = (run: Run, { class: lineClass, message, program, line, atMs }: RuleInput & { kind: 'log' }): void => {
   const { logs, logPatterns } = run.context.rules
@@ -242,44 +163,6 @@ const readLog = (run: Run, { class: lineClass, message, program, line, atMs }: R
 }
 
 const noQualifier = (): string => ''
-
-// ---------------------------------------------------------------------------------------------------------------- boots
-
-const readBoot = (run: Run, { bootId, told, reason, taskId, atMs }: RuleInput & { kind: 'boot' }): void => {
-  const { state, context } = run
-  const id = bootId === '' ? 0 : hash32(bootId)
-  const waits = state.pendingBoot !== null && (state.pendingBoot.id === id || id === 0)
-  if (!told) {
-    if (id !== 0 && state.boots.includes(id)) return
-    if (state.pendingBoot === null)
-      state.pendingBoot = { id, atMs, dueMs: context.nowMs + bootReasonWaitMs, partition: context.partition, offset: context.offset }
-    remember(state, id)
-    return
-  }
-  if (waits) state.pendingBoot = null
-  else if (id !== 0 && state.boots.includes(id)) return
-  remember(state, id)
-  boot(run, reason, taskId, atMs)
-}
-
-const remember = ({ boots }: DeviceRuleState, id: number): void => {
-  if (id === 0) return
-  boots.push(id)
-  if (boots.length > bootsRememberedMax) boots.shift()
-}
-
-const boot = (run: Run, reason: string | null, taskId: string | null, atMs: number): void => {
-  const { state, context } = run
-  if (atMs > state.lastBootMs) state.lastBootMs = atMs
-  restartSlopes(run, atMs)
-  for (const { rule, matcher, role } of context.rules.boots) {
-    const word = reason ?? 'unknown'
-    if (matcher.reasons !== null && !wordFits(word, matcher.reasons, null)) continue
-    if (matcher.exceptReasons.length > 0 && !wordFits(word, null, matcher.exceptReasons)) continue
-    if (matcher.planned !== null && matcher.planned !== (taskId !== null && taskId !== '')) continue
-    happen(run, rule, matcher, role, '', { atMs, item: 0, tag: 0, name: 'boot', value: word, byArrival: false })
-  }
-}
 
 // ------------------------------------------------------------------------------------------------------------- presence
 
@@ -332,6 +215,7 @@ const forgetTimes = (state: DeviceRuleState): void => {
   for (const { cadence } of Object.values(state.series)) cadence.lastMs = 0
   for (const cadence of Object.values(state.cadences)) cadence.lastMs = 0
   for (const usual of Object.values(state.usual)) usual.lastMs = 0
+  delete state.recent
   for (const key of Object.keys(state.readings)) if (key.startsWith('at\n')) Reflect.deleteProperty(state.readings, key)
   for (const stream of Object.values(state.streams)) stream.toldMs = 0
 }

@@ -2,10 +2,10 @@
 import { type EvidenceValue, type Severity, severityRank } from '../../../model/alarm.ts'
 import type { CountCondition, EventCondition, Matcher, Rule } from '../../../model/rule.ts'
 import { eventsKeptMax } from '../../../model/rule-check.ts'
-import { guardsHold } from './guards.ts'
+import { guardsHold, guardsHoldFrom } from './guards.ts'
 import { lateMsMax } from './levels.ts'
 import { evidenceOf, forget, keyOf, push, type Run, type Seen, sourceId, tellActive, tellQuiet } from './outcome.ts'
-import { never, type Stream, streamKey, streamOf } from './state.ts'
+import { never, partsOfKey, type Stream, streamKey, streamOf } from './state.ts'
 
 /** Events are told by their own time; lines of one message lie seconds before others that overtook it. */
 export const eventSlackMs = 60_000
@@ -164,7 +164,7 @@ export const passCount = (run: Run, rule: Rule, qualifier: string, stream: Strea
 
 const begin = (run: Run, rule: Rule, condition: EventCondition, matcher: Matcher, qualifier: string, what: Happening): void => {
   const { state, context } = run
-  if (!guardsHold(state, condition.when)) return
+  if (!guardsHoldFrom(state, condition.when, what.atMs)) return
   const stream = streamOf(state, streamKey(rule.id, qualifier))
   if (stream === undefined) {
     context.onLimit('rule-streams-per-device')
@@ -194,6 +194,22 @@ const begin = (run: Run, rule: Rule, condition: EventCondition, matcher: Matcher
   tellActive(run, rule, qualifier, stream, seenOf(run, rule, what), { severity, always: true })
   if (condition.clearByOperator) forget(run, rule, qualifier)
   else state.dueMs = Math.min(state.dueMs, what.atMs + (condition.staleAfterMs ?? 0))
+}
+
+/** What a guard asks for was told: a raise that still waits for its delay ends when the guard no longer holds. */
+export const recheckGuards = (run: Run, name: string, atMs: number): void => {
+  const { state, context } = run
+  for (const rule of context.rules.guarded.get(name) ?? []) {
+    const { condition } = rule
+    if (condition.form !== 'event') continue
+    for (const [key, stream] of Object.entries(state.streams)) {
+      const [id, qualifier] = partsOfKey(key)
+      if (id !== rule.id || stream.told !== 'active' || atMs >= stream.sinceMs + stream.onDelayMs) continue
+      if (guardsHoldFrom(state, condition.when, stream.sinceMs)) continue
+      const what = { atMs: Math.max(atMs, stream.toldMs), item: -2, tag: 0, name, value: null, byArrival: false }
+      tellQuiet(run, rule, qualifier, stream, seenOf(run, rule, what))
+    }
+  }
 }
 
 const baseSeverity = (rule: Rule, { severity }: Matcher): Severity =>

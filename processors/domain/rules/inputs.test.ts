@@ -63,7 +63,7 @@ it('log lines come with their class, counters with steps that count, boots with 
     }),
   ).toEqual([
     { kind: 'heard', aside: true },
-    { kind: 'boot', bootId: 'b', told: true, reason: 'power', taskId: null, atMs },
+    { kind: 'boot', bootId: 'b', told: true, reason: 'power', taskId: null, atMs, beganAtMs: atMs },
     { kind: 'log', class: 'oom', message: 'invoked oom-killer', program: 'kernel', line: 0, atMs: atMs - 1_000 },
     { kind: 'counter', metric: 'system.network.io', attributes: '', delta: 5, seconds: 60, atMs },
     { kind: 'clock', skewMs: -70_000, atMs },

@@ -48,6 +48,7 @@ export const inputsOf = (event: DeviceEvent, derived: Derived): RuleInput[] => {
       reason: told?.reason ?? null,
       taskId: told?.taskId ?? null,
       atMs: observedAtMs,
+      beganAtMs: told === null || event.uptimeSeconds === null ? observedAtMs : observedAtMs - event.uptimeSeconds * 1_000,
     })
   }
   for (const body of bodies) addBody(inputs, event, body, derived.observedAtMs)

@@ -1,9 +1,10 @@
 /** A radio snapshot as rules see it: its numbers, what they mean beside the last days, and whether the cell is a usual one. */
 import type { RadioSignal } from '../../../model/rule.ts'
 import type { CompiledRules } from './compile.ts'
-import { happen } from './events.ts'
+import { eventSlackMs, happen } from './events.ts'
 import { readLevel } from './levels.ts'
 import type { Run } from './outcome.ts'
+import { changesBy } from './recent.ts'
 import { isNewest } from './state.ts'
 import { isAmongUsual, newUsual, noteUsual, shareOf } from './usual.ts'
 
@@ -26,11 +27,10 @@ const usualCellsShare = 0.95
 const usualAggregationShare = 0.8
 
 export const readRadio = (run: Run, radio: RadioReading, atMs: number): void => {
-  const { state, context } = run
-  const { rules } = context
+  const { rules } = run.context
   const serves = radio.cellId !== null || radio.rsrpDbm !== null
   if (!serves) return // No service: no reading.
-  if (rules.radioSigns.length > 0 && isNewest(state, 'radio', atMs)) signs(run, rules, radio, atMs)
+  if (rules.radioSigns.length > 0) signs(run, rules, radio, atMs)
   for (const { signal, series, readers } of rules.radioLevels) {
     const value = numberOf(run, signal, radio, atMs)
     if (value !== null) readLevel(run, readers, { name: series, attributes: '', value, atMs }, noQualifier)
@@ -39,7 +39,12 @@ export const readRadio = (run: Run, radio: RadioReading, atMs: number): void => 
 
 const signs = (run: Run, { radioSigns }: CompiledRules, { cellId }: RadioReading, atMs: number): void => {
   const { state } = run
-  const changed = cellId !== null && state.cell !== -1 && cellId !== state.cell
+  const changes = cellId === null ? [] : changesBy(state, 'cell', { atMs, value: cellId }, state.watermarkMs - eventSlackMs)
+  for (const { rule, matcher, role } of radioSigns)
+    if (matcher.sign === 'cell-changed')
+      for (const { atMs: changedMs, value } of changes)
+        happen(run, rule, matcher, role, '', { atMs: changedMs, item: 0, tag: value, name: 'cell', value, byArrival: false })
+  if (!isNewest(state, 'radio', atMs)) return
   let usual: boolean | null = null
   if (cellId !== null) {
     state.cell = cellId
@@ -51,11 +56,7 @@ const signs = (run: Run, { radioSigns }: CompiledRules, { cellId }: RadioReading
   }
   for (const { rule, matcher, role } of radioSigns) {
     const { sign } = matcher
-    const fits =
-      sign === 'reading' ||
-      (sign === 'cell-changed' && changed) ||
-      (sign === 'cell-usual' && usual === true) ||
-      (sign === 'cell-unusual' && usual === false)
+    const fits = sign === 'reading' || (sign === 'cell-usual' && usual === true) || (sign === 'cell-unusual' && usual === false)
     if (fits) happen(run, rule, matcher, role, '', { atMs, item: 0, tag: cellId ?? 0, name: 'cell', value: cellId, byArrival: false })
   }
 }

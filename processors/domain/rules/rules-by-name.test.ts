@@ -373,3 +373,65 @@ it('device.process-crashloop: each program has an alarm of its own', () => {
   device.feed(line('hostapd[9]: segfault at 0 ip 0', 3))
   expect(device.told()).toEqual(['device.process-crashloop dnsmasq active minor @2'])
 })
+
+describe('messages that overtake each other within the minute', () => {
+  const secondMs = 1_000
+  const up = (atMs: number, value: 0 | 1): RuleInput => ({ kind: 'measurement', metric: 'network.wan.up', attributes: '', value, atMs })
+  const tunnel = (atMs: number, value: 0 | 1): RuleInput => ({
+    kind: 'measurement',
+    metric: 'hw.network.up',
+    attributes: '{"network.interface.name":"tun0"}',
+    value,
+    atMs,
+  })
+  const boot = (atMs: number, told: boolean): RuleInput => ({
+    kind: 'boot',
+    bootId: 'b',
+    told,
+    reason: told ? 'watchdog' : null,
+    taskId: null,
+    atMs,
+    beganAtMs: startMs,
+  })
+  const toldOf = (id: string, ...inputs: RuleInput[]): string[] => {
+    const device = deviceWith(id)
+    for (const [n, input] of inputs.entries()) device.feed(input, startMs + 30 * minuteMs + n)
+    return device.told()
+  }
+
+  it('wan.flap counts the edges that the later message had hidden', () => {
+    const downs = [0, 10, 20].map((minute) => startMs + minute * minuteMs)
+    const inOrder = [up(startMs - minuteMs, 1), ...downs.flatMap((atMs) => [up(atMs, 0), up(atMs + 30 * secondMs, 1)])]
+    const overtaken = [up(startMs - minuteMs, 1), ...downs.flatMap((atMs) => [up(atMs + 30 * secondMs, 1), up(atMs, 0)])]
+    expect(toldOf('wan.flap', ...inOrder)).toEqual(['wan.flap active minor @1230'])
+    expect(toldOf('wan.flap', ...overtaken)).toEqual(['wan.flap active minor @1230'])
+  })
+
+  it('wan.session-flap takes a new address for one of the boot, whichever message tells of that first', () => {
+    const address = (n: number): RuleInput => facts(startMs + n * secondMs, { 'wan.address': `192.0.2.${n}` })
+    const addresses = [1, 2, 3, 4, 5, 6, 7].map(address)
+    const before = facts(startMs - minuteMs, { 'wan.address': '192.0.2.99' })
+    expect(toldOf('wan.session-flap', before, boot(startMs + 15 * secondMs, false), ...addresses)).toEqual([])
+    expect(toldOf('wan.session-flap', before, boot(startMs + 15 * secondMs, true), ...addresses)).toEqual([])
+    expect(toldOf('wan.session-flap', before, ...addresses)).toHaveLength(1)
+  })
+
+  it('tunnel.down asks whether the uplink was up at its own time', () => {
+    const [down, again] = [up(startMs, 0), up(startMs + 40 * secondMs, 1)]
+    const lost = tunnel(startMs + 30 * secondMs, 0)
+    const first = up(startMs - minuteMs, 1)
+    for (const order of [
+      [first, down, lost, again],
+      [first, down, again, lost],
+    ])
+      expect(toldOf('tunnel.down', ...order)).toEqual([])
+    expect(toldOf('tunnel.down', first, lost, down, again)).toEqual(['tunnel.down tun0 active major @30', 'tunnel.down tun0 inactive @30'])
+    expect(toldOf('tunnel.down', first, lost)).toEqual(['tunnel.down tun0 active major @30'])
+  })
+
+  it('tunnel.down is over when the uplink goes within its two minutes, not after them', () => {
+    const [first, lost] = [up(startMs - minuteMs, 1), tunnel(startMs, 0)]
+    expect(toldOf('tunnel.down', first, lost, up(startMs + 2 * minuteMs - 1, 0)).at(-1)).toBe('tunnel.down tun0 inactive @119.999')
+    expect(toldOf('tunnel.down', first, lost, up(startMs + 2 * minuteMs, 0))).toHaveLength(1)
+  })
+})

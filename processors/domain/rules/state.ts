@@ -95,6 +95,8 @@ export type DeviceRuleState = {
   /** Facts and readings that guards, changes and edges ask for. */
   words: Record<string, string>
   readings: Record<string, number>
+  /** What is watched for changes: times and values, ascending (`recent.ts`). Left out: nothing. */
+  recent?: Record<string, number[]>
   usual: Record<string, Usual>
   cadences: Record<string, Cadence>
   series: Record<string, Series>
