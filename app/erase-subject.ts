@@ -64,7 +64,7 @@ export const eraseSubject = async ({ config, name, actor }: EraseOptions): Promi
       touched.push(await eraseFromLog(environment, subject, through))
       await scrubLog(environment, subject, remains)
     }
-    remains.push(...whatRemains(config, subject))
+    remains.push(...(await windowsNaming(warehouse, config.TENANT, subject)), ...whatRemains(config, subject))
     return { subject, erasedAt: new Date(erasedAtMs).toISOString(), running, touched, remains }
   } finally {
     await environment.close()
@@ -188,6 +188,17 @@ const eraseRows = async (
     if (count > 0) remains.push(`${count} rows of ${table} that came after it: the device still sends. Stop it and erase again`)
   }
   return done.through
+}
+
+/** They are of all partitions and may name others too: a person's words, like a comment. */
+const windowsNaming = async (warehouse: Warehouse, tenant: string, subject: string): Promise<string[]> => {
+  const rows = await warehouse.query<{ id: string }>(
+    `SELECT DISTINCT window_id AS id FROM maintenance_windows WHERE tenant = {tenant:String} AND position(selector, {named:String}) > 0 ORDER BY id LIMIT 100`,
+    { tenant, named: JSON.stringify(subject) },
+  )
+  return rows.length === 0
+    ? []
+    : [`maintenance windows that name it, in table, log and states: ${rows.map(({ id }) => id).join(', ')} (they are kept for ever)`]
 }
 
 type Erasable = 'device-events' | 'dead-letters'

@@ -211,6 +211,25 @@ describe('erasing a device', () => {
     expect(verified).toMatchObject({ skipped: [], erased: [erased], whole: true })
   })
 
+  it('names the maintenance windows that still name the device', async () => {
+    const named = '00-11-22-33-44-77'
+    const answer = await fetch(`http://127.0.0.1:${recorder.ports.http}/api/v1/maintenance-windows`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${recorder.adminToken}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        id: 'CHG-1',
+        selector: { device: named },
+        to: new Date(Date.now() + 3_600_000).toISOString(),
+        reason: 'works',
+      }),
+    })
+    expect([answer.status, ((await answer.json()) as { confirmed: boolean }).confirmed]).toEqual([201, true])
+    const { text } = await erase(named)
+    expect((JSON.parse(text) as ErasureReport).remains).toContainEqual(expect.stringMatching(/^maintenance windows that name it.*CHG-1/))
+    const { text: ofOther } = await erase(other)
+    expect(ofOther).not.toContain('CHG-1')
+  })
+
   it('works on a stopped recorder too', async () => {
     await recorder.stop()
     const { code, text } = await erase(erased)
