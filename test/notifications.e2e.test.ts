@@ -134,6 +134,10 @@ describe('notifications', () => {
     receiver.answerWith(503)
     await uplink(business, false)
     await until('a first try', () => alarms().length >= 3)
+    // Killed before its note, that try would not be counted.
+    await until('it is noted', async () =>
+      (await notifications(`?status=pending&subject=${business}`)).some(({ attempts }) => attempts > 0),
+    )
     await recorder.killProgram()
     await recorder.start()
     await until('a second try', () => alarms().length >= 4)
