@@ -50,11 +50,11 @@ const activatesRules = ({ key, value }: StoredRecord, codec: EventCodec): boolea
 
 type MessageRow = { at: number | string; arrived: number | string; subject: string; frame64: string }
 
-/** Imports that lie before the first record: class, site and model decide who pages. */
+/** Imports that lie before the first record, since class, site and model decide who pages, and maintenance windows. */
 export const inventoryBefore = async (live: Warehouse, logId: string, partition: number, before: number): Promise<StoredRecord[]> => {
   const rows = await live.query<MessageRow>(
     'SELECT offset AS at, toUnixTimestamp64Milli(received_at) AS arrived, subject, base64Encode(frame) AS frame64 FROM messages ' +
-      "WHERE log_id = {logId:String} AND partition = {partition:UInt16} AND offset < {before:UInt64} AND outcome = 'inventory' ORDER BY offset",
+      "WHERE log_id = {logId:String} AND partition = {partition:UInt16} AND offset < {before:UInt64} AND outcome IN ('inventory', 'maintenance') ORDER BY offset",
     { logId, partition, before },
   )
   return rows.map(({ at, arrived, subject, frame64 }) => ({

@@ -1,8 +1,18 @@
 /** Maintenance windows through the stage: who is held down, from when to when, what is told of it, and what is not lost by it. */
 import { describe, expect, it } from 'vitest'
-import type { AlarmCommandBody, Body, DeviceEvent, MaintenanceWindowBody } from '../model/event.ts'
+import type { AlarmCommandBody, Body, DeviceEvent } from '../model/event.ts'
 import type { FleetSignal } from '../model/fleet-signal.ts'
-import { arrivalMs, type Bench, createBench, deviceId, eventOf, fleetCodec, only, rulesEvent, tickOf } from '../test/stage-fakes.ts'
+import {
+  arrivalMs,
+  type Bench,
+  createBench,
+  eventOf,
+  fleetCodec,
+  only,
+  rulesEvent,
+  tickOf,
+  windowEvent,
+} from '../test/stage-fakes.ts'
 
 const secondMs = 1_000
 const minuteMs = 60_000
@@ -11,24 +21,7 @@ let counted = 0
 const says = (ms: number, ...bodies: Body[]): DeviceEvent => eventOf({ ...at(ms), text: `{"n":${String(counted++)}}`, bodies })
 const uplink = (ms: number, up: 0 | 1): DeviceEvent =>
   says(ms, { kind: 'Measurements', items: [{ metric: 'network.wan.up', attributes: '', value: up, quality: 'ok', observedAtMs: null }] })
-const window = (ms: number, changes: Partial<MaintenanceWindowBody> = {}): DeviceEvent => ({
-  ...tickOf(arrivalMs + ms),
-  source: { ...tickOf(arrivalMs).source, origin: 'api', actor: 'ann' },
-  bodies: [
-    {
-      kind: 'MaintenanceWindow',
-      id: 'w1',
-      version: 1,
-      changeId: 'c',
-      selector: `{"device":["${deviceId}"]}`,
-      fromMs: arrivalMs + 10 * minuteMs,
-      toMs: arrivalMs + 40 * minuteMs,
-      reason: 'new mast',
-      withdrawn: false,
-      ...changes,
-    },
-  ],
-})
+const window = windowEvent
 const ticks = (fromMs: number, toMs: number): DeviceEvent[] => {
   const made: DeviceEvent[] = []
   for (let ms = fromMs; ms <= toMs; ms += 5 * secondMs) made.push(tickOf(arrivalMs + ms))

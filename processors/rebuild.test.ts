@@ -15,6 +15,7 @@ import {
   readingsOf,
   rulesEvent,
   tickOf,
+  windowEvent,
 } from '../test/stage-fakes.ts'
 import { silentForMs } from './domain/front-door-watch.ts'
 import { hash32 } from './domain/hash.ts'
@@ -154,6 +155,7 @@ describe('shares of a rebuild', () => {
 
   it('raise the alarms that one run raises, by messages and by ticks, and those that the stage had raised', async () => {
     const events: DeviceEvent[] = [rulesEvent(), tickOf(arrivalMs)]
+    events.push(windowEvent(0, { selector: JSON.stringify({ device: [idOf(3), idOf(4)] }) }))
     for (let minute = 0; minute < 60; minute++) {
       for (let n = 0; n < 12; n++) {
         if (minute > 20 && n % 4 === 0) continue // Silent from then on.
@@ -174,6 +176,8 @@ describe('shares of a rebuild', () => {
     const kinds = (whole['alarm_events'] ?? []).map((row) => `${String(row['type'])} ${String(row['kind'])}`)
     expect(kinds).toContain('presence.offline AlarmRaised')
     expect(kinds).toContain('wan.down AlarmCleared')
+    expect(kinds).toContain('presence.offline Suppressed')
+    expect(whole['maintenance_windows']).toHaveLength(1)
     const shares: Record<string, Row[]>[] = []
     for (let worker = 0; worker < 3; worker++) {
       const share: Share = {

@@ -69,8 +69,8 @@ export const noFigures = (): RebuildFigures => ({ records: 0, rows: 0, readMs: 0
 /** Records in one uninterrupted piece: their rows are still in the processor's cache when they are encoded. */
 const sliceRecords = 500
 /** Records of no subject: every worker runs them, one writes their rows. */
-const ofAll: ReadonlySet<string> = new Set(['tick', 'rules'])
-/** The key of ticks and of rules in force, which every partition gets. */
+const ofAll: ReadonlySet<string> = new Set(['tick', 'rules', 'maintenance'])
+/** The key of ticks, rules in force and maintenance windows, which every partition gets. */
 export const tickKey = 'all'
 
 export const rebuildPartition = async (
@@ -134,7 +134,8 @@ const createRunner = (deps: RebuildDeps, partition: number, figures: RebuildFigu
   let batch = run.openBatch()
 
   const isOurs = (table: StageTable, row: Row): boolean =>
-    !(table === 'messages' && ofAll.has(String(row['outcome'])) && share?.isFirst === false) && !erased.hides(row)
+    !(share?.isFirst === false && (table === 'maintenance_windows' || (table === 'messages' && ofAll.has(String(row['outcome']))))) &&
+    !erased.hides(row)
 
   /** What was made so far goes out. */
   const drain = ({ unchecked, alarms, signals }: Batch): void => {
@@ -145,7 +146,8 @@ const createRunner = (deps: RebuildDeps, partition: number, figures: RebuildFigu
     for (const own of unchecked) {
       const { table, rows } = own
       if (rows.length === 0) continue
-      const ours = erased.isNone() && (table !== 'messages' || share?.isFirst !== false) ? rows : rows.filter((row) => isOurs(table, row))
+      const isWhole = share?.isFirst !== false || (table !== 'messages' && table !== 'maintenance_windows')
+      const ours = erased.isNone() && isWhole ? rows : rows.filter((row) => isOurs(table, row))
       deps.rows.add(table, ours)
       figures.rows += ours.length
       rows.length = 0
@@ -312,7 +314,7 @@ export const rebuildDeadLetters = async (
 export const rebuildFleet = async (
   deps: Pick<RebuildDeps, 'rows' | 'elapsedMs' | 'tokens'> & Omit<FleetRunDeps, 'onLimit' | 'onRefused'>,
   chunks: AsyncIterable<readonly StoredRecord[]>,
-): Promise<void> => {
+): Promise<ReadonlyMap<string, FleetStageState>> => {
   const states = new Map<string, FleetStageState>()
   const run = createFleetRun({ ...deps, onLimit: () => undefined, onRefused: () => undefined }, 0, (key) => states.get(key))
   const writer = createWriter(deps, 'fleet-signals', 0, noFigures())
@@ -327,6 +329,7 @@ export const rebuildFleet = async (
   }
   await writer.write()
   await writer.drain()
+  return states
 }
 
 /** One round of inserts is under way while the next rows are made; a second waits for it. */

@@ -5,7 +5,7 @@ import { createFleetCodec } from '../adapters/avro/fleet-codec.ts'
 import { createMemoryLog, type MemoryLog } from '../adapters/memory/memory-log.ts'
 import { createMemoryStageStore } from '../adapters/memory/memory-stage-store.ts'
 import { md5 } from '../adapters/system/clock-ids-digest.ts'
-import type { Body, DeviceEvent, EventSource } from '../model/event.ts'
+import type { Body, DeviceEvent, EventSource, MaintenanceWindowBody } from '../model/event.ts'
 import type { RuleSet } from '../model/rule.ts'
 import type { LogBatch, Row, StageStore, Warehouse } from '../model/ports.ts'
 import { topicOfTable, tables, type TableName } from '../schemas/tables.ts'
@@ -124,6 +124,26 @@ export const tickOf = (receivedAtMs: number, body: Partial<Extract<Body, { kind:
       brokerConnected: true,
       lastMessageAtMs: null,
       ...body,
+    },
+  ],
+})
+
+/** From 10 to 40 minutes after the first arrival, of one device. */
+export const windowEvent = (ms: number, changes: Partial<MaintenanceWindowBody> = {}): DeviceEvent => ({
+  ...tickOf(arrivalMs + ms),
+  source: { ...tickOf(arrivalMs).source, origin: 'api', actor: 'ann' },
+  bodies: [
+    {
+      kind: 'MaintenanceWindow',
+      id: 'w1',
+      version: 1,
+      changeId: 'c',
+      selector: `{"device":["${deviceId}"]}`,
+      fromMs: arrivalMs + 10 * 60_000,
+      toMs: arrivalMs + 40 * 60_000,
+      reason: 'new mast',
+      withdrawn: false,
+      ...changes,
     },
   ],
 })
