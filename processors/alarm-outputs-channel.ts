@@ -1,6 +1,7 @@
 /**
  * The part of the outputs that is driven by time: raises whose hold is over, rows that wait for the warehouse, streams to forget,
- * and the messages that are due (`alarm-outputs-sending.ts`). A slow receiver delays nothing but its own messages.
+ * and the messages that are due (`alarm-outputs-sending.ts`). A slow receiver delays nothing but its own messages, a slow
+ * warehouse nothing but its rows.
  */
 import type { EventLog, Row, Warehouse } from '../model/ports.ts'
 import { type Attention, attentionOf, type OutputPartition } from './alarm-outputs-partition.ts'
@@ -36,6 +37,7 @@ type Options = Omit<SendingOptions, 'onError'> & {
 export const createChannelWork = (options: Options) => {
   const { log, warehouse, clock, partitions, contextOf } = options
   let rowsAfterMs = 0
+  let writing: Promise<void> | undefined
 
   const told = (error: unknown, partition: number): void =>
     options.onError(error instanceof Error ? error : new Error(String(error)), { stage: 'alarm-outputs', partition })
@@ -109,7 +111,7 @@ export const createChannelWork = (options: Options) => {
   const look = async (): Promise<void> => {
     await inEach(passTimeIn)
     sending.look()
-    await inEach(writeRows)
+    writing ??= inEach(writeRows).finally(() => (writing = undefined)) // Not waited for: the warehouse may take its time.
   }
 
   return {
@@ -128,7 +130,9 @@ export const createChannelWork = (options: Options) => {
       }
       return { held, pending, parked, oldestPendingMs, ...sending.status() }
     },
-    stop: sending.stop,
+    stop: async (): Promise<void> => {
+      await Promise.all([sending.stop(), writing])
+    },
   }
 }
 

@@ -38,6 +38,7 @@ const createBench = () => {
     counts,
     timeMs: startMs as number | null,
     warehouseUp: true,
+    beforeInsert: (): Promise<void> => Promise.resolve(),
     answer: (_: ChannelMessage): ChannelAnswer | Promise<ChannelAnswer> => taken,
     outputs: undefined as AlarmOutputs | undefined,
     nowMs: () => nowMs,
@@ -49,6 +50,7 @@ const createBench = () => {
     start: async (more: { channel?: null; settleMs?: number } = {}): Promise<void> => {
       const warehouse = {
         insert: async (_table: string, own: readonly Row[]) => {
+          await bench.beforeInsert()
           if (!bench.warehouseUp) throw new Error('away')
           for (const row of own) {
             const id = String(row['id'])
@@ -699,6 +701,24 @@ describe('a receiver that is away', () => {
         why: expect.stringMatching(row.why) as string,
       })),
     )
+  })
+
+  it('a warehouse that does not answer holds up no message', async () => {
+    const bench = createBench()
+    open.push(bench)
+    const [asked, answered] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()]
+    bench.beforeInsert = () => {
+      asked.resolve(undefined)
+      return answered.promise
+    }
+    await bench.start()
+    await bench.tell(streamOf('a').raise(0))
+    await asked.promise
+    bench.pass(6 * minuteMs)
+    await expect.poll(() => bench.sent.length, { timeout: 2_000 }).toBe(1)
+    answered.resolve(undefined)
+    await bench.settled()
+    expect(statuses(bench)).toEqual(['a raise sent'])
   })
 
   it('the warehouse may be away: alarms are told, rows come later', async () => {
