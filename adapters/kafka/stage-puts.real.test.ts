@@ -7,7 +7,7 @@ import { migrate } from '../clickhouse/migrations.ts'
 import type { Warehouse } from '../../model/ports.ts'
 import type { State } from '../stage-store.contract.ts'
 import type { KafkaSettings } from './client-settings.ts'
-import { openStageMachine, stateOf } from './stage-machine.fixture.ts'
+import { openStageMachine, stateOf } from '../../test/real/stage-machine.ts'
 import type { KafkaStageStore } from './stage-store.ts'
 
 let kafka: TemporaryKafka

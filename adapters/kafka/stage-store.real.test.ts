@@ -7,7 +7,7 @@ import { migrate } from '../clickhouse/migrations.ts'
 import { describeStageStore, type State } from '../stage-store.contract.ts'
 import type { KafkaSettings } from './client-settings.ts'
 import type { KafkaLog } from './event-log.ts'
-import { openStageMachine, stateOf } from './stage-machine.fixture.ts'
+import { openStageMachine, stateOf } from '../../test/real/stage-machine.ts'
 import { startTemporaryKafka, type TemporaryKafka } from '../../test/real/temporary-kafka.ts'
 
 let kafka: TemporaryKafka

@@ -3,11 +3,11 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ConsumeOptions, LogConsumer, LogTopic, Warehouse } from '../../model/ports.ts'
-import { openTestLog } from '../../test/real/temporary-kafka.ts'
-import { openEnvironment } from '../lmdb/environment.ts'
-import type { State } from '../stage-store.contract.ts'
-import type { KafkaSettings } from './client-settings.ts'
-import { createKafkaStageStore, type KafkaStageStore } from './stage-store.ts'
+import { openTestLog } from './temporary-kafka.ts'
+import { openEnvironment } from '../../adapters/lmdb/environment.ts'
+import type { State } from '../../adapters/stage-store.contract.ts'
+import type { KafkaSettings } from '../../adapters/kafka/client-settings.ts'
+import { createKafkaStageStore, type KafkaStageStore } from '../../adapters/kafka/stage-store.ts'
 
 const clock = { nowMs: () => Date.now() }
 const quiet: Omit<ConsumeOptions, 'group' | 'topics' | 'startAt'> = {
