@@ -175,4 +175,21 @@ describe('processors', () => {
     await until(() => processors.fleet().throughMs === arrivalMs + 10_000)
     await processors.stop()
   })
+
+  it('have the fleet stage while its partition is theirs, or while they do not know whose it is', async () => {
+    const { deps } = createDeps()
+    let [given, waitingSinceMs]: [number[], number | null] = [[0], null]
+    const consume: typeof deps.log.consume = async (options) => ({
+      ...(await deps.log.consume(options)),
+      partitions: () => given,
+      waitingSinceMs: () => waitingSinceMs,
+    })
+    const processors = await startProcessors({ ...deps, log: { ...deps.log, consume } })
+    expect(processors.fleet().isHere).toBe(true)
+    given = []
+    expect(processors.fleet().isHere).toBe(false)
+    waitingSinceMs = arrivalMs
+    expect(processors.fleet().isHere).toBe(true)
+    await processors.stop()
+  })
 })

@@ -1,6 +1,6 @@
 /** When no heartbeat may be sent: each sign that alarms would not reach people, at its bound. */
 import { describe, expect, it } from 'vitest'
-import { lagRecordsMax, timeBehindMsMax, unhealthyWhy, type WatchdogDeps } from './watchdog.ts'
+import { lagRecordsMax, startWatchdog, timeBehindMsMax, unhealthyWhy, type WatchdogDeps } from './watchdog.ts'
 
 const nowMs = 1_000_000
 const well = { lagRecords: lagRecordsMax, stuckSinceMs: null, disabled: false, failingSinceMs: null }
@@ -47,4 +47,26 @@ describe('none is sent', () => {
   ])('%j', async (changes, why) => {
     expect(await unhealthyWhy(depsOf(changes))).toBe(why)
   })
+})
+
+it('of several processors the one that has the fleet stage sends it, whoever that is by then', async () => {
+  let isHere = false
+  let asked = 0
+  const told: string[] = []
+  const stop = startWatchdog({
+    ...depsOf({}),
+    everyMs: 2,
+    fleet: () => {
+      asked++
+      return { isHere, throughMs: isHere ? nowMs : null }
+    },
+    onTaken: () => told.push('taken'),
+    onMissing: (why) => told.push(why),
+  })
+  await expect.poll(() => asked, { timeout: 5_000 }).toBeGreaterThan(3)
+  expect(told).toEqual([])
+  isHere = true
+  await expect.poll(() => told.at(-1), { timeout: 5_000 }).toBe('taken')
+  expect(new Set(told)).toEqual(new Set(['taken']))
+  await stop()
 })
