@@ -13,7 +13,7 @@ import { messagesOf } from '../../agent/world/world.ts'
 import { type ParsedMessage, parseMessage } from '../../ingest/domain/parse-message.ts'
 import { createTopicMap, type TopicMap } from '../../ingest/domain/topic-map.ts'
 import { tickEveryMs } from '../../ingest/ticks.ts'
-import type { DeviceEvent, InventoryChangedBody } from '../../model/event.ts'
+import type { Body, DeviceEvent, InventoryChangedBody } from '../../model/event.ts'
 import { ownSource } from '../../model/own-source.ts'
 
 export const tenant = 'main'
@@ -53,25 +53,33 @@ export function* createEvalEvents(plan: Plan, options: EvalEventsOptions = {}): 
   }
   for (const message of options.messages ?? messagesOf(plan, options.part)) {
     if (message.atMs >= tickMs) yield* ticksUntil(message.atMs)
-    const event = eventOf(plan, topicMap, message)
-    if (event === null) options.onRefused?.()
-    else yield event
+    const { event, isRefused } = eventOf(plan, topicMap, message)
+    if (isRefused) options.onRefused?.()
+    if (event !== null) yield event
   }
   yield* ticksUntil(plan.endMs)
 }
 
-/** The front door is the same for all of its messages; what differs is the device. */
-const eventOf = (plan: Plan, topicMap: TopicMap, { topic, payload, atMs, dup, retain, deviceIndex }: WorldEvent): DeviceEvent | null => {
+type Made = { event: DeviceEvent | null; isRefused: boolean }
+
+/** The front door is the same for all of its messages; what differs is the device. Of what it refuses the device's ledger hears. */
+const eventOf = (plan: Plan, topicMap: TopicMap, { topic, payload, atMs, dup, retain, deviceIndex }: WorldEvent): Made => {
   const bytes = Buffer.from(payload)
   const outcome = parseMessage(topic, bytes, { topicMap, receivedAtMs: atMs, pseudonym })
-  if (outcome.kind !== 'message') return null
-  return eventOfMessage(outcome.message, { topic, atMs, bytes, clientId: plan.devices[deviceIndex]?.mac ?? '', dup, retain })
+  const came = { topic, atMs, bytes, clientId: plan.devices[deviceIndex]?.mac ?? '', dup, retain }
+  if (outcome.kind === 'message') return { event: eventOfMessage(outcome.message, came), isRefused: false }
+  if (outcome.kind === 'ignored' || outcome.subject === null) return { event: null, isRefused: outcome.kind === 'refused' }
+  const body: Body = { kind: 'Quarantined', reason: outcome.reason, deadLetter: '0:0' }
+  const nothing = { observedAtMs: null, bootId: null, seq: null, uptimeSeconds: null, personalFacts: [] }
+  const event = eventOfMessage({ ...nothing, subject: outcome.subject, bodies: [body] }, came)
+  return { event: { ...event, payload: { encoding: 'none', bytes: noBytes } }, isRefused: true }
 }
 
+type Said = Pick<ParsedMessage, 'subject' | 'observedAtMs' | 'bootId' | 'seq' | 'uptimeSeconds' | 'bodies' | 'personalFacts'>
 type Came = { topic: string; atMs: number; bytes: Uint8Array; clientId: string; dup: boolean; retain: boolean }
 
 export const eventOfMessage = (
-  { subject, observedAtMs, bootId, seq, uptimeSeconds, bodies, personalFacts }: ParsedMessage,
+  { subject, observedAtMs, bootId, seq, uptimeSeconds, bodies, personalFacts }: Said,
   { topic, atMs, bytes, clientId, dup, retain }: Came,
 ): DeviceEvent => {
   const masked = personalFacts.map(({ name, masked: value }) => ({ name, value, sealed: null }))
