@@ -19,8 +19,6 @@ import { judgeUnheard } from './domain/projections/presence-away.ts'
 import { noteWindow, type WindowsInForce } from './domain/watch/maintenance.ts'
 import { noteHealth } from './domain/watch/ingest-health.ts'
 import {
-  healthOf,
-  type Watch,
   watchCommand,
   watchEvent,
   watchInventory,
@@ -29,6 +27,7 @@ import {
   watchVerdict,
   watchWindow,
 } from './domain/watch/watch-device.ts'
+import { healthOf, type Watch } from './domain/watch/watch-record.ts'
 import { watchCount, watchLines } from './domain/watch/watch-firmware.ts'
 import { type Context, type LimitName, type StageTable, stageTables, type TableRows } from './domain/projection.ts'
 import { projectBoot } from './domain/projections/boots.ts'

@@ -5,7 +5,7 @@
  */
 import type { Row } from '../../../model/ports.ts'
 import { countMessage, initialRefusals } from './refusal-counts.ts'
-import { sinkOf, toldOf, type Watch } from './watch-device.ts'
+import { sinkOf, toldOf, type Watch } from './watch-record.ts'
 import { initialWordings, tellWordings } from './wordings.ts'
 
 /** What it writes into its log: `rows` of `log_lines` from `from` on. */
