@@ -56,7 +56,7 @@ describe('tokens', () => {
   it('every route of /api/v1 is 401 without a token, with a wrong one and with another scheme', async () => {
     const app = await plain()
     const routes = documentedRoutes(app).filter(({ path }) => path.startsWith('/api/v1/'))
-    expect(routes.length).toBe(50)
+    expect(routes.length).toBe(55)
     for (const { method, path } of routes) {
       for (const authorization of [undefined, 'Bearer wrong', `Basic ${testToken}`, 'Bearer ']) {
         const answer = await app.inject({

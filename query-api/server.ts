@@ -26,6 +26,7 @@ import { inventoryRoutes } from './routes/inventory.ts'
 import { keepingRoutes } from './routes/keeping.ts'
 import { ledgerHopRoutes } from './routes/ledger-hops.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
+import { maintenanceChangeRoutes } from './routes/maintenance-changes.ts'
 import { maintenanceRoutes } from './routes/maintenance.ts'
 import { metricRoutes } from './routes/metrics.ts'
 import { notificationRoutes } from './routes/notifications.ts'
@@ -108,6 +109,7 @@ export const createServer = async (
         alarmActionRoutes,
         situationRoutes,
         maintenanceRoutes,
+        maintenanceChangeRoutes,
         notificationRoutes,
         ruleRoutes,
         explainRoutes,
