@@ -51,6 +51,8 @@ const Channel = Type.Object(
 )
 
 const weekMs = 7 * 86_400_000
+/** The table's rows leave after that. */
+const keptMs = 400 * 86_400_000
 
 export const notificationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
   const { scope, deps } = context
@@ -60,10 +62,13 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<{ context: RouteConte
       schema: {
         tags: ['alarms'],
         summary: 'What was told of which alarm, when and with what answer, and why an alarm was not told; newest first',
-        description: 'Every raise has a row, told or not: so that "why was I not paged" has an answer. Default: the last 7 days.',
+        description:
+          'Every raise has a row, told or not: so that "why was I not paged" has an answer. Default: the last 7 days; of one alarm all.',
         querystring: query({
           subject: Type.Optional(Type.String({ maxLength: 300, description: 'Device (any writing of its MAC), or group.' })),
-          alarm: Type.Optional(Type.String({ maxLength: 300, description: 'Id of an alarm, `<stream>:<n>`.' })),
+          alarm: Type.Optional(
+            Type.String({ maxLength: 300, description: 'Id of an alarm. Of one that was found late (`:L<n>`) nobody is ever told: none.' }),
+          ),
           status: Type.Optional(choice(noticeStatuses)),
           ...rangeQuery,
           ...pagingQuery,
@@ -75,15 +80,17 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<{ context: RouteConte
       const { limit, cursor, subject, alarm, status } = request.query
       const after = cursorOf(cursor, ['number', 'string'])
       const about = alarm === undefined ? null : parseAlarmId(alarm)
-      const rows = await listNotifications(scope, {
-        ...parseRange(request.query, deps.clock.nowMs(), weekMs),
+      const asked = {
+        ...parseRange(request.query, deps.clock.nowMs(), about === null ? weekMs : keptMs),
         subject: subject === undefined ? null : subjectOf(subject),
         stream: about?.stream ?? null,
         episode: about?.episode ?? null,
         status: status ?? null,
         limit,
-        after: after === null ? null : [Number(after[0]), String(after[1])],
-      })
+        after: after === null ? null : ([Number(after[0]), String(after[1])] as const),
+      }
+      // Episodes found late are numbered apart: the row of their number is another's.
+      const rows = about?.foundLate === true ? [] : await listNotifications(scope, asked)
       const page = pageOf(rows, limit, ({ at_ms, id }) => [at_ms, id])
       return { items: page.rows.map(toNotice), nextCursor: page.nextCursor, channel: channelOf(context) }
     },
