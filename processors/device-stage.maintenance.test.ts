@@ -2,17 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AlarmCommandBody, Body, DeviceEvent } from '../model/event.ts'
 import type { FleetSignal } from '../model/fleet-signal.ts'
-import {
-  arrivalMs,
-  type Bench,
-  createBench,
-  eventOf,
-  fleetCodec,
-  only,
-  rulesEvent,
-  tickOf,
-  windowEvent,
-} from '../test/stage-fakes.ts'
+import { arrivalMs, type Bench, createBench, eventOf, fleetCodec, only, rulesEvent, tickOf, windowEvent } from '../test/stage-fakes.ts'
 
 const secondMs = 1_000
 const minuteMs = 60_000
@@ -70,7 +60,7 @@ describe('a maintenance window', () => {
     const [held] = bench.rowsOf('alarm_events').filter(({ kind }) => kind === 'Suppressed')
     expect(JSON.parse(String(held?.['detail']))).toMatchObject({
       suppressor: { kind: 'maintenance', by: 'w1', untilMs: arrivalMs + 40 * minuteMs },
-      reason: 'maintenance: new mast',
+      reason: 'new mast',
     })
   })
 

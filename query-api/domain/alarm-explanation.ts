@@ -139,7 +139,7 @@ const quietSentences = (told: Told): string[] => {
     ...alarm.suppressedBy.map(({ by, reason }) => {
       // Ids of maintenance windows have no colon.
       const within = by.includes(':') ? `while ${by} stands` : `within the maintenance window ${by}`
-      return `It notifies nobody ${within}${reason === '' ? '' : `: ${reason.replace(/^maintenance: /, '')}`}.`
+      return `It notifies nobody ${within}${reason === '' ? '' : `: ${reason}`}.`
     }),
     alarm.shelf === 'none'
       ? ''

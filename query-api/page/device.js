@@ -12,7 +12,7 @@ import { factsPanel, measurementsPanel, radioPanel } from './device-state.js'
 import { timelinePart } from './device-timeline.js'
 import { h, replace } from './dom.js'
 import { presenceMark } from './fleet.js'
-import { ageOf, count, currentZone, dateTime, exactTime, fromInput, toInput, zoneShort } from './format.js'
+import { ageOf, count, currentZone, dateTime, exactTime, fromInput, time, toInput, zoneShort } from './format.js'
 
 const ranges = [
   [1, '1 h'],
@@ -85,11 +85,15 @@ export const deviceView = ({ root, id, params, noteComplete, zones }) => {
 
   let chartsAtMs = 0
   const refresh = async () => {
-    const [device, now] = await Promise.all([get(`devices/${id}`), get(`devices/${id}/state`, { at, knownAt })])
+    const [device, now, planned] = await Promise.all([
+      get(`devices/${id}`),
+      get(`devices/${id}/state`, { at, knownAt }),
+      at === undefined ? get('maintenance-windows', { device: id, state: 'active', limit: 5 }) : { items: [] },
+    ])
     noteComplete(now.completeThrough)
     zones(device.timeZone)
     document.title = `${device.name ?? device.deviceId} · Fleet Recorder`
-    replace(head, header(device, now, why), at === undefined ? elsewhere(device, hours, go) : undefined)
+    replace(head, header(device, now, why, planned.items), at === undefined ? elsewhere(device, hours, go) : undefined)
     replace(state, radioPanel(now, why), measurementsPanel(now, why), factsPanel(now, why), ledgerPanel(device))
     const range = { ...rangeOf(at, hours), knownAt }
     await Promise.all([
@@ -207,7 +211,7 @@ const momentBar = (at, hours, { known, fixed }, go) => {
   )
 }
 
-const header = (device, now, why) => {
+const header = (device, now, why, windows) => {
   const item = (label, value, title) => (value === null || value === '' ? undefined : h('span', { title }, `${label} `, h('b', {}, value)))
   return [
     h(
@@ -215,6 +219,9 @@ const header = (device, now, why) => {
       { class: 'device-head' },
       h('h1', {}, device.name ?? device.deviceId),
       presenceMark(now.presence),
+      windows.map(({ id, reason, to }) =>
+        h('a', { class: 'tag warn', href: '#/maintenance', title: `${id}: ${reason}` }, `maintenance until ${time(to)}`),
+      ),
       now.presence.since === null
         ? undefined
         : h(

@@ -17,7 +17,7 @@ import { type AlarmSink, writeTold } from './alarm-rows.ts'
 import { type AlarmsState, type DeviceAlarms, initialAlarms, openAlarms, suppressorOf } from './device-alarms.ts'
 import { enterDue, horizonMs, slotMs } from './due-list.ts'
 import { tellDevice } from './group-signals.ts'
-import { activeWindows, holdBy, markOf, nextBeginMs, reasonOf } from './maintenance.ts'
+import { activeWindows, holdBy, markOf, nextBeginMs } from './maintenance.ts'
 import { correlateWith } from './verdicts.ts'
 import type { WatchedState } from './watched.ts'
 import { type Watch, contextOf, dueOf, passNow, sinkOf, toldOf } from './watch-record.ts'
@@ -162,7 +162,7 @@ export const withAlarms = (
     rules,
     typeOf: (type) => typesOf(book).get(type),
     nowMs,
-    windows: active.map((window) => ({ suppressor: suppressorOf(window), reason: reasonOf(window) })),
+    windows: active.map((window) => ({ suppressor: suppressorOf(window), reason: window.reason })),
     onTold: (told) => writeTold(sink, told),
     onLimit,
   })

@@ -80,11 +80,9 @@ export const holdBy = (alarms: DeviceAlarms, active: readonly ActiveWindow[], no
     }
     if (isHeldable(state))
       for (const window of active)
-        alarms.tell(id, { kind: 'Suppress', suppressor: suppressorOf(window), reason: reasonOf(window), atMs: nowMs })
+        alarms.tell(id, { kind: 'Suppress', suppressor: suppressorOf(window), reason: window.reason, atMs: nowMs })
   }
 }
 
 /** Stands, is about to, or was when the window came: one whose end is put off keeps its hold. */
 const isHeldable = (state: AlarmState): boolean => isTroubled(state) || state.suppressedBy.some(({ kind }) => kind === 'maintenance')
-
-export const reasonOf = ({ reason }: ActiveWindow): string => (reason === '' ? 'maintenance' : `maintenance: ${reason}`)
