@@ -94,7 +94,10 @@ describe('late data', () => {
     for (let minute = 0; minute < 61; minute++) device.feed(memory(startMs + minute * minuteMs, 0.5))
     const before = structuredClone(device.state().streams)
     for (let minute = -30; minute < 0; minute++) device.feed(memory(startMs + minute * minuteMs, 0.95), startMs + 61 * minuteMs)
-    device.feed(memory(startMs + 62 * minuteMs, 0.5))
+    // The second window is over when nothing of it has come for 15 minutes of the device's own time.
+    device.feed(memory(startMs + 75 * minuteMs - 1, 0.5))
+    expect(device.late).toHaveLength(1)
+    device.feed(memory(startMs + 75 * minuteMs, 0.5))
     expect(device.told()).toEqual([])
     expect(device.state().streams).toEqual(before)
     expect(
@@ -103,6 +106,51 @@ describe('late data', () => {
       ['device.memory-low', -900, 0.95, 'raise'],
       ['device.memory-low', 0, 0.95, 'raise'],
     ])
+  })
+
+  const busy = (atMs: number, value: number): RuleInput => ({
+    kind: 'measurement',
+    metric: 'system.cpu.utilization',
+    attributes: '',
+    value,
+    atMs,
+  })
+  /** Two hours of which the middle was told while the newer hour came. */
+  const uploaded = (late: readonly (readonly [minute: number, value: number])[]): RuleDevice => {
+    const device = only('device.cpu-high')
+    device.heard(startMs - 60 * dayMs)
+    for (let minute = -60; minute < 0; minute += 5) device.feed(busy(startMs + minute * minuteMs, 0.1))
+    for (let minute = 0; minute < 120; minute += 5) {
+      device.feed(busy(startMs + (300 + minute) * minuteMs, 0.1))
+      const [own] = late.filter(([at]) => at === minute)
+      if (own !== undefined) device.feed(busy(startMs + minute * minuteMs, own[1]), startMs + (300 + minute) * minuteMs)
+    }
+    return device
+  }
+  const every5 = (from: number, to: number, value: number) =>
+    Array.from({ length: (to - from) / 5 }, (_, n) => [from + n * 5, value] as const)
+
+  it('of two windows in a row that raise is an episode found late, though newer readings came in between', () => {
+    const found = uploaded([...every5(0, 45, 0.95), ...every5(45, 90, 0.1)]).commands.map(({ command }) => command)
+    expect(found).toEqual(
+      [30, 45].map((minute) => ({
+        kind: 'FindEpisodeLate',
+        sourceEventId: expect.stringContaining('late') as string,
+        reason: 'readings of it came after the device had told of later times',
+        ruleVersion: expect.any(Number) as number,
+        atMs: expect.any(Number) as number,
+        raisedAtMs: startMs + minute * minuteMs,
+        clearedAtMs: startMs + (minute + 30) * minuteMs,
+        severity: 'minor',
+        evidence: expect.objectContaining({ raiseLevel: 0.9, clearLevel: 0.75 }) as unknown,
+      })),
+    )
+  })
+
+  it('of one window alone, of two with one between, or with too few readings, is none', () => {
+    expect(uploaded([...every5(0, 15, 0.95), ...every5(15, 60, 0.1)]).commands).toEqual([])
+    expect(uploaded([...every5(0, 15, 0.95), ...every5(15, 30, 0.1), ...every5(30, 45, 0.95), ...every5(45, 90, 0.1)]).commands).toEqual([])
+    expect(uploaded([[0, 0.95], [5, 0.95], [15, 0.95], [20, 0.95], ...every5(30, 90, 0.1)]).commands).toEqual([])
   })
 
   it('older than seven days is not even told', () => {

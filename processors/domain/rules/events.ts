@@ -3,7 +3,7 @@ import { type EvidenceValue, type Severity, severityRank } from '../../../model/
 import type { CountCondition, EventCondition, Matcher, Rule } from '../../../model/rule.ts'
 import { eventsKeptMax } from '../../../model/rule-check.ts'
 import { guardsHold, guardsHoldFrom } from './guards.ts'
-import { lateMsMax } from './levels.ts'
+import { lateMsMax } from './late-windows.ts'
 import { evidenceOf, forget, keyOf, push, type Run, type Seen, sourceId, tellActive, tellQuiet } from './outcome.ts'
 import { never, partsOfKey, type Stream, streamKey, streamOf } from './state.ts'
 

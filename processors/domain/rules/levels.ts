@@ -1,18 +1,16 @@
 /** Rules with a level: each reading of event windows, each closed window of 15 minutes, each hour of a slope. */
-import type { EvidenceValue } from '../../../model/alarm.ts'
-import { metricDefinition } from '../../../model/measurement-catalogue.ts'
 import { type Level, type LevelCondition, type Rule, ropMs } from '../../../model/rule.ts'
 import { slopePointMs } from '../../../model/rule-check.ts'
 import type { LevelReader } from './compile.ts'
+import { gatherLate, tellLate } from './late-windows.ts'
 import { guardsHold } from './guards.ts'
-import { beyond, evidenceOf, forget, keyOf, type Run, type Seen, severityAt, tellActive, tellQuiet } from './outcome.ts'
+import { numberOf, valueOf } from './level-numbers.ts'
+import { beyond, forget, type Run, type Seen, severityAt, tellActive, tellQuiet } from './outcome.ts'
 import { never, partsOfKey, type Series, seriesOf, streamKey, streamOf } from './state.ts'
-import { aggregateOf, closeLagMs, closeWindow, isComplete, learnInterval, lineThrough, noteGap, putReading, windowOf } from './windows.ts'
+import { closeLagMs, closeWindow, isComplete, learnInterval, lineThrough, noteGap, putReading, windowOf } from './windows.ts'
 
 /** Windows further apart than this are not "in a row", unless the device speaks that seldom. */
 const rowGapMsMax = 3_600_000
-/** Late readings re-evaluate windows so far back. */
-export const lateMsMax = 7 * 86_400_000
 /** Of a baseline: windows seen at an hour before it counts (three days), and how fast it follows. */
 const baselineWindowsMin = 12
 const baselineStep = 0.2
@@ -106,13 +104,6 @@ export const closeAndJudge = (
   closeWindow(series)
 }
 
-const numberOf = ({ state }: Run, { aggregate, shareOf, dividedBy }: LevelCondition, values: readonly number[]): number | null => {
-  const value = aggregateOf(aggregate, values, shareOf)
-  if (value === null || dividedBy === null) return value
-  const divisor = dividedBy.metric !== null ? state.readings[dividedBy.metric] : Number(state.words[dividedBy.fact ?? ''] ?? NaN)
-  return divisor === undefined || !(divisor > 0) ? null : value / divisor
-}
-
 /** Null while unlearned. A long drop must not become the usual: of what is a third or three times as much little is learned. */
 const throughBaseline = ({ baseline }: LevelCondition, series: Series, value: number): number | null => {
   if (baseline === null) return value
@@ -125,13 +116,6 @@ const throughBaseline = ({ baseline }: LevelCondition, series: Series, value: nu
   hours[24 + hour] = windows + 1
   return windows < baselineWindowsMin || usual <= 0 ? null : value / usual
 }
-
-const valueOf = (name: string, metric: string, value: number, observedAtMs: number): EvidenceValue => ({
-  name,
-  value,
-  unit: metricDefinition(metric)?.unit ?? '',
-  observedAtMs,
-})
 
 const seenOf = ({ context }: Run, { rule, condition }: LevelReader, { name, value, atMs }: Reading): Seen => ({
   atMs,
@@ -193,67 +177,6 @@ const settle = (
   if (stream.told === 'none') forget(run, rule, qualifier)
   else if (-stream.run >= condition.clearInARow) tellQuiet(run, rule, qualifier, stream, seen)
   else if (stream.told === 'unknown') tellQuiet(run, rule, qualifier, stream, seen, 'between')
-}
-
-// ------------------------------------------------------------------------------------------------------- late readings
-
-/** Windows of the past, one at a time, as an upload brings them; what they show is told, and changes nothing. */
-const gatherLate = (
-  run: Run,
-  readers: readonly LevelReader[],
-  series: Series,
-  reading: Reading,
-  qualifierOf: (rule: Rule) => string,
-): void => {
-  if (reading.atMs < run.state.watermarkMs - lateMsMax) return
-  const windowMs = windowOf(reading.atMs)
-  if (series.late !== null && series.late.windowMs !== windowMs) judgeLate(run, readers, series, reading.name, qualifierOf)
-  series.late ??= { windowMs, times: [], values: [], offset: run.context.offset }
-  putReading(series.late.times, series.late.values, reading.atMs, reading.value)
-  run.state.dueMs = Math.min(run.state.dueMs, run.state.watermarkMs + closeLagMs)
-}
-
-export const judgeLate = (
-  run: Run,
-  readers: readonly LevelReader[],
-  series: Series,
-  name: string,
-  qualifierOf: (rule: Rule) => string,
-): void => {
-  const { late } = series
-  series.late = null
-  if (late === null) return
-  for (const reader of readers) {
-    const { condition, rule } = reader
-    if (condition.window.kind !== 'rop' || condition.baseline !== null) continue
-    if (!isComplete(late.times, series.cadence.intervalMs, condition.completeness, condition.samplesMin)) continue
-    const value = numberOf(run, condition, late.values)
-    if (value === null) continue
-    const endMs = late.windowMs + ropMs
-    tellLate(run, reader, qualifierOf(rule), value, {
-      atMs: endMs,
-      firstOffset: late.offset,
-      lastOffset: run.context.offset,
-      item: '',
-      values: [valueOf(`${name} ${condition.aggregate}`, name, value, endMs)],
-      raise: condition.raise,
-      clear: condition.clear,
-    })
-  }
-}
-
-const tellLate = (run: Run, { rule, condition }: LevelReader, qualifier: string, value: number, seen: Seen): void => {
-  if (seen.atMs < run.state.watermarkMs - lateMsMax) return
-  const judged = condition.window.kind === 'event' ? numberOf(run, condition, [value]) : value
-  if (judged === null) return
-  run.late.push({
-    key: keyOf(run, rule, qualifier),
-    rule,
-    observedAtMs: seen.atMs,
-    value: judged,
-    verdict: beyond(condition.raise, judged) ? 'raise' : beyond(condition.clear, judged) ? 'clear' : 'between',
-    evidence: evidenceOf(run, seen),
-  })
 }
 
 // -------------------------------------------------------------------------------------------------------------- slopes

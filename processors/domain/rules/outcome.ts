@@ -99,7 +99,8 @@ const delaysOf = (rule: Rule, onDelayMs: number): AlarmDelays => ({
 })
 
 /** In its first days a device is only learned from. */
-const isLearning = ({ state, context }: Run, rule: Rule): boolean => rule.learnMs > 0 && context.nowMs - state.firstSeenMs < rule.learnMs
+export const isLearning = ({ state, context }: Run, rule: Rule): boolean =>
+  rule.learnMs > 0 && context.nowMs - state.firstSeenMs < rule.learnMs
 
 export type Telling = { severity: Severity; onDelayMs?: number; always?: boolean }
 

@@ -3,7 +3,8 @@ import type { Rule } from '../../../model/rule.ts'
 import { ropMs } from '../../../model/rule.ts'
 import type { CompiledRules, LevelReader } from './compile.ts'
 import { passCount, passEvent } from './events.ts'
-import { closeAndJudge, judgeLate } from './levels.ts'
+import { judgeLate } from './late-windows.ts'
+import { closeAndJudge } from './levels.ts'
 import { type Run, tellActive, tellQuiet } from './outcome.ts'
 import { qualifierFrom } from './qualifiers.ts'
 import { type Cadence, type DeviceRuleState, never, partsOfKey, streamKey, streamOf } from './state.ts'
@@ -15,13 +16,15 @@ export const passTime = (run: Run, nowMs: number): void => {
   let dueMs = never
   for (const [key, series] of Object.entries(state.series)) {
     const closes = series.windowMs !== -1 && nowMs >= series.windowMs + ropMs + closeLagMs
-    if (closes || series.late !== null) {
+    const isLateOver = series.late !== null && nowMs >= series.late.dueMs
+    if (closes || isLateOver) {
       const [name, attributes] = partsOfKey(key)
       const readers = readersOf(run, name, attributes)
       const qualifierOf = qualifierFrom(attributes)
-      if (series.late !== null) judgeLate(run, readers, series, name, qualifierOf)
+      if (isLateOver) judgeLate(run, readers, series, name, qualifierOf)
       if (closes) closeAndJudge(run, readers, series, name, qualifierOf)
     }
+    if (series.late !== null) dueMs = Math.min(dueMs, series.late.dueMs)
     if (series.windowMs !== -1) dueMs = Math.min(dueMs, series.windowMs + ropMs + closeLagMs)
   }
   for (const [key, stream] of Object.entries(state.streams)) {

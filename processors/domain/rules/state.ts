@@ -23,7 +23,9 @@ export type Series = {
   /** Start of the newest window that was closed; -1 before. */
   closedMs: number
   /** Readings older than what was closed, one window at a time; null: none. */
-  late: { windowMs: number; times: number[]; values: number[]; offset: number } | null
+  late: { windowMs: number; times: number[]; values: number[]; offset: number; dueMs: number } | null
+  /** By rule: late windows in a row that raise, to the newest's end. Left out: none. */
+  lateRows?: Record<string, { endMs: number; windows: number }>
   /** Of a baseline: usual value and number of windows for each hour of the day. */
   hours: number[] | null
   /** Of a slope: hour, sum and count of readings, ascending. */
