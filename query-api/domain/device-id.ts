@@ -26,3 +26,6 @@ export const macDigits = (text: string): string => {
 
 /** A canonical id, and no group or place. */
 export const isDeviceId = (subject: string): boolean => /^([0-9a-f]{2}-){5}[0-9a-f]{2}$/.test(subject)
+
+/** Of a filter: a device in any common writing of its MAC, else a group or part of the recorder as it is named. */
+export const subjectOf = (text: string): string => (/^[0-9a-f:.-]{12,17}$/i.test(text) ? parseDeviceId(text) : text)

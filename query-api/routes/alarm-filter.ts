@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import { severities, type Severity, severityRank } from '../../model/alarm.ts'
 import type { AlarmFilter } from '../domain/alarm-row.ts'
-import { parseDeviceId } from '../domain/device-id.ts'
+import { parseDeviceId, subjectOf } from '../domain/device-id.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { parseKnownAt, parseTime, toTime } from '../domain/time.ts'
 import type { AlarmMoment } from '../queries/alarms-then.ts'
@@ -10,7 +10,7 @@ import { choice, rangeQuery } from './schemas.ts'
 
 export const alarmFilterQuery = {
   device: Type.Optional(Type.String({ maxLength: 60, description: 'MAC address in any common writing.' })),
-  subject: Type.Optional(Type.String({ maxLength: 300, description: 'Exactly this device, group or part of the recorder.' })),
+  subject: Type.Optional(Type.String({ maxLength: 300, description: 'Device (any writing of its MAC), group or part of the recorder.' })),
   site: Type.Optional(Type.String({ maxLength: 200, description: 'Id of a site: alarms of its devices and its own.' })),
   type: Type.Optional(Type.String({ maxLength: 100, description: 'Id of a rule.', examples: ['presence.offline'] })),
   state: choice(['active', 'cleared', 'all'], {
@@ -93,7 +93,7 @@ export const filterOf = (asked: AskedFilter): AlarmFilter => {
     throw new ProblemError('TIME_RANGE_INVALID', `Expected from before to, got from ${toTime(fromMs)} and to ${toTime(toMs)}.`)
   }
   return {
-    subject: asked.device === undefined ? (asked.subject ?? null) : parseDeviceId(asked.device),
+    subject: asked.device !== undefined ? parseDeviceId(asked.device) : asked.subject === undefined ? null : subjectOf(asked.subject),
     site: asked.site ?? null,
     type: asked.type ?? null,
     state: asked.state,

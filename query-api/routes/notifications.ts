@@ -4,7 +4,7 @@ import { type Static, Type } from 'typebox'
 import { noticeKinds, noticeStatuses } from '../../model/notification.ts'
 import { alarmIdOf, parseAlarmId } from '../domain/alarm-id.ts'
 import { pageOf } from '../domain/cursor.ts'
-import { parseDeviceId } from '../domain/device-id.ts'
+import { subjectOf } from '../domain/device-id.ts'
 import { parseRange, toTime, toTimeOrNull } from '../domain/time.ts'
 import { listNotifications, type NotificationRow } from '../queries/notifications.ts'
 import { cursorOf, type RouteContext, textOrNull } from './context.ts'
@@ -96,8 +96,6 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<{ context: RouteConte
     },
   )
 }
-
-const subjectOf = (text: string): string => (/^[0-9a-f:.-]{12,17}$/i.test(text) ? parseDeviceId(text) : text)
 
 const toNotice = (row: NotificationRow): Static<typeof Notice> => ({
   id: row.id,

@@ -6,13 +6,14 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { pageOf } from '../domain/cursor.ts'
 import { ProblemError } from '../domain/problems.ts'
-import { parseTime, parseTimeZone } from '../domain/time.ts'
+import { parseTimeZone } from '../domain/time.ts'
 import { idOfRow, parseAlarmId } from '../domain/alarm-id.ts'
 import { offlineCausesOf } from '../queries/alarm-causes.ts'
 import { type AlarmRow, everyAlarm } from '../domain/alarm-row.ts'
 import { subjectNames } from '../queries/alarm-subjects.ts'
 import { alarmCursor, listAlarms, oneAlarm } from '../queries/alarms.ts'
 import { countMembers, type SituationCounts } from '../queries/situations.ts'
+import { filterOf } from './alarm-filter.ts'
 import { Alarm, alarmOf, evidenceOf, type RulesById } from './alarm-item.ts'
 import { completeThrough, cursorOf, type RouteContext, textOrNull } from './context.ts'
 import { answers, choice, CompleteThrough, list, NumberOrNull, pagingQuery, query, rangeQuery, TextOrNull } from './schemas.ts'
@@ -54,14 +55,11 @@ export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext 
       },
     },
     async (request) => {
-      const { state, from, to, limit, cursor, tz } = request.query
+      const { limit, cursor, tz, ...asked } = request.query
       const zone = parseTimeZone(tz)
       const rows = await listAlarms(scope, {
-        ...everyAlarm,
-        state,
+        ...filterOf(asked),
         role: 'root',
-        fromMs: from === undefined ? null : parseTime('from', from),
-        toMs: to === undefined ? null : parseTime('to', to),
         sort: 'raisedAt',
         descending: true,
         limit,
