@@ -202,7 +202,11 @@ describe('bridge', () => {
     await eventually(() => expect(gates).toHaveLength(1))
     broker.cut()
     await eventually(() =>
-      expect(link.health()).toMatchObject({ connected: false, waitsFor: 'the log has not taken 1 messages of the last connection' }),
+      expect(link.health()).toMatchObject({
+        connected: false,
+        waitsFor: 'the log has not taken 1 messages of the last connection',
+        outside: { broker: broker.url, clientId: 'fleet-recorder', fault: 'our-bridge' },
+      }),
     )
     gates[0]?.() // It comes back only now, when nothing is in hand.
     await eventually(() => expect(gates).toHaveLength(2))
@@ -277,7 +281,11 @@ describe('bridge', () => {
     collect()
     await eventually(() => expect(problems).toHaveLength(1))
     expect(problems[0]).toMatchObject({ code: 'MQTT_SUBSCRIPTION_REFUSED', message: `Expected ${broker.url} to grant b/#; it refused` })
-    expect(link.health()).toMatchObject({ connected: false, waitsFor: `${broker.url} grants not all of a/#, b/#` })
+    expect(link.health()).toMatchObject({
+      connected: false,
+      waitsFor: `${broker.url} grants not all of a/#, b/#`,
+      outside: { fault: 'our-bridge' },
+    })
     await broker.publish('a/b', 'x')
     expect(messages).toHaveLength(1)
   })
@@ -301,6 +309,7 @@ describe('bridge', () => {
     collect()
     await eventually(() => expect(problems.length).toBeGreaterThan(1))
     expect(problems[0]?.code).toBe(expected)
+    expect(link.health().outside?.fault).toBe(expected === 'MQTT_LOGIN_REFUSED' ? 'our-bridge' : 'broker')
     refusing = false
     await connected(link)
   })
