@@ -78,15 +78,15 @@ describe('a maintenance window', () => {
 
   it('that is made while an alarm stands and begins at once, holds it down at once', async () => {
     const bench = await ran(life(20, 3, 30, window(12 * minuteMs + 2, { fromMs: arrivalMs + 12 * minuteMs })))
-    expect(told(bench).slice(2)).toEqual([['Suppressed', 12 + 2 / minuteMs]])
+    expect(told(bench).slice(2)).toEqual([['Suppressed', minute(12)]])
   })
 
   it('that is withdrawn, shortened or put off is so at once', async () => {
     const withdrawn = await ran(life(30, 15, 60, window(0), window(20 * minuteMs + 2, { version: 2, withdrawn: true })))
-    expect(told(withdrawn).slice(3)).toEqual([['Unsuppressed', 20 + 2 / minuteMs]])
+    expect(told(withdrawn).slice(3)).toEqual([['Unsuppressed', minute(20)]])
     const changed = await ran(life(60, 15, 60, window(0), window(20 * minuteMs + 2, { version: 2, toMs: arrivalMs + 55 * minuteMs })))
     expect(told(changed).slice(3)).toEqual([
-      ['Suppressed', 20 + 2 / minuteMs],
+      ['Suppressed', minute(20)],
       ['Unsuppressed', 55],
     ])
   })
@@ -110,6 +110,29 @@ describe('a maintenance window', () => {
     const [whole, cut] = [await ran(events, 100_000), await ran(events, 1)]
     expect(told(cut)).toEqual(told(whole))
     expect(told(cut)).toContainEqual(['Unsuppressed', 45])
+  })
+
+  it('of other devices does not depend on where batches end either, also when the clock of who asked was ahead', async () => {
+    const ahead = window(4 * minuteMs + 2, { selector: '{"site":["depot"]}' })
+    const asked = { ...ahead, receivedAtMs: ahead.receivedAtMs + 30 * minuteMs }
+    const events = life(30, 5, 8)
+    const at4 = events.findIndex(({ receivedAtMs }) => receivedAtMs > ahead.receivedAtMs)
+    const both = [...events.slice(0, at4), asked, ...events.slice(at4)]
+    const [without, whole, cut] = [await ran(events), await ran(both, 100_000), await ran(both, 1)]
+    expect(told(without)).not.toEqual([])
+    expect(told(whole)).toEqual(told(without))
+    expect(told(cut)).toEqual(told(without))
+    expect(whole.rowsOf('presence').filter(({ state }) => state === 'offline')).toEqual([])
+  })
+
+  it('hands over to another one without a moment in between', async () => {
+    const other = { id: 'w2', fromMs: arrivalMs + 19 * minuteMs, toMs: arrivalMs + 45 * minuteMs }
+    const bench = await ran(life(30, 15, 60, window(0), window(1, other), window(19 * minuteMs + 2, { version: 2, withdrawn: true })))
+    const holds = bench.rowsOf('alarm_events').flatMap(({ kind, detail }) => {
+      const { suppressor, by } = JSON.parse(String(detail)) as { suppressor?: { by: string }; by?: string }
+      return String(kind).endsWith('uppressed') ? [`${String(kind)} ${suppressor?.by ?? by ?? ''}`] : []
+    })
+    expect(holds).toEqual(['Suppressed w1', 'Suppressed w2', 'Unsuppressed w1'])
   })
 
   it('makes a silence within it planned; whoever is not back at its end is missed from then on', async () => {

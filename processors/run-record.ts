@@ -18,15 +18,7 @@ import { activate, type RulesInForce } from './domain/watch/rules-in-force.ts'
 import { judgeUnheard } from './domain/projections/presence-away.ts'
 import { noteWindow, type WindowsInForce } from './domain/watch/maintenance.ts'
 import { noteHealth } from './domain/watch/ingest-health.ts'
-import {
-  watchCommand,
-  watchEvent,
-  watchInventory,
-  watchSign,
-  watchTick,
-  watchVerdict,
-  watchWindow,
-} from './domain/watch/watch-device.ts'
+import { watchCommand, watchEvent, watchInventory, watchSign, watchTick, watchVerdict, watchWindow } from './domain/watch/watch-device.ts'
 import { healthOf, type Watch } from './domain/watch/watch-record.ts'
 import { watchCount, watchLines } from './domain/watch/watch-firmware.ts'
 import { type Context, type LimitName, type StageTable, stageTables, type TableRows } from './domain/projection.ts'
@@ -109,10 +101,11 @@ export const runRecord = (batch: Batch, record: StoredRecord): void => {
     refuseMisfits(batch.unchecked)
     for (const own of batch.unchecked) own.from = own.rows.length
   } catch (error) {
-    // Its row in the archive stands (when that fits), what the projections had begun does not.
+    // Its row in the archive stands (when that fits), and that of a window, which holds; what the projections had begun does not.
     for (const own of batch.unchecked) {
       const { table, rows, from } = own
-      const archived = table === 'messages' && rows.slice(from).every((row) => misfitOf(table, row) === null)
+      const archived =
+        (table === 'messages' || table === 'maintenance_windows') && rows.slice(from).every((row) => misfitOf(table, row) === null)
       if (!archived) rows.length = from
       own.from = rows.length
     }

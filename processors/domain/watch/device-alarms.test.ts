@@ -4,7 +4,7 @@ import type { Evidence, Observe } from '../../../model/alarm.ts'
 import { profileOf, shippedRules } from '../../../test/rule-kit.ts'
 import { createRuleBook } from '../rules/compile.ts'
 import { type AlarmsState, alarmStreamsMax, initialAlarms, openAlarms, type Told } from './device-alarms.ts'
-import { episodesPerDeviceMax } from './kept-episodes.ts'
+import { episodesPerDeviceMax, episodesPerStreamMax } from './kept-episodes.ts'
 
 const rules = createRuleBook(shippedRules()).forDevice(profileOf())
 const startMs = Date.UTC(2026, 0, 5, 12)
@@ -141,6 +141,25 @@ describe('what is told late', () => {
       ])
       expect(told.map(({ event }) => event.kind)).toEqual(kinds)
     }
+  })
+
+  it('never takes the place of the episode that stands: its end still has a row', () => {
+    const { crash, episodes, alarms } = create()
+    crash(100 * 24 * 60)
+    for (let found = 1; found <= episodesPerStreamMax + 2; found++) crash((100 - 3 * found) * 24 * 60, 100 * 24 * 60 + found)
+    expect(Object.values(alarms.byKey)[0]?.episodes).toHaveLength(episodesPerStreamMax)
+    const open = openAlarms(alarms, {
+      tenant: 'main',
+      rules,
+      typeOf: () => undefined,
+      nowMs: startMs + 102 * dayMs,
+      onTold: ({ episode }) => void (last = episode?.row.amended.clearedAtMs ?? null),
+      onLimit: () => undefined,
+    })
+    let last: number | null = null
+    open.fire()
+    expect(episodes().length).toBeGreaterThan(episodesPerStreamMax)
+    expect(last).not.toBe(null)
   })
 
   it('is the begin of the episode that stands', () => {

@@ -245,7 +245,10 @@ const keyIdOf = ({ key }: Open): string => streamKey(key.type, key.qualifier)
 const isLiveState = (state: AlarmState | null): boolean => state !== null && isLive(state)
 export const isTroubled = (state: AlarmState | null): boolean => state !== null && (isLive(state) || state.condition.is === 'raising')
 const isQuiet = (state: AlarmState | null): boolean =>
-  state !== null && state.condition.is === 'normal' && state.shelf.is === 'none' && state.suppressedBy.length === 0
+  state !== null &&
+  state.condition.is === 'normal' &&
+  state.shelf.is === 'none' &&
+  state.suppressedBy.every(({ kind }) => kind === 'maintenance') // A window holds down what comes anew as well.
 
 /** The rows of episodes after an event; what is about the stream as a whole shows in the row of its newest. */
 const tell = (open: Open, event: AlarmEvent): Told => {
@@ -260,7 +263,9 @@ const tell = (open: Open, event: AlarmEvent): Told => {
   if (at >= 0) episodes[at] = episode
   else {
     episodes.push(episode)
-    if (episodes.length > episodesPerStreamMax) episodes.shift()
+    // The one that stands has its clear still before it, however many were found late since.
+    const isStanding = ({ row }: KeptEpisode): boolean => !row.foundLate && row.episode === after.episode
+    if (episodes.length > episodesPerStreamMax) episodes.splice(Number(episodes[0] !== undefined && isStanding(episodes[0])), 1)
   }
   return { stream, key, event, after, episode }
 }

@@ -75,6 +75,15 @@ export const visit = (watch: Watch, watched: WatchedState, id: string): void => 
   remind(watch, watched, id, context)
 }
 
+/** Its windows alone: no rule is asked. */
+export const holdNow = (watch: Watch, watched: WatchedState, id: string, context: RuleContext): void => {
+  watched.nowMs = context.nowMs
+  watch.overlay.keep('watched', id, watched)
+  turn(watch, watched, id, context, [], 'no')
+  tellFleet(watch, watched, id, context, noInputs)
+  remind(watch, watched, id, context)
+}
+
 export const judge = (watch: Watch, watched: WatchedState, inputs: readonly RuleInput[], id = watch.event.subject.id): void => {
   if (watched.profile.retired) return
   const nowMs = passNow(watch, watched)
@@ -93,6 +102,7 @@ export const judge = (watch: Watch, watched: WatchedState, inputs: readonly Rule
     rules.pendingBoot?.dueMs ?? never,
     alarmDueMs === 0 ? never : alarmDueMs,
     rules.goneMs > 0 ? 0 : never,
+    watched.stands === true ? nextBeginMs(watch.windows, context.profile, nowMs) : never,
   )
   if (slot === 0 || soonMs < slot * slotMs) remind(watch, watched, id, context)
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { MaintenanceWindowBody } from '../../../model/event.ts'
 import { readSelector, selectorCharsMax, windowsMax } from '../../../model/maintenance.ts'
 import { profileOf, initialWatched } from './watched.ts'
-import { activeWindows, markOf, nextBeginMs, noteWindow, openWindows, type WindowsInForce } from './maintenance.ts'
+import { activeWindows, holdingMax, markOf, nextBeginMs, noteWindow, openWindows, overKeptMax, type WindowsInForce } from './maintenance.ts'
 
 const startMs = Date.UTC(2025, 2, 1)
 const hourMs = 3_600_000
@@ -82,9 +82,41 @@ describe('maintenance windows', () => {
     const windows = noted(window())
     const nextMs = startMs + 2 * hourMs + 24 * hourMs
     noteWindow(windows, window({ id: 'w2', toMs: nextMs + hourMs }), nextMs - 1)
-    expect(windows.stored?.windows.map(({ id }) => id)).toEqual(['w1', 'w2'])
+    expect(windows.stored?.windows.map(({ window: { id } }) => id)).toEqual(['w1', 'w2'])
     noteWindow(windows, window({ id: 'w3', toMs: nextMs + hourMs }), nextMs)
-    expect(windows.stored?.windows.map(({ id }) => id)).toEqual(['w2', 'w3'])
+    expect(windows.stored?.windows.map(({ window: { id } }) => id)).toEqual(['w2', 'w3'])
+  })
+
+  it(`that are over are ${String(overKeptMax)} at most, the ones that were over last`, () => {
+    const windows = openWindows(null)
+    for (let n = 0; n <= overKeptMax + 1; n++) {
+      noteWindow(windows, window({ id: `w${String(n)}` }), startMs + n)
+      noteWindow(windows, window({ id: `w${String(n)}`, version: 2, withdrawn: true }), startMs + n)
+    }
+    const ids = windows.stored?.windows.map(({ window: { id } }) => id) ?? []
+    expect([ids.length, ids[0], ids.at(-1)]).toEqual([overKeptMax + 1, 'w1', `w${String(overKeptMax + 1)}`])
+  })
+
+  it('withdrawn long before their beginning are forgotten a day after that', () => {
+    const windows = noted(window({ fromMs: startMs + 999 * hourMs, toMs: startMs + 1000 * hourMs }))
+    noteWindow(windows, window({ version: 2, withdrawn: true, fromMs: startMs + 999 * hourMs, toMs: startMs + 1000 * hourMs }), startMs)
+    noteWindow(windows, window({ id: 'w2', toMs: startMs + 99 * hourMs }), startMs + 24 * hourMs)
+    expect(windows.stored?.windows.map(({ window: { id } }) => id)).toEqual(['w2'])
+  })
+
+  it(`hold a device by ${String(holdingMax)} at most, those that end last`, () => {
+    const windows = noted(
+      ...Array.from({ length: holdingMax + 2 }, (_, n) => window({ id: `w${String(n)}`, toMs: startMs + (2 + n) * hourMs })),
+    )
+    expect(activeWindows(windows, device('depot-1'), startMs + hourMs).map(({ id }) => id)).toEqual(['w5', 'w4', 'w3', 'w2'])
+  })
+
+  it('are asked anew after a change, and of what the device is now', () => {
+    const windows = noted(window())
+    const active = (site: string) => activeWindows(windows, device(site), startMs + hourMs).length
+    expect([active('depot-1'), active('office')]).toEqual([1, 0])
+    noteWindow(windows, window({ version: 2, selector: '{"site":["office"]}' }), startMs)
+    expect([active('depot-1'), active('office')]).toEqual([0, 1])
   })
 
   it('leave a mark that differs when another one holds, or its end is put off', () => {

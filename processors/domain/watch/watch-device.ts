@@ -18,8 +18,8 @@ import { commandOf } from './operator-command.ts'
 import { initialRefusals, tellRefusals } from './refusal-counts.ts'
 import { correlateOver, correlateWith, heldOf, withdrawFrom } from './verdicts.ts'
 import { noteInventory, noteOwnWords } from './watched.ts'
-import { type Watch, contextOf, dueOf, healthOf, openWatched, passNow, sinkOf, toldOf } from './watch-record.ts'
-import { hasOtherWindows, judge, remind, retire, tellCause, visit, withAlarms } from './device-turn.ts'
+import { type Watch, contextOf, dueOf, healthOf, openWatched, passNow, sinkOf, timeAfter, toldOf } from './watch-record.ts'
+import { hasOtherWindows, holdNow, judge, remind, retire, tellCause, visit, withAlarms } from './device-turn.ts'
 
 /** A new event of a device. */
 export const watchEvent = (watch: Watch, derived: Derived): void => {
@@ -83,15 +83,20 @@ export const watchVerdict = (watch: Watch, body: GroupVerdictBody): void => {
   remind(watch, watched, id, context)
 }
 
-/** A window came, changed or was withdrawn: whoever it meets now is looked at now, whoever it will meet is reminded of it. */
+/**
+ * A window came, changed or was withdrawn: whoever it meets is held or let go now, whoever it will meet is reminded of it. Now is the
+ * newest tick: the record's own time is that of the program that a person asked, whose clock may be another one. Nobody else is touched.
+ */
 export const watchWindow = (watch: Watch): void => {
-  for (const id of everyoneDue(watch.overlay, dueOf(watch.state))) {
-    const watched = watch.overlay.look('watched', id)
+  const { overlay, state, windows } = watch
+  if (state.tickMs === 0) return // Nobody waits for anything yet.
+  for (const id of everyoneDue(overlay, dueOf(state))) {
+    const watched = overlay.look('watched', id)
     if (watched === undefined || watched.slot === 0 || watched.profile.retired) continue
-    const context = contextOf(watch, watched, id, passNow(watch, watched))
+    const context = contextOf(watch, watched, id, timeAfter(watched, state.tickMs))
     const isMet = hasOtherWindows(watch, watched, context)
-    const isMeant = watched.stands === true && nextBeginMs(watch.windows, context.profile, context.nowMs) !== never
-    if (isMet || isMeant) visit(watch, watched, id)
+    const isMeant = watched.stands === true && nextBeginMs(windows, context.profile, context.nowMs) !== never
+    if (isMet || isMeant) holdNow(watch, watched, id, context)
   }
 }
 

@@ -42,11 +42,11 @@ export const toldOf = (state: PartitionState): PartitionTold => (state.fleet ??=
  * The device's share of the stage's time: by the arrivals of its own records and the ticks that met it, so that no other device
  * has a say. It does not go back, unless the recorder's clock had been ahead and was set back.
  */
-export const passNow = ({ event }: Watch, watched: WatchedState): number => {
-  const { receivedAtMs } = event
-  const isBehind = watched.nowMs > receivedAtMs && watched.nowMs <= receivedAtMs + believedAheadMs
-  return isBehind ? watched.nowMs : (watched.nowMs = receivedAtMs)
-}
+export const passNow = ({ event }: Watch, watched: WatchedState): number => (watched.nowMs = timeAfter(watched, event.receivedAtMs))
+
+/** What it would be after that arrival. */
+export const timeAfter = ({ nowMs }: WatchedState, arrivalMs: number): number =>
+  nowMs > arrivalMs && nowMs <= arrivalMs + believedAheadMs ? nowMs : arrivalMs
 
 export const openWatched = (overlay: Overlay, id: string): WatchedState => overlay.open('watched', id, initialWatched)
 
