@@ -1,6 +1,7 @@
 /**
- * A maintenance window, made, changed or withdrawn by a person, becomes a record in every partition, all in one append or none:
- * so each device stage holds alarms down from the same place of its log on, and a replay does it again.
+ * A maintenance window, made, changed or withdrawn by a person, becomes a record in every partition: each device stage holds alarms
+ * down from that place of its log on, and a replay does it again. The embedded log takes all of them or none. Over Kafka some may be
+ * taken before it rejects: the same window again completes it, and stages pass over what they know.
  * After: `processors/domain/watch/maintenance.ts`.
  */
 import type { MaintenanceWindow } from '../model/maintenance.ts'

@@ -73,6 +73,13 @@ export const withdrawnWindow = (before: MaintenanceWindow, reason: string | unde
 export const isSameWindow = (one: MaintenanceWindow, other: MaintenanceWindow): boolean =>
   one.selector === other.selector && one.fromMs === other.fromMs && one.toMs === other.toMs && one.reason === other.reason
 
+/** All that is asked for is so already. */
+export const isAsAsked = (window: MaintenanceWindow, { selector, from, to, reason }: AskedWindow): boolean =>
+  (selector === undefined || selectorText(selector) === window.selector) &&
+  (from === undefined || parseTime('from', from) === window.fromMs) &&
+  (to === undefined || parseTime('to', to) === window.toMs) &&
+  (reason === undefined || reason === window.reason)
+
 const checked = (window: MaintenanceWindow, nowMs: number): MaintenanceWindow => {
   const { fromMs, toMs } = window
   const times = `got from ${toTime(fromMs)} and to ${toTime(toMs)}`
@@ -89,10 +96,11 @@ const selectorText = (asked: unknown): string => {
   return read.value.text
 }
 
-/** A MAC address in any writing; patterns stay as they are. */
+/** A MAC address in any writing; of a pattern colons become hyphens. */
 const withCanonicalDevices = (asked: unknown): unknown => {
   if (typeof asked !== 'object' || asked === null || !('device' in asked)) return asked
-  const canonical = (one: unknown): unknown => (typeof one === 'string' && !one.includes('*') ? parseDeviceId(one) : one)
+  const canonical = (one: unknown): unknown =>
+    typeof one !== 'string' ? one : one.includes('*') ? one.toLowerCase().replaceAll(/[:.]/g, '-') : parseDeviceId(one)
   return { ...asked, device: Array.isArray(asked.device) ? asked.device.map(canonical) : canonical(asked.device) }
 }
 

@@ -44,6 +44,8 @@ export const maintenanceView = ({ root, noteComplete }) => {
     },
     [
       ['open', 'planned and active'],
+      ['planned', 'planned'],
+      ['active', 'active'],
       ['all', 'all'],
       ['over', 'over'],
       ['withdrawn', 'withdrawn'],
@@ -174,7 +176,10 @@ const makePanel = (act) => {
     const beginMs = written === '' || written === 'now' ? Date.now() : fromInput(written)
     from.setCustomValidity(beginMs === undefined ? 'Expected now, or a time as 2026-11-26 22:00.' : '')
     if (!form.reportValidity() || beginMs === undefined) return undefined
-    const names = of.value.split(/[,\s]+/).filter((name) => name !== '')
+    const names = of.value
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== '')
     return {
       ...(ticket.value.trim() === '' ? {} : { id: ticket.value.trim() }),
       selector: { [kind.value]: names },

@@ -39,6 +39,22 @@ export const windowOf = ({
   withdrawn: withdrawn === 1,
 })
 
+/** As the warehouse will have it. */
+export const rowOf = (window: MaintenanceWindow, actor: string, atMs: number, before: WindowRow | undefined): WindowRow => ({
+  window_id: window.id,
+  version: window.version,
+  change_id: window.changeId,
+  selector: window.selector,
+  from_ms: window.fromMs,
+  to_ms: window.toMs,
+  reason: window.reason,
+  withdrawn: window.withdrawn ? 1 : 0,
+  actor,
+  told_ms: atMs,
+  created_by: before?.created_by ?? actor,
+  created_ms: before?.created_ms ?? atMs,
+})
+
 const newest = (column: string): string => `argMax(${column}, (w.version, w.change_id))`
 const columns = `w.window_id AS window_id, toUInt32(max(w.version)) AS version, ${newest('w.change_id')} AS change_id, ${newest('w.selector')} AS selector,
   ${msOf(newest('w.from_at'))} AS from_ms, ${msOf(newest('w.to_at'))} AS to_ms, ${newest('w.reason')} AS reason, ${newest('w.withdrawn')} AS withdrawn,
@@ -78,22 +94,25 @@ export const oneWindow = async ({ warehouse, tenant }: Scope, id: string): Promi
   return row
 }
 
-export const openWindowCount = async ({ warehouse, tenant }: Scope, nowMs: number): Promise<number> => {
-  const [row] = await warehouse.query<{ open: number }>(
-    `SELECT toFloat64(count()) AS open FROM (SELECT ${columns} FROM maintenance_windows AS w WHERE w.tenant = {tenant:String} GROUP BY w.window_id HAVING ${having.open})`,
+/** Planned or active. */
+export const openWindowIds = async ({ warehouse, tenant }: Scope, nowMs: number): Promise<string[]> => {
+  const rows = await warehouse.query<{ window_id: string }>(
+    `SELECT window_id FROM (SELECT ${columns} FROM maintenance_windows AS w WHERE w.tenant = {tenant:String} GROUP BY w.window_id HAVING ${having.open})`,
     { tenant, now_ms: nowMs },
   )
-  return row?.open ?? 0
+  return rows.map(({ window_id }) => window_id)
 }
 
-/** Its tellings, the first one first; of two of one version both. */
-export const windowHistory = ({ warehouse, tenant }: Scope, id: string): Promise<WindowRow[]> =>
-  warehouse.query<WindowRow>(
+/** Its newest tellings, at most a thousand, the first one first; of several of one version the one that holds is the last. */
+export const windowHistory = async ({ warehouse, tenant }: Scope, id: string): Promise<WindowRow[]> => {
+  const rows = await warehouse.query<WindowRow>(
     `SELECT window_id, toUInt32(version) AS version, change_id, selector, ${msOf('from_at')} AS from_ms, ${msOf('to_at')} AS to_ms, reason, withdrawn,
   actor, ${msOf('received_at')} AS told_ms, actor AS created_by, ${msOf('received_at')} AS created_ms
-FROM maintenance_windows WHERE tenant = {tenant:String} AND window_id = {id:String} ORDER BY maintenance_windows.version, change_id LIMIT 1000`,
+FROM maintenance_windows WHERE tenant = {tenant:String} AND window_id = {id:String} ORDER BY maintenance_windows.version DESC, change_id DESC LIMIT 1000`,
     { tenant, id },
   )
+  return rows.reverse()
+}
 
 type ProfileRow = {
   device: string

@@ -49,7 +49,7 @@ const Device = Type.Object({
     reason: TextOrNull,
     cause: Type.Union([Type.String(), Type.Null()], {
       description:
-        'Why it is offline, as far as is known: device, cell-or-sim, site-power, broker, firmware, planned, usual-night-off, unknown. While an outside broker is away no device is told offline: it is unknown, with the cause broker or our-bridge. planned is not given yet.',
+        'Why it is offline, as far as is known: device, cell-or-sim, site-power, broker, firmware, planned, usual-night-off, unknown. While an outside broker is away no device is told offline: it is unknown, with the cause broker or our-bridge. planned: it went within a maintenance window.',
     }),
   }),
   firstSeenAt: TimeOrNull,

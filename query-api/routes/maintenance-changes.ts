@@ -1,18 +1,25 @@
 /**
  * What a person does with maintenance windows. Each change is a record of the log; the answer waits until the first stage has
- * taken it, since of two changes made at once only one holds.
+ * taken it. The same call again is no further change, and reaches partitions that had missed the first one.
  */
 import { randomUUID } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { type MaintenanceWindow, windowReasonCharsMax, windowsMax } from '../../model/maintenance.ts'
-import { type AskedWindow, changedWindow, isSameWindow, newWindow, windowStateOf, withdrawnWindow } from '../domain/maintenance.ts'
+import {
+  type AskedWindow,
+  changedWindow,
+  isAsAsked,
+  isSameWindow,
+  newWindow,
+  windowStateOf,
+  withdrawnWindow,
+} from '../domain/maintenance.ts'
 import { ProblemError } from '../domain/problems.ts'
-import { toTime } from '../domain/time.ts'
-import { oneWindow, openWindowCount, windowOf, type WindowRow } from '../queries/maintenance.ts'
+import { rowOf, windowOf, type WindowRow } from '../queries/maintenance.ts'
 import type { RouteContext } from './context.ts'
-import { createdOf, knownWindow, meetsOf, rowShown, SelectorSchema, shownOf, Told, WindowParams } from './maintenance-item.ts'
+import { knownWindow, meetsOf, rowShown, SelectorSchema, Told, WindowParams } from './maintenance-item.ts'
+import { createTellings, tooMany } from './maintenance-tellings.ts'
 import { ProblemSchema, query } from './schemas.ts'
 
 const Reason = Type.Optional(Type.String({ maxLength: windowReasonCharsMax }))
@@ -24,42 +31,22 @@ const times = {
 }
 
 export const maintenanceChangeRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
-  const { scope, deps } = context
-  const append = async (window: MaintenanceWindow, actor: string): Promise<{ atMs: number }> => {
-    if (deps.setMaintenance === undefined) throw new ProblemError('ALARM_ACTION_INVALID', 'This program writes no log; ask one that does.')
-    return deps.setMaintenance(window, actor)
+  const { deps } = context
+  const tellings = createTellings(context)
+  const known = async (id: string): Promise<WindowRow> => (await tellings.newest(id)) ?? knownWindow(context, id)
+  const answerOf = async (row: WindowRow, state: { dryRun: boolean; confirmed: boolean }): Promise<Static<typeof Told>> => ({
+    ...rowShown(row, deps.clock.nowMs()),
+    ...state,
+    meets: await meetsOf(context, windowOf(row)),
+  })
+  /** Of a dry run: as if it had been told. */
+  const wouldBe = (window: MaintenanceWindow, actor: string, before: WindowRow | undefined): Promise<Static<typeof Told>> => {
+    const nowMs = deps.clock.nowMs()
+    const row = rowOf(window, actor, nowMs, before)
+    return answerOf(row, { dryRun: true, confirmed: false })
   }
-  /** That still can be changed, and is as it was seen. */
-  const changeable = async (id: string, expectedVersion: number): Promise<WindowRow> => {
-    const row = await knownWindow(context, id)
-    if (row.version !== expectedVersion)
-      throw new ProblemError(
-        'MAINTENANCE_STALE',
-        `It was changed since: you saw version ${String(expectedVersion)}, now it is ${String(row.version)}, by ${row.actor}.`,
-        {
-          current: row.version,
-        },
-      )
-    const state = windowStateOf(windowOf(row), deps.clock.nowMs())
-    if (state === 'over' || state === 'withdrawn') throw new ProblemError('MAINTENANCE_OVER', `It is ${state}; make another one.`)
-    return row
-  }
-  /** One after the other, so that the next one is judged by what the one before did. */
-  const inTurn = createQueue()
-  /** Appended, and seen in the warehouse: from then on it is what it says. Another change of the same moment may have won. */
-  const told = async (
-    window: MaintenanceWindow,
-    actor: string,
-    before: WindowRow | null,
-    dryRun: boolean,
-  ): Promise<Static<typeof Told>> => {
-    const met = await meetsOf(context, window)
-    const { atMs } = dryRun ? { atMs: deps.clock.nowMs() } : await append(window, actor)
-    const isConfirmed = !dryRun && (await confirmed(context, window))
-    const created = before === null ? { createdAt: toTime(atMs), createdBy: actor } : createdOf(before)
-    const shown = { ...shownOf(window, deps.clock.nowMs()), ...created, changedAt: toTime(atMs), changedBy: actor }
-    return { ...shown, dryRun, confirmed: isConfirmed, meets: met }
-  }
+  const told = async (row: WindowRow): Promise<Static<typeof Told>> =>
+    answerOf(row, { dryRun: false, confirmed: await tellings.confirmed(row) })
 
   app.post(
     '/maintenance-windows',
@@ -81,36 +68,26 @@ export const maintenanceChangeRoutes: FastifyPluginAsyncTypebox<{ context: Route
         response: { 200: Told, 201: Told, default: ProblemSchema },
       },
     },
-    (request, reply) =>
-      inTurn(async () => {
-        const { dryRun } = request.query
-        const nowMs = deps.clock.nowMs()
-        const window = newWindow(request.body, request.body.id ?? randomUUID(), { changeId: randomUUID(), nowMs })
-        const before = request.body.id === undefined ? undefined : await oneWindow(scope, window.id)
-        if (before !== undefined) return reply.code(200).send(await repeated(windowOf(before), before, window, request.body))
-        if ((await openWindowCount(scope, nowMs)) >= windowsMax)
-          throw new ProblemError(
-            'MAINTENANCE_TOO_MANY',
-            `Expected at most ${String(windowsMax)} windows that are planned or active; withdraw some.`,
-          )
-        return reply.code(dryRun ? 200 : 201).send(await told(window, request.actor, null, dryRun))
-      }),
+    async (request, reply) => {
+      const { dryRun } = request.query
+      const nowMs = deps.clock.nowMs()
+      const window = newWindow(request.body, request.body.id ?? randomUUID(), { changeId: randomUUID(), nowMs })
+      const make = async (): Promise<{ row: WindowRow; isNew: boolean } | null> => {
+        const before = request.body.id === undefined ? undefined : await tellings.newest(window.id)
+        if (before !== undefined) {
+          refuseAnother(before, window, request.body)
+          if (!dryRun) await tellings.repeat(before)
+          return { row: before, isNew: false }
+        }
+        if ((await tellings.openCount(nowMs)) >= windowsMax) throw tooMany()
+        return dryRun ? null : { row: await tellings.tell(window, request.actor, undefined), isNew: true }
+      }
+      const made = dryRun ? await make() : await tellings.inTurn(make)
+      if (made === null) return reply.code(200).send(await wouldBe(window, request.actor, undefined))
+      if (dryRun) return reply.code(200).send(await answerOf(made.row, { dryRun: true, confirmed: false }))
+      return reply.code(made.isNew ? 201 : 200).send(await told(made.row))
+    },
   )
-  /** The same once more is no change; another one under the same id is refused. */
-  const repeated = async (
-    own: MaintenanceWindow,
-    row: WindowRow,
-    asked: MaintenanceWindow,
-    body: AskedWindow,
-  ): Promise<Static<typeof Told>> => {
-    const again = body.from === undefined ? { ...asked, fromMs: own.fromMs } : asked
-    if (own.withdrawn || !isSameWindow(own, again))
-      throw new ProblemError(
-        'MAINTENANCE_EXISTS',
-        `There is another maintenance window ${own.id}, by ${row.created_by}; change that, or take another id.`,
-      )
-    return { ...rowShown(row, deps.clock.nowMs()), dryRun: false, confirmed: true, meets: await meetsOf(context, own) }
-  }
 
   app.post(
     '/maintenance-windows/:id/change',
@@ -128,14 +105,22 @@ export const maintenanceChangeRoutes: FastifyPluginAsyncTypebox<{ context: Route
         response: { 200: Told, 202: Told, default: ProblemSchema },
       },
     },
-    (request, reply) =>
-      inTurn(async () => {
-        const { expectedVersion, ...asked } = request.body
-        const { dryRun } = request.query
-        const before = await changeable(request.params.id, expectedVersion)
-        const window = changedWindow(windowOf(before), asked, { changeId: randomUUID(), nowMs: deps.clock.nowMs() })
-        return reply.code(dryRun ? 200 : 202).send(await told(window, request.actor, before, dryRun))
-      }),
+    async (request, reply) => {
+      const { expectedVersion, ...asked } = request.body
+      const changeOf = (before: WindowRow): MaintenanceWindow =>
+        changedWindow(windowOf(before), asked, { changeId: randomUUID(), nowMs: deps.clock.nowMs() })
+      if (request.query.dryRun) {
+        const before = changeable(await known(request.params.id), expectedVersion, deps.clock.nowMs())
+        return reply.code(200).send(await wouldBe(changeOf(before), request.actor, before))
+      }
+      const row = await tellings.inTurn(async () => {
+        const before = await known(request.params.id)
+        const isRepeat = before.version === expectedVersion + 1 && before.withdrawn === 0 && isAsAsked(windowOf(before), asked)
+        if (isRepeat) await tellings.repeat(before)
+        return isRepeat ? before : tellings.tell(changeOf(changeable(before, expectedVersion, deps.clock.nowMs())), request.actor, before)
+      })
+      return reply.code(202).send(await told(row))
+    },
   )
 
   app.post(
@@ -150,38 +135,41 @@ export const maintenanceChangeRoutes: FastifyPluginAsyncTypebox<{ context: Route
         response: { 202: Told, default: ProblemSchema },
       },
     },
-    (request, reply) =>
-      inTurn(async () => {
-        const { expectedVersion, reason } = request.body
-        const before = await changeable(request.params.id, expectedVersion)
-        return reply.code(202).send(await told(withdrawnWindow(windowOf(before), reason, randomUUID()), request.actor, before, false))
-      }),
+    async (request, reply) => {
+      const { expectedVersion, reason } = request.body
+      const row = await tellings.inTurn(async () => {
+        const before = await known(request.params.id)
+        const isRepeat = before.version === expectedVersion + 1 && before.withdrawn === 1
+        if (isRepeat) await tellings.repeat(before)
+        if (isRepeat) return before
+        const window = windowOf(changeable(before, expectedVersion, deps.clock.nowMs()))
+        return tellings.tell(withdrawnWindow(window, reason, randomUUID()), request.actor, before)
+      })
+      return reply.code(202).send(await told(row))
+    },
   )
 }
 
-/** The stage writes its row within a second or two; an answer waits 5 s for it at most. */
-const askedEveryMs = 100
-const askedTimesMax = 50
-
-const confirmed = async ({ scope }: RouteContext, { id, version, changeId }: MaintenanceWindow): Promise<boolean> => {
-  for (let asked = 0; asked < askedTimesMax; asked++) {
-    const row = await oneWindow(scope, id)
-    if (row?.change_id === changeId) return true
-    if (row !== undefined && row.version >= version)
-      throw new ProblemError('MAINTENANCE_STALE', `It was changed at the same moment by ${row.actor}; this change was not taken.`, {
-        current: row.version,
-      })
-    await delay(askedEveryMs)
-  }
-  return false
+/** The same once more is no change; another one under the same id is refused. */
+const refuseAnother = (row: WindowRow, asked: MaintenanceWindow, body: AskedWindow): void => {
+  const own = windowOf(row)
+  const again = body.from === undefined ? { ...asked, fromMs: own.fromMs } : asked
+  if (!own.withdrawn && isSameWindow(own, again)) return
+  throw new ProblemError(
+    'MAINTENANCE_EXISTS',
+    `There is another maintenance window ${own.id}, by ${row.created_by}; change that, or take another id.`,
+  )
 }
 
-/** Work of one kind, one at a time, in the order in which it came. */
-const createQueue = () => {
-  let last: Promise<unknown> = Promise.resolve()
-  return <T>(work: () => Promise<T>): Promise<T> => {
-    const own = last.then(work, work)
-    last = own.catch(() => undefined)
-    return own
-  }
+/** That still can be changed, and is as it was seen. */
+const changeable = (row: WindowRow, expectedVersion: number, nowMs: number): WindowRow => {
+  if (row.version !== expectedVersion)
+    throw new ProblemError(
+      'MAINTENANCE_STALE',
+      `It was changed since: you saw version ${String(expectedVersion)}, now it is ${String(row.version)}, by ${row.actor}.`,
+      { current: row.version },
+    )
+  const state = windowStateOf(windowOf(row), nowMs)
+  if (state === 'over' || state === 'withdrawn') throw new ProblemError('MAINTENANCE_OVER', `It is ${state}; make another one.`)
+  return row
 }

@@ -74,7 +74,7 @@ export const meetsOf = async ({ scope }: RouteContext, window: MaintenanceWindow
 
 export const selectorShown = (text: string): Record<string, string[]> => JSON.parse(text) as Record<string, string[]>
 
-export const shownOf = (window: MaintenanceWindow, nowMs: number) => ({
+const shownOf = (window: MaintenanceWindow, nowMs: number) => ({
   id: window.id,
   version: window.version,
   state: windowStateOf(window, nowMs),
@@ -83,7 +83,7 @@ export const shownOf = (window: MaintenanceWindow, nowMs: number) => ({
   to: toTime(window.toMs),
   reason: window.reason,
 })
-export const createdOf = ({ created_ms, created_by }: WindowRow) => ({ createdAt: toTime(created_ms), createdBy: created_by })
+const createdOf = ({ created_ms, created_by }: WindowRow) => ({ createdAt: toTime(created_ms), createdBy: created_by })
 export const rowShown = (row: WindowRow, nowMs: number): Static<typeof Window> => ({
   ...shownOf(windowOf(row), nowMs),
   ...createdOf(row),
