@@ -188,6 +188,13 @@ describe('alarms of the device stage', () => {
     ])
   })
 
+  it('keeps what was seen of an episode that is over, though the same is about to come again', async () => {
+    const again = [uplink(25 * minuteMs, 0)]
+    const [[before], [after]] = [newestEpisodes(await ran(...outage)), newestEpisodes(await ran(...outage, ...again))]
+    expect(kinds(await ran(...outage, ...again)).at(-1)).toBe('wan.down RaiseDelayStarted')
+    expect(after?.['evidence']).toBe(before?.['evidence'])
+  })
+
   it('every row of an event is a record of the topic alarms too', async () => {
     const bench = await ran(...outage)
     const records = await recordsOf(bench)

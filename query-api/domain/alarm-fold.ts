@@ -195,8 +195,6 @@ const changes = (row: AlarmRow, fact: AlarmFact): Partial<AlarmRow> => {
     }
     case 'EvidenceUpdated':
       return seen(row, fact)
-    case 'RaiseDelayStarted':
-      return { evidence: evidenceOf(fact) ?? row.evidence }
     case 'AlarmAmended': {
       const severity = severityOf(fact.detail['severity']) ?? row.severity
       return {

@@ -258,7 +258,8 @@ const tell = (open: Open, event: AlarmEvent): Told => {
   const before = episodes[at]
   const evolved = evolveEpisodeRow(before?.row, { stream, key, event })
   if (evolved === undefined) return { stream, key, event, after, episode: null }
-  const ownEvidence = 'evidence' in event ? event.evidence : null
+  // What begins a delay is seen of the episode that may come, not of the one that is over.
+  const ownEvidence = 'evidence' in event && event.kind !== 'RaiseDelayStarted' ? event.evidence : null
   const episode: KeptEpisode = { row: { ...evolved, version: event.version }, evidence: ownEvidence ?? before?.evidence ?? null }
   if (at >= 0) episodes[at] = episode
   else {
