@@ -167,6 +167,7 @@ describe('maintenance windows of the API', () => {
     appended = []
     const ours = call('POST', '/CHG-1/change', { expectedVersion: 3, reason: 'ours' })
     const stale = call('POST', '/CHG-1/change', { expectedVersion: 3, reason: 'other' })
+    const made = call('POST', '', { id: 'CHG-2', ...works })
     expect([(await stale).status, (await stale).body['current']]).toEqual([409, 4])
     expect((await ours).body).toMatchObject({ version: 4, reason: 'ours', confirmed: false })
     const made = call('POST', '', { id: 'CHG-2', ...works })
