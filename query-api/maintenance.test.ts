@@ -170,7 +170,6 @@ describe('maintenance windows of the API', () => {
     const made = call('POST', '', { id: 'CHG-2', ...works })
     expect([(await stale).status, (await stale).body['current']]).toEqual([409, 4])
     expect((await ours).body).toMatchObject({ version: 4, reason: 'ours', confirmed: false })
-    const made = call('POST', '', { id: 'CHG-2', ...works })
     const another = call('POST', '', { id: 'CHG-2', ...works, reason: 'other' })
     expect([(await another).status, (await another).body['code']]).toEqual([409, 'MAINTENANCE_EXISTS'])
     expect([(await made).status, (await made).body['confirmed']]).toEqual([201, false])
