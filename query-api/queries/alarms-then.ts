@@ -146,8 +146,8 @@ LIMIT ${String(eventsThenMax + 1)}`,
     .map(({ detail, ...row }) => ({ ...row, detail: detail === '' ? {} : (JSON.parse(detail) as Record<string, unknown>) }))
 }
 
-/** They outlast an episode. */
-const ofStream = ['Shelved', 'Unshelved', 'Suppressed', 'Unsuppressed', 'FlappingStarted', 'FlappingStopped']
+/** They outlast an episode, or tell which one is the newest of its stream: only that shows what is of the stream. */
+const ofStream = ['AlarmRaised', 'Shelved', 'Unshelved', 'Suppressed', 'Unsuppressed', 'FlappingStarted', 'FlappingStopped']
 /** Each says all that the ones before it said: an alarm that stands for a week has hundreds. */
 const newestOnly = ['EvidenceUpdated', 'RaiseDelayStarted', 'RaiseDelayAbandoned', 'ClearDelayStarted', 'ClearDelayAbandoned']
 const quoted = (kinds: readonly string[]): string => kinds.map((kind) => `'${kind}'`).join(', ')
