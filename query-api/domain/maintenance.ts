@@ -69,11 +69,7 @@ export const withdrawnWindow = (before: MaintenanceWindow, reason: string | unde
   withdrawn: true,
 })
 
-/** The same window asked for once more, as after an answer that was lost. */
-export const isSameWindow = (one: MaintenanceWindow, other: MaintenanceWindow): boolean =>
-  one.selector === other.selector && one.fromMs === other.fromMs && one.toMs === other.toMs && one.reason === other.reason
-
-/** All that is asked for is so already. */
+/** All that is asked for is so already: asked once more, as after an answer that was lost. */
 export const isAsAsked = (window: MaintenanceWindow, { selector, from, to, reason }: AskedWindow): boolean =>
   (selector === undefined || selectorText(selector) === window.selector) &&
   (from === undefined || parseTime('from', from) === window.fromMs) &&

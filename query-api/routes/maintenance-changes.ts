@@ -6,19 +6,11 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { type MaintenanceWindow, windowReasonCharsMax, windowsMax } from '../../model/maintenance.ts'
-import {
-  type AskedWindow,
-  changedWindow,
-  isAsAsked,
-  isSameWindow,
-  newWindow,
-  windowStateOf,
-  withdrawnWindow,
-} from '../domain/maintenance.ts'
+import { type AskedWindow, changedWindow, isAsAsked, newWindow, windowStateOf, withdrawnWindow } from '../domain/maintenance.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { rowOf, windowOf, type WindowRow } from '../queries/maintenance.ts'
 import type { RouteContext } from './context.ts'
-import { knownWindow, meetsOf, rowShown, SelectorSchema, Told, WindowParams } from './maintenance-item.ts'
+import { knownOr404, meetsOf, rowShown, SelectorSchema, Told, WindowParams } from './maintenance-item.ts'
 import { createTellings, tooMany } from './maintenance-tellings.ts'
 import { ProblemSchema, query } from './schemas.ts'
 
@@ -33,7 +25,7 @@ const times = {
 export const maintenanceChangeRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
   const { deps } = context
   const tellings = createTellings(context)
-  const known = async (id: string): Promise<WindowRow> => (await tellings.newest(id)) ?? knownWindow(context, id)
+  const known = async (id: string): Promise<WindowRow> => knownOr404(await tellings.newest(id), id)
   const answerOf = async (row: WindowRow, state: { dryRun: boolean; confirmed: boolean }): Promise<Static<typeof Told>> => ({
     ...rowShown(row, deps.clock.nowMs()),
     ...state,
@@ -75,7 +67,7 @@ export const maintenanceChangeRoutes: FastifyPluginAsyncTypebox<{ context: Route
       const make = async (): Promise<{ row: WindowRow; isNew: boolean } | null> => {
         const before = request.body.id === undefined ? undefined : await tellings.newest(window.id)
         if (before !== undefined) {
-          refuseAnother(before, window, request.body)
+          refuseAnother(before, request.body)
           if (!dryRun) await tellings.repeat(before)
           return { row: before, isNew: false }
         }
@@ -151,10 +143,9 @@ export const maintenanceChangeRoutes: FastifyPluginAsyncTypebox<{ context: Route
 }
 
 /** The same once more is no change; another one under the same id is refused. */
-const refuseAnother = (row: WindowRow, asked: MaintenanceWindow, body: AskedWindow): void => {
+const refuseAnother = (row: WindowRow, asked: AskedWindow): void => {
   const own = windowOf(row)
-  const again = body.from === undefined ? { ...asked, fromMs: own.fromMs } : asked
-  if (!own.withdrawn && isSameWindow(own, again)) return
+  if (!own.withdrawn && isAsAsked(own, asked)) return
   throw new ProblemError(
     'MAINTENANCE_EXISTS',
     `There is another maintenance window ${own.id}, by ${row.created_by}; change that, or take another id.`,

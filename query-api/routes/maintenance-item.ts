@@ -56,8 +56,9 @@ export const Told = Type.Intersect([
 export const WindowParams = Type.Object({ id: Type.String({ maxLength: 100 }) })
 const examplesMax = 20
 
-export const knownWindow = async ({ scope }: RouteContext, id: string): Promise<WindowRow> => {
-  const row = await oneWindow(scope, id)
+export const knownWindow = async ({ scope }: RouteContext, id: string): Promise<WindowRow> => knownOr404(await oneWindow(scope, id), id)
+
+export const knownOr404 = (row: WindowRow | undefined, id: string): WindowRow => {
   if (row === undefined) throw new ProblemError('MAINTENANCE_UNKNOWN', `There is no maintenance window ${JSON.stringify(id.slice(0, 64))}.`)
   return row
 }
