@@ -1,7 +1,6 @@
 /** Writes a planned world to files instead of publishing it: messages as JSON lines, and the truth. */
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
-import type { Plan } from './world/plan-types.ts'
-import { truthLine } from './world/plan-types.ts'
+import { appendFileSync, closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { type Truth, truthLine } from './world/plan-types.ts'
 import type { World } from './world/world.ts'
 
 const chunkCharsMax = 1_000_000
@@ -31,4 +30,7 @@ export const writeMessages = (path: string, world: World, endMs: number, signal:
   return count
 }
 
-export const writeTruth = (path: string, { truth }: Plan): void => writeFileSync(path, truth.map((one) => `${truthLine(one)}\n`).join(''))
+/** What was planned is written before the run, what showed as it ran is added after it. */
+export const writeTruth = (path: string, truth: readonly Truth[]): void => writeFileSync(path, linesOf(truth))
+export const addTruth = (path: string, truth: readonly Truth[]): void => appendFileSync(path, linesOf(truth))
+const linesOf = (truth: readonly Truth[]): string => truth.map((one) => `${truthLine(one)}\n`).join('')

@@ -2,11 +2,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from './arguments.ts'
-import { writeMessages, writeTruth } from './simulate-file.ts'
+import { addTruth, writeMessages, writeTruth } from './simulate-file.ts'
 import { simulateWorld, type WorldOptions } from './simulate-world.ts'
 import { worldInventory } from './world/inventory.ts'
 import { planScenario } from './world/plan.ts'
-import type { Plan } from './world/plan-types.ts'
+import type { Plan, Truth } from './world/plan-types.ts'
 import { parseScenario } from './world/scenario.ts'
 import { createWorld } from './world/world.ts'
 
@@ -53,7 +53,7 @@ export const runScenario = async (run: ScenarioRun): Promise<number> => {
     run.speed === 1 && run.outFile === undefined ? nowMs : nowMs - durationMs,
   )
   const endMs = run.seconds === undefined ? plan.endMs : Math.min(plan.endMs, plan.fromMs + run.seconds * 1000)
-  if (run.truthFile !== undefined) writeTruth(run.truthFile, plan)
+  if (run.truthFile !== undefined) writeTruth(run.truthFile, plan.truth)
   if (run.inventoryDir !== undefined) {
     mkdirSync(run.inventoryDir, { recursive: true })
     for (const [name, text] of Object.entries(worldInventory(plan))) writeFileSync(join(run.inventoryDir, name), text)
@@ -61,16 +61,22 @@ export const runScenario = async (run: ScenarioRun): Promise<number> => {
   const planted = plan.truth.filter(({ origin }) => origin === 'planted').length
   const span = `${new Date(plan.fromMs).toISOString()} to ${new Date(endMs).toISOString()}`
   say(`${plan.scenario.name}: ${plan.devices.length} devices, seed ${plan.seed}, ${span}, ${planted} faults planted`)
-  const world = createWorld(plan)
+  const seen: Truth[] = []
+  const world = createWorld(plan, undefined, (truth) => seen.push(truth))
+  const tellSeen = (): void => {
+    if (run.truthFile !== undefined) addTruth(run.truthFile, seen)
+  }
   if (run.outFile !== undefined) {
     const startedAt = performance.now()
     const count = writeMessages(run.outFile, world, endMs, run.signal)
+    tellSeen()
     say(`${count} messages written to ${run.outFile} in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
     return 0
   }
   const connections = Math.min(run.connections ?? connectionsDefaultMax, plan.devices.length)
   if (connections < 1) throw new UsageError('--connections: expected at least 1')
   const summary = await simulateWorld({ ...run, plan, world, endMs, connections })
+  tellSeen()
   say(
     `${summary.generated} messages made, ${summary.sent} sent, ${summary.acknowledged} acknowledged, ${summary.reboots} boots, ` +
       `${summary.lostConnections} connections lost, ${summary.seconds.toFixed(1)} s`,

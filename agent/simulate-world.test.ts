@@ -82,7 +82,7 @@ describe('a world over MQTT', () => {
     const write = (): string => {
       const plan = planOf(yaml)
       expect(writeMessages(path, createWorld(plan), plan.endMs, new AbortController().signal)).toBe(wanted.length)
-      writeTruth(join(folder, 'truth.jsonl'), plan)
+      writeTruth(join(folder, 'truth.jsonl'), plan.truth)
       return readFileSync(path, 'utf8') + readFileSync(join(folder, 'truth.jsonl'), 'utf8')
     }
     expect(write()).toBe(write())

@@ -5,6 +5,7 @@
  */
 import type { Action, Blocked, ModemWords, WanWords } from './actions.ts'
 import { createClock } from './clock.ts'
+import { createCoverage, type NoteTruth } from './coverage.ts'
 import { activityAt } from './daily.ts'
 import { bootTexts, ordinaryLine } from './log-texts.ts'
 import { createModem, type RadioReading } from './modem.ts'
@@ -25,12 +26,13 @@ export type Router = {
 /** `boot`: counts boots; an entry of an earlier boot is void. Null: holds over boots. */
 type Due = { atMs: number; boot: number | null; run: (nowMs: number) => void }
 
-export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
+export const createRouter = (plan: Plan, device: PlannedDevice, note: NoteTruth = () => undefined): Router => {
   const { scenario, network, endMs, fromMs } = plan
   const random = randomFor(plan.seed, 'router', device.index)
   const { interval: intervalMs, every } = scenario.telemetry
   const prefix = `${device.model.product}/${device.model.model}/${device.mac}/`
   const modem = createModem({ network, ability: device.model.radio, carriersMax: device.model.carriersMax, place: device.place, random })
+  const coverage = createCoverage(plan, device, modem, note)
   const clock = createClock()
   const system = createSystem(device, random)
   const drives = device.activity === 'vehicle'
@@ -419,6 +421,7 @@ export const createRouter = (plan: Plan, device: PlannedDevice): Router => {
     const service = reading.cell !== undefined
     if (service === inService) return
     inService = service
+    coverage.changed(nowMs, service, effects)
     if (modemWords.registration === 'searching' || modemWords.registration === 'home' || modemWords.registration === 'roaming') {
       modemWords.registration = service ? (modemWords.roaming ? 'roaming' : 'home') : 'searching'
       sayModem(nowMs)

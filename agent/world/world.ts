@@ -3,6 +3,7 @@
  * is heard next. Made without a clock, a network or MQTT, so it serves tests and evaluations as a generator too. One part of several
  * (`part`) is exactly what the whole says of those devices.
  */
+import type { NoteTruth } from './coverage.ts'
 import type { Plan } from './plan-types.ts'
 import type { WorldEvent } from './outbound.ts'
 import { createRouter, type Router } from './router.ts'
@@ -12,10 +13,10 @@ export type World = {
   next: () => WorldEvent | undefined
 }
 
-/** `part`: only devices whose index leaves this rest, for several cores. */
-export const createWorld = (plan: Plan, part: { index: number; of: number } = { index: 0, of: 1 }): World => {
+/** `part`: only devices whose index leaves this rest, for several cores. `note`: the truth that only shows as the world runs. */
+export const createWorld = (plan: Plan, part: { index: number; of: number } = { index: 0, of: 1 }, note?: NoteTruth): World => {
   const routers: Router[] = []
-  for (const device of plan.devices) if (device.index % part.of === part.index) routers.push(createRouter(plan, device))
+  for (const device of plan.devices) if (device.index % part.of === part.index) routers.push(createRouter(plan, device, note))
   const keys = Float64Array.from(routers, (router) => router.nextAtMs())
   const heap = createIndexHeap(keys)
   return {
@@ -34,8 +35,8 @@ export const createWorld = (plan: Plan, part: { index: number; of: number } = { 
 }
 
 /** Of a plan all messages that a recorder would receive (wills too), for those who do not care for connections. */
-export function* messagesOf(plan: Plan, part?: { index: number; of: number }): Generator<WorldEvent> {
-  const world = createWorld(plan, part)
+export function* messagesOf(plan: Plan, part?: { index: number; of: number }, note?: NoteTruth): Generator<WorldEvent> {
+  const world = createWorld(plan, part, note)
   for (let event = world.next(); event !== undefined; event = world.next()) if (event.topic !== '') yield event
 }
 

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import { parse as parseYaml } from 'yaml'
 import { worldInventory } from '../../agent/world/inventory.ts'
 import type { Plan } from '../../agent/world/plan-types.ts'
+import type { NoteTruth } from '../../agent/world/coverage.ts'
 import type { WorldEvent } from '../../agent/world/outbound.ts'
 import { messagesOf } from '../../agent/world/world.ts'
 import { type ParsedMessage, parseMessage } from '../../ingest/domain/parse-message.ts'
@@ -38,6 +39,8 @@ export type EvalEventsOptions = {
   /** In place of the plan's own messages: a worse way of delivery. */
   messages?: Iterable<WorldEvent>
   onRefused?: () => void
+  /** The truth that shows as the world runs. */
+  note?: NoteTruth
 }
 
 export function* createEvalEvents(plan: Plan, options: EvalEventsOptions = {}): Generator<DeviceEvent> {
@@ -51,7 +54,7 @@ export function* createEvalEvents(plan: Plan, options: EvalEventsOptions = {}): 
       if (tick !== null) yield tick
     }
   }
-  for (const message of options.messages ?? messagesOf(plan, options.part)) {
+  for (const message of options.messages ?? messagesOf(plan, options.part, options.note)) {
     if (message.atMs >= tickMs) yield* ticksUntil(message.atMs)
     const { event, isRefused } = eventOf(plan, topicMap, message)
     if (isRefused) options.onRefused?.()

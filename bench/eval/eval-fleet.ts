@@ -1,5 +1,5 @@
 /** Part 1: the simulated fleet judged, and its score. */
-import type { Plan } from '../../agent/world/plan-types.ts'
+import type { Plan, Truth } from '../../agent/world/plan-types.ts'
 import type { RuleSet } from '../../model/rule.ts'
 import { createEvalEvents } from './eval-events.ts'
 import { runEvents } from './eval-run.ts'
@@ -13,13 +13,20 @@ export const judgeFleet = (plan: Plan, ruleSet: RuleSet, say: (line: string) => 
   const startedMs = performance.now()
   let refused = 0
   let made = 0
+  const seen: Truth[] = []
   function* told() {
-    for (const event of createEvalEvents(plan, { onRefused: () => (refused += 1) })) {
+    for (const event of createEvalEvents(plan, { onRefused: () => (refused += 1), note: (truth) => seen.push(truth) })) {
       if (++made % sayEvery === 0) say(`${made} events, at ${new Date(event.receivedAtMs).toISOString()}`)
       yield event
     }
   }
   const outcome = runEvents(told(), ruleSet)
   const seconds = Math.round((performance.now() - startedMs) / 100) / 10
-  return { ...scoreOf(plan, outcome), events: outcome.events, seconds, refused, counts: outcome.counts }
+  return {
+    ...scoreOf({ ...plan, truth: [...plan.truth, ...seen] }, outcome),
+    events: outcome.events,
+    seconds,
+    refused,
+    counts: outcome.counts,
+  }
 }
