@@ -1,10 +1,10 @@
 /** The one place where whatever was thrown becomes a problem (RFC 9457). Nothing of a stack, a query or a token goes out. */
-import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../runtime/errors.ts'
 import { type Problem, ProblemError, problem } from './domain/problems.ts'
 
 export const answerErrors = (app: FastifyInstance): void => {
-  app.setErrorHandler((error: FastifyError, request, reply) => send(reply, problemOf(error, request.log)))
+  app.setErrorHandler((error: FastifyError, request, reply) => send(reply, problemOf(error, request)))
 }
 
 export const send = (reply: FastifyReply, answer: Problem): FastifyReply =>
@@ -15,10 +15,11 @@ export const send = (reply: FastifyReply, answer: Problem): FastifyReply =>
     .serializer((body: unknown) => JSON.stringify(body))
     .send(answer)
 
-const problemOf = (error: FastifyError, log: FastifyBaseLogger): Problem => {
+const problemOf = (error: FastifyError, request: FastifyRequest): Problem => {
+  const { log } = request
   if (error instanceof ProblemError) return error.problem
   if (error instanceof AppError) return problemOfAppError(error, log)
-  if (error.validation !== undefined) return problemOfValidation(error)
+  if (error.validation !== undefined) return problemOfValidation(error, request)
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return problem('BODY_TOO_LARGE', error.message)
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return problem('MEDIA_TYPE_UNSUPPORTED', error.message)
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return problem('REQUEST_INVALID', error.message)
@@ -39,13 +40,29 @@ const problemOfAppError = (error: AppError, log: FastifyBaseLogger): Problem => 
   }
 }
 
-const problemOfValidation = (error: FastifyError): Problem => {
+const problemOfValidation = (error: FastifyError, request: FastifyRequest): Problem => {
   const where = { querystring: 'Query', params: 'Path', body: 'Body', headers: 'Headers' }[error.validationContext ?? 'body']
   const details = (error.validation ?? []).map(({ instancePath, message, params }) => {
     const name = instancePath.slice(1)
     if (typeof params['additionalProperty'] === 'string') return `${params['additionalProperty']} is not known here`
-    const allowed: unknown = params['allowedValues']
-    return `${name === '' ? '' : `${name} `}${message ?? 'is not valid'}${Array.isArray(allowed) ? ` (${allowed.join(', ')})` : ''}`
+    const expected = expectedOf(params)
+    if (name !== '' && expected !== null) return `expected ${name} as ${expected}${gotOf(error, request, name)}`
+    return `${name === '' ? '' : `${name} `}${message ?? 'is not valid'}${gotOf(error, request, name)}`
   })
   return problem('REQUEST_INVALID', `${where}: ${[...new Set(details)].join('; ').slice(0, 1000)}.`)
+}
+
+const expectedOf = ({ allowedValues, type }: Record<string, unknown>): string | null =>
+  Array.isArray(allowedValues) ? `one of ${allowedValues.join(', ')}` : typeof type === 'string' ? type : null
+
+/** What came, as it was written; of addresses only: a body may hold what is not for a log or a screen. */
+const gotOf = ({ validationContext }: FastifyError, { url, params }: FastifyRequest, name: string): string => {
+  if (name === '') return ''
+  const given =
+    validationContext === 'querystring'
+      ? new URLSearchParams(url.slice(url.indexOf('?') + 1)).getAll(name).join('" and "')
+      : validationContext === 'params'
+        ? (params as Record<string, string>)[name]
+        : undefined
+  return given === undefined ? '' : `, got "${given.slice(0, 60)}"`
 }

@@ -14,6 +14,7 @@ import { openApi } from './open-api.ts'
 import type { RouteContext } from './routes/context.ts'
 import { alarmActionRoutes } from './routes/alarm-actions.ts'
 import { alarmRoutes } from './routes/alarms.ts'
+import { oneAlarmRoutes } from './routes/alarm.ts'
 import { situationRoutes } from './routes/situations.ts'
 import { clockRoutes } from './routes/clock.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
@@ -106,6 +107,7 @@ export const createServer = async (
         diffRoutes,
         timelineRoutes,
         alarmRoutes,
+        oneAlarmRoutes,
         alarmActionRoutes,
         situationRoutes,
         maintenanceRoutes,

@@ -53,13 +53,20 @@ export type ChangingFilter = {
   state: AlarmState
   /** Any of these; null: all. */
   severities: readonly Severity[] | null
-  situation: string | null
+  /** In any of these; null: all. */
+  situation: readonly string[] | null
   /** In their situation; left out: any, or in none. */
   role?: 'root' | 'symptom'
   /** False: without those that a situation explains. Left out: with them. */
   symptoms?: boolean
   operator: 'none' | 'ack' | 'closed' | null
+  /** True: acknowledged or closed. */
+  acknowledged: boolean | null
   shelved: boolean | null
+  /** By anything that stands, or by nothing. */
+  suppressed: boolean | null
+  /** Suppressed by a maintenance window, or by none. */
+  maintenance: boolean | null
   /** Those that stood at some time of the range. */
   fromMs: number | null
   toMs: number | null
@@ -82,7 +89,10 @@ export const everyAlarm: AlarmFilter = {
   class: null,
   situation: null,
   operator: null,
+  acknowledged: null,
   shelved: null,
+  suppressed: null,
+  maintenance: null,
   foundLate: null,
   fromMs: null,
   toMs: null,
@@ -90,17 +100,27 @@ export const everyAlarm: AlarmFilter = {
 
 /** As the conditions of `queries/alarms.ts` do it in SQL. */
 export const fits = (row: AlarmRow, filter: ChangingFilter): boolean => {
-  const { state, severities, situation, role, symptoms, operator, shelved, fromMs, toMs } = filter
+  const { state, severities, situation, role, symptoms, fromMs, toMs } = filter
   if (state === 'active' && !isStanding(row)) return false
   if (state === 'cleared' && (row.cleared_ms === null || row.retracted === 1 || row.purged === 1)) return false
   if (severities !== null && !severities.includes(row.severity)) return false
-  if (situation !== null && row.situation !== situation) return false
+  if (situation !== null && !situation.includes(row.situation)) return false
   if (role !== undefined && row.situation_role !== role) return false
   if (symptoms === false && row.situation_role === 'symptom') return false
-  if (operator !== null && row.operator !== operator) return false
-  if (shelved !== null && (row.shelf !== 'none') !== shelved) return false
+  if (!fitsHandling(row, filter)) return false
   if (fromMs !== null && row.cleared_ms !== null && row.cleared_ms < fromMs) return false
   return toMs === null || row.raised_ms < toMs
 }
+
+/** What people and windows did about it, and what holds it down. */
+const fitsHandling = (row: AlarmRow, { operator, acknowledged, shelved, suppressed, maintenance }: ChangingFilter): boolean =>
+  (operator === null || row.operator === operator) &&
+  (acknowledged === null || (row.operator !== 'none') === acknowledged) &&
+  (shelved === null || (row.shelf !== 'none') === shelved) &&
+  (suppressed === null || row.suppressed_by.length > 0 === suppressed) &&
+  (maintenance === null || row.suppressed_by.some(isMaintenance) === maintenance)
+
+/** Ids of alarms have a colon, those of maintenance windows none. */
+export const isMaintenance = (suppressor: string): boolean => !suppressor.includes(':')
 
 export const isStanding = ({ cleared_ms, retracted }: AlarmRow): boolean => cleared_ms === null && retracted === 0

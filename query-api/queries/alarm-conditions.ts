@@ -10,7 +10,7 @@ export const alarmConditions = (filter: AlarmFilter): AlarmConditions => {
   const changing: string[] = []
   const params: Record<string, unknown> = {}
   const set = (more: Record<string, unknown>): void => void Object.assign(params, more)
-  const { subject, site, type, foundLate, severities, situation, role, symptoms, operator, shelved, fromMs, toMs, state } = filter
+  const { subject, site, type, foundLate, severities, situation, role, symptoms, fromMs, toMs, state } = filter
   if (subject !== null) {
     fixed.push('subject = {subject:String}')
     set({ subject })
@@ -36,19 +36,19 @@ export const alarmConditions = (filter: AlarmFilter): AlarmConditions => {
     set({ severities: [...severities] })
   }
   if (situation !== null) {
-    changing.push('situation = {situation:String}')
-    set({ situation })
+    changing.push('situation IN {situations:Array(String)}')
+    set({ situations: [...situation] })
   }
   if (role !== undefined) {
     changing.push('situation_role = {role:String}')
     set({ role })
   }
   if (symptoms === false) changing.push("situation_role != 'symptom'")
-  if (operator !== null) {
+  if (filter.operator !== null) {
     changing.push('toString(operator) = {operator:String}')
-    set({ operator })
+    set({ operator: filter.operator })
   }
-  if (shelved !== null) changing.push(`shelf ${shelved ? '!=' : '='} 'none'`)
+  changing.push(...handling(filter))
   if (fromMs !== null) {
     changing.push(`(isNull(cleared_at) OR cleared_at >= ${timeParam('from_ms')})`)
     set({ from_ms: fromMs })
@@ -61,6 +61,14 @@ export const alarmConditions = (filter: AlarmFilter): AlarmConditions => {
   if (state === 'cleared') changing.push('isNotNull(cleared_at) AND retracted = 0 AND purged = 0')
   return { fixed, changing, params }
 }
+
+/** What people and windows did about it, and what holds it down. */
+const handling = ({ acknowledged, shelved, suppressed, maintenance }: AlarmFilter): string[] => [
+  ...(acknowledged === null ? [] : [`operator ${acknowledged ? '!=' : '='} 'none'`]),
+  ...(shelved === null ? [] : [`shelf ${shelved ? '!=' : '='} 'none'`]),
+  ...(suppressed === null ? [] : [`${suppressed ? 'notEmpty' : 'empty'}(suppressed_by)`]),
+  ...(maintenance === null ? [] : [`${maintenance ? '' : 'NOT '}arrayExists(by -> position(by, ':') = 0, suppressed_by)`]),
+]
 
 const macPattern = '^([0-9a-f]{2}-){5}[0-9a-f]{2}$'
 

@@ -46,8 +46,12 @@ export const countAlarmsThen = async (scope: Scope, filter: AlarmFilter, moment:
   return [...counts.values()]
 }
 
-/** Undefined also where nobody knew of it by then. */
-export const oneAlarmThen = async (scope: Scope, { stream, episode, foundLate }: AlarmId, knownMs: number): Promise<AlarmRow | undefined> =>
+/** Undefined also where nobody knew of it by then, or it had not begun. */
+export const oneAlarmThen = async (
+  scope: Scope,
+  { stream, episode, foundLate }: AlarmId,
+  moment: AlarmMoment,
+): Promise<AlarmRow | undefined> =>
   (
     await alarmsWhere(
       scope,
@@ -55,11 +59,11 @@ export const oneAlarmThen = async (scope: Scope, { stream, episode, foundLate }:
         where: [
           'subject IN (SELECT subject FROM alarm_episodes WHERE tenant = {tenant:String} AND stream = {stream:String})',
           'stream = {stream:String} AND found_late = {late:UInt8} AND episode = {episode:UInt32}',
-          `detected_at <= ${timeParam('known_ms')}`,
+          ...(moment.knownMs === null ? [] : [`detected_at <= ${timeParam('known_ms')}`]),
         ],
-        params: { stream, episode, late: foundLate ? 1 : 0, known_ms: knownMs },
+        params: { stream, episode, late: foundLate ? 1 : 0, ...momentParams(moment) },
       },
-      { knownMs, atMs: null },
+      moment,
     )
   )[0]
 
@@ -81,10 +85,14 @@ export const alarmsThen = async (scope: Scope, filter: AlarmFilter, moment: Alar
       ? // Begin, end and retraction are those that are known now.
         [...fixed, ...spans, ...unlessChanged(changing)]
       : [...fixed, `detected_at <= ${timeParam('known_ms')}`, ...unlessChanged([...spans, ...changing])]
-  const more = { ...(knownMs === null ? {} : { known_ms: knownMs }), ...(atMs === null ? {} : { at_ms: atMs }) }
-  const rows = await alarmsWhere(scope, { where, params: { ...params, ...more } }, moment)
+  const rows = await alarmsWhere(scope, { where, params: { ...params, ...momentParams(moment) } }, moment)
   return rows.filter((row) => fits(row, filter))
 }
+
+const momentParams = ({ knownMs, atMs }: AlarmMoment): Record<string, number> => ({
+  ...(knownMs === null ? {} : { known_ms: knownMs }),
+  ...(atMs === null ? {} : { at_ms: atMs }),
+})
 
 /** Their rows hold more than was known, or than had been. */
 const changedSince = `updated_at > ${timeParam('unchanged_ms')}`

@@ -5,7 +5,7 @@
 import { type Severity, severities } from '../../model/alarm.ts'
 import type { AlarmId } from '../domain/alarm-id.ts'
 import type { AlarmFilter, AlarmRow } from '../domain/alarm-row.ts'
-import type { CursorPart } from '../domain/cursor.ts'
+import { type CursorPart, pageOf } from '../domain/cursor.ts'
 import { alarmConditions } from './alarm-conditions.ts'
 import { msOf, type Scope } from './scope.ts'
 
@@ -20,6 +20,9 @@ export const alarmColumns = `subject, stream, toUInt32(episode) AS episode, foun
 export type AlarmSort = 'raisedAt' | 'severity'
 export const alarmSorts = ['raisedAt', 'severity'] as const satisfies readonly AlarmSort[]
 export const alarmCursor = ['number', 'number', 'string', 'number', 'number'] as const
+/** `rows` are one more than `limit` where there are more. */
+export const alarmPageOf = (rows: readonly AlarmRow[], limit: number): { rows: AlarmRow[]; nextCursor: string | null } =>
+  pageOf(rows, limit, (last) => [last.rank, last.raised_ms, last.stream, last.found_late, last.episode])
 
 export type AlarmListQuery = AlarmFilter & { sort: AlarmSort; descending: boolean; limit: number; after: CursorPart[] | null }
 

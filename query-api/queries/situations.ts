@@ -1,7 +1,10 @@
 /** Members of situations, counted: episodes that carry the id of their root. */
+import type { AlarmRow } from '../domain/alarm-row.ts'
 import type { Scope } from './scope.ts'
 
 export type SituationCounts = { situation: string; members: number; active: number; groups: number }
+
+export const isGroup = ({ subject }: Pick<AlarmRow, 'subject'>): boolean => subject.startsWith('group/')
 
 /** `groups`: narrower situations that lie under it. */
 export const countMembers = ({ warehouse, tenant }: Scope, ids: readonly string[]): Promise<SituationCounts[]> =>

@@ -14,7 +14,7 @@ import { toTime } from '../domain/time.ts'
 import type { AlarmRow } from '../domain/alarm-row.ts'
 import { listAlarms, liveEpisode } from '../queries/alarms.ts'
 import { alarmFilterQuery, filterOf } from './alarm-filter.ts'
-import { AlarmParams, knownAlarm } from './alarms.ts'
+import { AlarmParams, knownAlarm } from './alarm.ts'
 import type { RouteContext } from './context.ts'
 import { choice, nullable, ProblemSchema, query, Time } from './schemas.ts'
 

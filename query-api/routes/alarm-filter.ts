@@ -32,7 +32,12 @@ export const alarmFilterQuery = {
     Type.Boolean({ description: 'false: without the alarms that a situation explains. Default: with them.', examples: [false] }),
   ),
   operator: Type.Optional(choice(['none', 'ack', 'closed'])),
-  shelved: Type.Optional(Type.Boolean()),
+  acknowledged: Type.Optional(Type.Boolean({ description: 'true: acknowledged or closed; false: neither.' })),
+  shelved: Type.Optional(Type.Boolean({ description: 'Put aside by a person, or not.' })),
+  suppressed: Type.Optional(
+    Type.Boolean({ description: 'true: held down by another alarm or a maintenance window, so that it tells nobody; false: by none.' }),
+  ),
+  maintenance: Type.Optional(Type.Boolean({ description: 'Held down by a maintenance window, or by none.' })),
   foundLate: Type.Optional(Type.Boolean({ description: 'Only those that late data revealed, or none of them.' })),
   from: rangeQuery.from,
   to: Type.Optional(
@@ -78,7 +83,10 @@ type AskedFilter = {
   situation?: string
   symptoms?: boolean
   operator?: 'none' | 'ack' | 'closed'
+  acknowledged?: boolean
   shelved?: boolean
+  suppressed?: boolean
+  maintenance?: boolean
   foundLate?: boolean
   from?: string
   to?: string
@@ -99,10 +107,13 @@ export const filterOf = (asked: AskedFilter): AlarmFilter => {
     state: asked.state,
     severities: asked.severity === undefined || asked.severity === '' ? null : severitiesOf(asked.severity),
     class: asked.class ?? null,
-    situation: asked.situation ?? null,
+    situation: asked.situation === undefined ? null : [asked.situation],
     symptoms: asked.symptoms ?? true,
     operator: asked.operator ?? null,
+    acknowledged: asked.acknowledged ?? null,
     shelved: asked.shelved ?? null,
+    suppressed: asked.suppressed ?? null,
+    maintenance: asked.maintenance ?? null,
     foundLate: asked.foundLate ?? null,
     fromMs,
     toMs,

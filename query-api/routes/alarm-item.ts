@@ -127,6 +127,7 @@ const noCauses: ReadonlyMap<string, string> = new Map()
 const classOf = (told: string): 'critical' | 'business' | 'home' => (told === 'critical' || told === 'business' ? told : 'home')
 
 export type RulesById = ReadonlyMap<string, Rule>
+export const rulesById = (rules: readonly Rule[] = []): RulesById => new Map(rules.map((rule) => [rule.id, rule]))
 
 /** Evidence from its stored JSON; null where none was stored or it cannot be read. */
 export const evidenceOf = (json: string): Evidence | null => {

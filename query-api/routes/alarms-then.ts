@@ -5,7 +5,7 @@ import { reasonInShort } from '../domain/alarm-explanation.ts'
 import { everyAlarm } from '../domain/alarm-row.ts'
 import { toTime } from '../domain/time.ts'
 import { alarmsThen } from '../queries/alarms-then.ts'
-import { evidenceOf, SeverityName } from './alarm-item.ts'
+import { evidenceOf, rulesById, SeverityName } from './alarm-item.ts'
 import type { RouteContext } from './context.ts'
 import { choice, TextOrNull, Time } from './schemas.ts'
 
@@ -31,7 +31,7 @@ export const deviceAlarmsThen = async (
   { atMs, throughMs, knownMs }: { atMs: number; throughMs: number; knownMs: number | null },
 ): Promise<Static<typeof AlarmThen>[]> => {
   const rows = await alarmsThen(scope, { ...everyAlarm, state: 'active', subject }, { knownMs, atMs: throughMs })
-  const rules = new Map((rows.length === 0 ? [] : (deps.rules ?? [])).map((rule) => [rule.id, rule]))
+  const rules = rulesById(rows.length === 0 ? [] : deps.rules)
   return rows
     .sort((one, other) => other.raised_ms - one.raised_ms || (idOfRow(one) < idOfRow(other) ? -1 : 1))
     .map((row) => ({

@@ -1,28 +1,16 @@
-/** /alarms, what is read: the list, the counts, and one alarm with its history and its explanation. Actions: `alarm-actions.ts`. */
+/** /alarms: the list and the counts. One of them: `alarm.ts`; actions: `alarm-actions.ts`. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { severities } from '../../model/alarm.ts'
-import { alarmIdOf, parseAlarmId } from '../domain/alarm-id.ts'
-import type { AlarmRow } from '../domain/alarm-row.ts'
-import { pageOf } from '../domain/cursor.ts'
-import { ProblemError } from '../domain/problems.ts'
-import { parseKnownAt, parseTimeZone, toTime } from '../domain/time.ts'
+import { parseTimeZone } from '../domain/time.ts'
 import { offlineCausesOf } from '../queries/alarm-causes.ts'
-import { alarmHistory, historyMax } from '../queries/alarm-events.ts'
 import { subjectNames } from '../queries/alarm-subjects.ts'
-import { countAlarmsThen, listAlarmsThen, oneAlarmThen } from '../queries/alarms-then.ts'
-import { alarmCursor, alarmSorts, countAlarms, listAlarms, oneAlarm } from '../queries/alarms.ts'
-import { explain, Explanation } from './alarm-explained.ts'
-import { EventItem, eventOf, ofEpisode } from './alarm-history.ts'
+import { alarmCursor, alarmPageOf, alarmSorts } from '../queries/alarms.ts'
+import { countAlarmsAt, listAlarmsAt } from '../queries/alarms-at.ts'
 import { alarmFilterQuery, alarmMomentOf, alarmMomentQuery, filterOf } from './alarm-filter.ts'
-import { Alarm, alarmOf } from './alarm-item.ts'
+import { Alarm, alarmOf, rulesById } from './alarm-item.ts'
 import { completeThrough, cursorOf, type RouteContext } from './context.ts'
-import { answers, choice, CompleteThrough, list, orderQuery, pagingQuery, query } from './schemas.ts'
-
-export const AlarmParams = Type.Object({
-  id: Type.String({ maxLength: 300, description: 'As the list gives it.', examples: ['alarm-default-0123456789abcdef:1'] }),
-})
-const tzQuery = { tz: Type.String({ default: 'UTC', maxLength: 64, description: 'IANA time zone of the times in sentences.' }) }
+import { answers, choice, CompleteThrough, list, orderQuery, pagingQuery, query, wordsQuery } from './schemas.ts'
 
 const Counts = Type.Object({
   critical: Type.Integer(),
@@ -35,7 +23,7 @@ const Counts = Type.Object({
 
 export const alarmRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
   const { scope, deps } = context
-  const rules = new Map((deps.rules ?? []).map((rule) => [rule.id, rule]))
+  const rules = rulesById(deps.rules)
 
   app.get(
     '/alarms',
@@ -50,7 +38,7 @@ export const alarmRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> =
           ...alarmMomentQuery,
           sort: choice(alarmSorts, { default: 'raisedAt', description: 'severity: the worst first, of one severity the newest.' }),
           ...orderQuery,
-          ...tzQuery,
+          ...wordsQuery,
           ...pagingQuery,
         }),
         response: answers(list(Alarm, { completeThrough: CompleteThrough })),
@@ -61,8 +49,7 @@ export const alarmRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> =
       const zone = parseTimeZone(tz)
       const moment = alarmMomentOf(asked)
       const wanted = { ...filterOf(asked), sort, descending: order === 'desc', limit, after: cursorOf(cursor, alarmCursor) }
-      const rows = await (moment === null ? listAlarms(scope, wanted) : listAlarmsThen(scope, wanted, moment))
-      const page = pageOf(rows, limit, (last) => [last.rank, last.raised_ms, last.stream, last.found_late, last.episode])
+      const page = alarmPageOf(await listAlarmsAt(scope, wanted, moment), limit)
       const subjects = page.rows.map(({ subject }) => subject)
       const [names, causes] = await Promise.all([subjectNames(scope, subjects), offlineCausesOf(scope, page.rows, moment?.knownMs)])
       return {
@@ -94,7 +81,7 @@ export const alarmRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> =
     async (request) => {
       const moment = alarmMomentOf(request.query)
       const filter = filterOf(request.query)
-      const rows = await (moment === null ? countAlarms(scope, filter) : countAlarmsThen(scope, filter, moment))
+      const rows = await countAlarmsAt(scope, filter, moment)
       const sum = (of: 'active' | 'unacknowledged' | 'shelved' | 'cleared'): number => rows.reduce((total, row) => total + row[of], 0)
       const counts = (of: 'active' | 'unacknowledged'): Static<typeof Counts> => ({
         ...(Object.fromEntries(
@@ -110,60 +97,5 @@ export const alarmRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> =
         completeThrough: completeThrough(context),
       }
     },
-  )
-
-  app.get(
-    '/alarms/:id',
-    {
-      schema: {
-        tags: ['alarms'],
-        summary: 'One alarm with its history and why it is there, in words and as data',
-        params: AlarmParams,
-        querystring: query({ knownAt: alarmMomentQuery.knownAt, ...tzQuery }),
-        response: answers(
-          Type.Intersect([
-            Alarm,
-            Type.Object({
-              history: Type.Array(EventItem, { description: `Oldest first; of more than ${String(historyMax)} events the newest.` }),
-              historyCut: Type.Boolean(),
-              explanation: Explanation,
-              completeThrough: CompleteThrough,
-            }),
-          ]),
-        ),
-      },
-    },
-    async (request) => {
-      const zone = parseTimeZone(request.query.tz)
-      const knownMs = parseKnownAt(request.query.knownAt)
-      const row = await knownAlarm(context, request.params.id, knownMs)
-      const [names, causes, events] = await Promise.all([
-        subjectNames(scope, [row.subject]),
-        offlineCausesOf(scope, [row], knownMs),
-        alarmHistory(scope, row, knownMs),
-      ])
-      const cut = events.length > historyMax
-      const history = ofEpisode(events.slice(0, historyMax).reverse(), row)
-      return {
-        ...alarmOf(row, names, rules, zone, causes),
-        history: history.map((event) => eventOf(row, event, zone)),
-        historyCut: cut,
-        explanation: await explain(context, row, rules.get(row.type), history, { tz: zone, nowMs: knownMs ?? deps.clock.nowMs() }),
-        completeThrough: completeThrough(context),
-      }
-    },
-  )
-}
-
-/** As it is now, or as it was known at `knownMs`; else ALARM_UNKNOWN. */
-export const knownAlarm = async ({ scope }: RouteContext, text: string, knownMs: number | null = null): Promise<AlarmRow> => {
-  const id = parseAlarmId(text)
-  const row = await (knownMs === null ? oneAlarm(scope, id) : oneAlarmThen(scope, id, knownMs))
-  if (row !== undefined) return row
-  throw new ProblemError(
-    'ALARM_UNKNOWN',
-    knownMs === null
-      ? `There is no alarm ${alarmIdOf(id)}; /api/v1/alarms?state=all lists those that were.`
-      : `Nobody knew of an alarm ${alarmIdOf(id)} at ${toTime(knownMs)}; without knownAt it is as it is known now.`,
   )
 }

@@ -46,6 +46,11 @@ export const stepQuery = {
   tz: Type.String({ default: 'UTC', maxLength: 64, description: 'IANA time zone in which hours and days are cut.' }),
 }
 
+/** For answers with sentences. */
+export const wordsQuery = {
+  tz: Type.String({ default: 'UTC', maxLength: 64, description: 'IANA time zone of the times in sentences.' }),
+}
+
 export const atQuery = { at: time('The moment asked about; default now.') }
 
 export const diffQuery = {

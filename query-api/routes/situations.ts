@@ -4,19 +4,20 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
-import { pageOf } from '../domain/cursor.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { parseTimeZone } from '../domain/time.ts'
 import { idOfRow, parseAlarmId } from '../domain/alarm-id.ts'
 import { offlineCausesOf } from '../queries/alarm-causes.ts'
 import { type AlarmRow, everyAlarm } from '../domain/alarm-row.ts'
 import { subjectNames } from '../queries/alarm-subjects.ts'
-import { alarmCursor, listAlarms, oneAlarm } from '../queries/alarms.ts'
-import { countMembers, type SituationCounts } from '../queries/situations.ts'
-import { filterOf } from './alarm-filter.ts'
-import { Alarm, alarmOf, evidenceOf, type RulesById } from './alarm-item.ts'
+import { alarmCursor, alarmPageOf } from '../queries/alarms.ts'
+import { countMembersAt, listAlarmsAt, oneAlarmAt } from '../queries/alarms-at.ts'
+import type { AlarmMoment } from '../queries/alarms-then.ts'
+import { isGroup, type SituationCounts } from '../queries/situations.ts'
+import { alarmMomentOf, alarmMomentQuery, filterOf } from './alarm-filter.ts'
+import { Alarm, alarmOf, evidenceOf, type RulesById, rulesById } from './alarm-item.ts'
 import { completeThrough, cursorOf, type RouteContext, textOrNull } from './context.ts'
-import { answers, choice, CompleteThrough, list, NumberOrNull, pagingQuery, query, rangeQuery, TextOrNull } from './schemas.ts'
+import { answers, choice, CompleteThrough, list, NumberOrNull, pagingQuery, query, rangeQuery, TextOrNull, wordsQuery } from './schemas.ts'
 
 const Situation = Type.Object({
   id: Type.String({ description: 'Of its root alarm.' }),
@@ -32,11 +33,9 @@ const Situation = Type.Object({
   root: Alarm,
 })
 
-const tzQuery = { tz: Type.String({ default: 'UTC', maxLength: 64, description: 'IANA time zone of the times in sentences.' }) }
-
 export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
   const { scope, deps } = context
-  const rules: RulesById = new Map((deps.rules ?? []).map((rule) => [rule.id, rule]))
+  const rules = rulesById(deps.rules)
 
   app.get(
     '/situations',
@@ -48,7 +47,8 @@ export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext 
           state: choice(['active', 'cleared', 'all'], { default: 'active' }),
           from: rangeQuery.from,
           to: Type.Optional(Type.String({ maxLength: 60, description: 'With from: those that stood at some time of the range.' })),
-          ...tzQuery,
+          ...alarmMomentQuery,
+          ...wordsQuery,
           ...pagingQuery,
         }),
         response: answers(list(Situation, { completeThrough: CompleteThrough })),
@@ -57,16 +57,10 @@ export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext 
     async (request) => {
       const { limit, cursor, tz, ...asked } = request.query
       const zone = parseTimeZone(tz)
-      const rows = await listAlarms(scope, {
-        ...filterOf(asked),
-        role: 'root',
-        sort: 'raisedAt',
-        descending: true,
-        limit,
-        after: cursorOf(cursor, alarmCursor),
-      })
-      const page = pageOf(rows, limit, (last) => [last.rank, last.raised_ms, last.stream, last.found_late, last.episode])
-      const counts = await countsOf(context, page.rows)
+      const moment = alarmMomentOf(asked)
+      const wanted = { ...filterOf(asked), role: 'root' as const, ...newestFirst, limit, after: cursorOf(cursor, alarmCursor) }
+      const page = alarmPageOf(await listAlarmsAt(scope, wanted, moment), limit)
+      const counts = await countsOf(context, page.rows, moment)
       return {
         items: page.rows.map((row) => situationOf(row, counts, rules, zone)),
         nextCursor: page.nextCursor,
@@ -82,7 +76,7 @@ export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext 
         tags: ['alarms'],
         summary: 'One situation with its reason and its members',
         params: Type.Object({ id: Type.String({ maxLength: 300, description: 'As the list, or an alarm’s `situation`, gives it.' }) }),
-        querystring: query({ ...tzQuery, ...pagingQuery }),
+        querystring: query({ ...alarmMomentQuery, ...wordsQuery, ...pagingQuery }),
         response: answers(
           Type.Intersect([
             Situation,
@@ -96,28 +90,17 @@ export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext 
       },
     },
     async (request) => {
-      const { limit, cursor, tz } = request.query
+      const { limit, cursor, tz, ...asked } = request.query
       const zone = parseTimeZone(tz)
-      const root = await oneAlarm(scope, parseAlarmId(request.params.id))
-      if (root === undefined || !isRoot(root))
-        throw new ProblemError(
-          'ALARM_UNKNOWN',
-          `There is no situation ${request.params.id}; /api/v1/situations?state=all lists those that were.`,
-        )
-      const id = idOfRow(root)
-      const rows = await listAlarms(scope, {
-        ...everyAlarm,
-        situation: id,
-        role: 'symptom',
-        sort: 'raisedAt',
-        descending: true,
-        limit,
-        after: cursorOf(cursor, alarmCursor),
-      })
-      const page = pageOf(rows, limit, (last) => [last.rank, last.raised_ms, last.stream, last.found_late, last.episode])
+      const moment = alarmMomentOf(asked)
+      const root = await oneAlarmAt(scope, parseAlarmId(request.params.id), moment)
+      if (root === undefined || !isRoot(root)) throw unknownSituation(request.params.id, moment)
+      const of = { ...everyAlarm, situation: [idOfRow(root)], role: 'symptom' as const }
+      const wanted = { ...of, ...newestFirst, limit, after: cursorOf(cursor, alarmCursor) }
+      const page = alarmPageOf(await listAlarmsAt(scope, wanted, moment), limit)
       const [counts, causes, names] = await Promise.all([
-        countsOf(context, [root]),
-        offlineCausesOf(scope, page.rows),
+        countsOf(context, [root], moment),
+        offlineCausesOf(scope, page.rows, moment?.knownMs),
         subjectNames(
           scope,
           page.rows.map(({ subject }) => subject),
@@ -134,10 +117,24 @@ export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext 
 }
 
 /** One that lies under a wider one has that one's id, and is a situation all the same. */
-const isRoot = ({ subject, situation }: AlarmRow): boolean => subject.startsWith('group/') && situation !== ''
+const isRoot = (row: AlarmRow): boolean => isGroup(row) && row.situation !== ''
 
-const countsOf = async ({ scope }: RouteContext, rows: readonly AlarmRow[]): Promise<ReadonlyMap<string, SituationCounts>> =>
-  new Map((await countMembers(scope, rows.map(idOfRow))).map((counted) => [counted.situation, counted]))
+const newestFirst = { sort: 'raisedAt', descending: true } as const
+
+const unknownSituation = (id: string, moment: AlarmMoment | null): ProblemError =>
+  new ProblemError(
+    'ALARM_UNKNOWN',
+    moment === null
+      ? `There is no situation ${id}; /api/v1/situations?state=all lists those that were.`
+      : `There was no situation ${id} at that moment; without knownAt and at it is as it is known now.`,
+  )
+
+const countsOf = async (
+  { scope }: RouteContext,
+  rows: readonly AlarmRow[],
+  moment: AlarmMoment | null,
+): Promise<ReadonlyMap<string, SituationCounts>> =>
+  new Map((await countMembersAt(scope, rows.map(idOfRow), moment)).map((counted) => [counted.situation, counted]))
 
 const situationOf = (
   row: AlarmRow,

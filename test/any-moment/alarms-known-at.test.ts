@@ -103,9 +103,12 @@ const filterArbitrary: fc.Arbitrary<AlarmFilter> = fc
   .record({
     state: fc.constantFrom('active', 'active', 'cleared', 'all'),
     severities: fc.constantFrom(null, null, ['critical', 'major'], ['minor']),
-    situation: fc.constantFrom(null, null, null, 'a'),
+    situation: fc.constantFrom(null, null, null, ['a']),
     operator: fc.constantFrom(null, null, 'none', 'ack', 'closed'),
+    acknowledged: fc.constantFrom(null, null, null, true, false),
     shelved: fc.constantFrom(null, null, null, true, false),
+    suppressed: fc.constantFrom(null, null, null, true, false),
+    maintenance: fc.constantFrom(null, null, null, true, false),
     foundLate: fc.constantFrom(null, null, false, true),
     type: fc.constantFrom(null, null, ...types),
   } as const)
@@ -158,8 +161,10 @@ it('the alarms as known at a moment are the table as it was then: list, counts, 
     const [one] = without(await listAlarms(then, listQuery(everyAlarm)), left)
     if (one === undefined) return
     const { stream, episode, found_late } = one
-    expect(await oneAlarmThen(scope, { stream, episode, foundLate: found_late === 1 }, knownMs)).toEqual(one)
-    expect(await oneAlarmThen(scope, { stream, episode, foundLate: found_late === 1 }, one.detected_ms - 1)).toBeUndefined()
+    expect(await oneAlarmThen(scope, { stream, episode, foundLate: found_late === 1 }, { knownMs, atMs: null })).toEqual(one)
+    expect(
+      await oneAlarmThen(scope, { stream, episode, foundLate: found_late === 1 }, { knownMs: one.detected_ms - 1, atMs: null }),
+    ).toBeUndefined()
   })
   expect(compared).toBeGreaterThan(50)
 }, 120_000)
