@@ -40,7 +40,9 @@ describe('an action', () => {
     ['close', {}, { kind: 'Close', reason: '' }],
     ['comment', { text: 'hm' }, { kind: 'Comment', text: 'hm' }],
     ['assign', { to: 'eve', ticket: 'T-1' }, { kind: 'Assign', to: 'eve', ticket: 'T-1' }],
-    ['assign', { to: null }, { kind: 'Assign', to: null, ticket: null }],
+    ['assign', { to: null, ticket: null }, { kind: 'Assign', to: null, ticket: null }],
+    ['assign', { ticket: 'T-1' }, { kind: 'Assign', to: 'ann', ticket: 'T-1' }],
+    ['assign', { to: 'eve' }, { kind: 'Assign', to: 'eve', ticket: 'T-0' }],
     ['clear', { reason: 'gone', force: true }, { kind: 'ClearManually', reason: 'gone', force: true }],
     ['shelve', { reason: 'works', until: iso(60) }, { kind: 'Shelve', reason: 'works', untilMs: at(60), oneShot: false }],
     ['shelve', { reason: 'works', oneShot: true }, { kind: 'Shelve', reason: 'works', untilMs: null, oneShot: true }],
@@ -70,6 +72,7 @@ describe('an action', () => {
     [`alarms/${weak}:2/shelve`, { reason: 'x', until: iso(45 + 7 * 24 * 60 + 1) }, 400, 'REQUEST_INVALID'],
     [`alarms/${weak}:2/comment`, { text: ' ' }, 400, 'REQUEST_INVALID'],
     [`alarms/${weak}:2/acknowledge`, { reason: 'x' }, 400, 'REQUEST_INVALID'],
+    [`alarms/${weak}:2/assign`, {}, 400, 'REQUEST_INVALID'],
     [`alarms/${weak}:2/delete`, {}, 404, 'ROUTE_UNKNOWN'],
   ])('%s %j is refused', async (path, body, status, code) => {
     api.appended.length = 0

@@ -32,7 +32,7 @@ describe('one alarm', () => {
   it('has the same as data, down to the messages in the log', async () => {
     const { explanation } = await api.get<One>(`alarms/${weak}:2`)
     expect(explanation).toMatchObject({
-      rule: { id: 'radio.rsrp-poor', version: 1, inForce: 1, clearsByItself: true },
+      rule: { id: 'radio.rsrp-poor', version: 1, inForce: 1, clearsByItself: true, runbookUrl: '/docs/reference/rules#radiorsrp-poor' },
       thresholds: { raise: -115, clear: -110 },
       evidence: {
         topic: 'device-events',
@@ -44,6 +44,7 @@ describe('one alarm', () => {
       periods: [iso(-30), iso(-15)],
       timers: { onDelaySeconds: 0, raiseDelay: { startedAt: iso(-15), dueAt: iso(0) }, clearDelay: null },
       groupedBy: null,
+      links: { runbook: 'docs/reference/rules.md#radiorsrp-poor', runbookUrl: '/docs/reference/rules#radiorsrp-poor' },
     })
     const messages = explanation['messages'] as { place: string; explain: string }[]
     expect([messages.length, messages[0]?.place, messages[0]?.explain]).toEqual([

@@ -79,7 +79,7 @@ describe('a filter of alarms', () => {
     [`maintenance=true&knownAt=${iso(8)}`, []],
     [`maintenance=true&knownAt=${iso(9)}`, [held]],
     [`suppressed=false&acknowledged=false&knownAt=${iso(8)}`, [held, `${weak}:2`]],
-    ['situation=none-such', []],
+    ['situation=alarm-none:1', []],
     [`state=all&foundLate=false&from=${iso(-350)}&to=${iso(-310)}`, [`${weak}:1`, 'alarm-default-000000000000000c:1']],
     [`state=all&from=${iso(-300)}&to=${iso(-250)}`, [`${weak}:1`, 'alarm-default-000000000000000c:1']],
     [`state=all&from=${iso(-299)}&to=${iso(-250)}`, []],
@@ -97,6 +97,7 @@ describe('a filter of alarms', () => {
     [`situations?from=${iso(0)}&to=${iso(-1)}`, 'TIME_RANGE_INVALID'],
     ['alarms?cursor=abc', 'CURSOR_INVALID'],
     ['alarms/17', 'ALARM_ID_INVALID'],
+    ['alarms?situation=none-such', 'ALARM_ID_INVALID'],
     ['alarms?tz=Mars', 'TIME_ZONE_UNKNOWN'],
   ])('%s is refused', async (path, code) => {
     const answer = await api.ask(path)

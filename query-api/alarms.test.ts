@@ -43,8 +43,8 @@ describe('the list of alarms', () => {
           actor: null,
           firstAcknowledgedAt: null,
           reason: null,
-          assignee: null,
-          ticket: null,
+          assignee: 'ann',
+          ticket: 'T-0',
           comments: 1,
           escalations: 0,
         },
@@ -64,6 +64,7 @@ describe('the list of alarms', () => {
         occurrences: 1,
         unknownSeconds: 0,
         rule: { id: 'radio.rsrp-poor', version: 1 },
+        runbookUrl: '/docs/reference/rules#radiorsrp-poor',
       },
     ])
   })

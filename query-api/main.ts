@@ -5,9 +5,10 @@
  */
 import { fileURLToPath } from 'node:url'
 import type { FastifyBaseLogger } from 'fastify'
-import { readTextFile } from '../adapters/system/text-file.ts'
+import { readTextFile, readTextFiles } from '../adapters/system/text-file.ts'
 import { AppError } from '../runtime/errors.ts'
 import type { QueryApi, QueryApiDeps } from './deps.ts'
+import { docsPages } from './domain/docs-pages.ts'
 import type { PageFile } from './routes/page.ts'
 import { createServer } from './server.ts'
 
@@ -22,10 +23,14 @@ const contentTypes = {
 const pageFileNames = [
   'index.html',
   'page.css',
+  'docs.css',
   'main.js',
   'situations.js',
   'alarm.js',
   'alarms.js',
+  'alarm-actions.js',
+  'alarm-filters.js',
+  'alarm-row.js',
   'api.js',
   'dom.js',
   'format.js',
@@ -45,6 +50,8 @@ const pageFileNames = [
   'device-timeline.js',
   'dead-letters.js',
   'keeping.js',
+  'known-at.js',
+  'time-input.js',
   'maintenance.js',
   'ledger.js',
   'ledger-hops.js',
@@ -58,6 +65,11 @@ export const loadPageFiles = (): PageFile[] => [
     body: readTextFile(fileURLToPath(new URL(`page/${name}`, import.meta.url))),
   })),
   { path: '/page/uplot.js', contentType: contentTypes.js, body: readTextFile(uplotFile('uPlot.esm.js')) },
+  ...docsPages(readTextFiles(fileURLToPath(new URL('../docs', import.meta.url)), '.md')).map(({ path, html }) => ({
+    path,
+    contentType: contentTypes.html,
+    body: html,
+  })),
   { path: '/page/uplot.css', contentType: contentTypes.css, body: readTextFile(uplotFile('uPlot.min.css')) },
 ]
 

@@ -20,6 +20,7 @@ describe('rules', () => {
         clearsByItself: true,
         condition: { form: 'level', raise: { op: 'below', value: -115 } },
         runbook: 'docs/reference/rules.md#radiorsrp-poor',
+        runbookUrl: '/docs/reference/rules#radiorsrp-poor',
       },
     ])
     expect((await api.get<{ items: unknown[] }>('rules')).items).toHaveLength(2)

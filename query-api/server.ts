@@ -64,7 +64,11 @@ export const createServer = async (
     ajv: { customOptions: { strictNumbers: false, removeAdditional: false, coerceTypes: true, useDefaults: true, allErrors: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
-  const context: RouteContext = { deps, scope: { warehouse: deps.warehouse, tenant: deps.tenant } }
+  const context: RouteContext = {
+    deps,
+    scope: { warehouse: deps.warehouse, tenant: deps.tenant },
+    pages: new Set(pageFiles.map(({ path }) => path)),
+  }
   const authenticate = requireToken(deps.authenticate)
   app.decorateRequest('actor', '')
   answerErrors(app)

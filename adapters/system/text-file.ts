@@ -1,9 +1,19 @@
 /** Small text files: configuration, topic map, schemas, generated docs. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { AppError } from '../../runtime/errors.ts'
 
 export const readTextFile = (path: string): string => readFileSync(path, 'utf8')
 export const writeTextFile = (path: string, text: string): void => writeFileSync(path, text)
+
+/** Files of a folder and those below it that end so, by their paths in it; none where there is no such folder. */
+export const readTextFiles = (folder: string, ending: string): { path: string; text: string }[] =>
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((path) => path.endsWith(ending))
+        .sort()
+        .map((path) => ({ path: path.replaceAll('\\', '/'), text: readTextFile(join(folder, path)) }))
+    : []
 
 /** A file that a setting names. Throws CONFIG_INVALID with the setting when it cannot be read. */
 export const readSettingFile = (setting: string, path: string): string => {

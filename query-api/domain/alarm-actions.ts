@@ -7,8 +7,10 @@ export const alarmActions = ['acknowledge', 'unacknowledge', 'close', 'comment',
 export type AlarmAction = (typeof alarmActions)[number]
 
 type WithoutPlace<T> = T extends unknown ? Omit<T, 'atMs' | 'actor' | 'expectedEpisode' | 'commandId'> : never
-/** What is done; who, on which episode and when is added by the caller and the stage. */
-export type AlarmDeed = WithoutPlace<OperatorCommand>
+type Command = WithoutPlace<OperatorCommand>
+type Assign = Command & { kind: 'Assign' }
+/** What is done; who, on which episode and when is added by the caller and the stage. What assign leaves out stays as it is. */
+export type AlarmDeed = Exclude<Command, Assign> | ({ kind: 'Assign' } & Partial<Omit<Assign, 'kind'>>)
 
 export type AskedAction = {
   reason?: string
@@ -56,7 +58,7 @@ export const deedOf = (action: AlarmAction, asked: AskedAction, nowMs: number): 
     case 'comment':
       return { kind: 'Comment', text: needed(asked.text, 'text') }
     case 'assign':
-      return { kind: 'Assign', to: textOrNull(asked.to), ticket: textOrNull(asked.ticket) }
+      return assigned(asked)
     case 'clear':
       return { kind: 'ClearManually', reason: needed(asked.reason, 'reason'), force: asked.force ?? false }
     case 'shelve':
@@ -64,8 +66,18 @@ export const deedOf = (action: AlarmAction, asked: AskedAction, nowMs: number): 
   }
 }
 
+const assigned = ({ to, ticket }: AskedAction): AlarmDeed => {
+  if (to === undefined && ticket === undefined)
+    throw new ProblemError('REQUEST_INVALID', 'Expected to or ticket, or both; null for nobody and none.', { parameter: 'to' })
+  return {
+    kind: 'Assign',
+    ...(to === undefined ? {} : { to: textOrNull(to) }),
+    ...(ticket === undefined ? {} : { ticket: textOrNull(ticket) }),
+  }
+}
+
 /** A JSON null comes as an empty text, since texts are coerced. */
-const textOrNull = (text: string | null | undefined): string | null => (text === undefined || text === '' ? null : text)
+const textOrNull = (text: string | null): string | null => (text === '' ? null : text)
 
 const needed = (text: string | undefined, name: string): string => {
   if (text === undefined || text.trim() === '')

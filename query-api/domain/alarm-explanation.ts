@@ -88,7 +88,7 @@ const sinceSentence = (told: Told): string => {
   const delay = rule === undefined || rule.onDelayMs === 0 ? '' : ` It had to stay so for ${durationText(rule.onDelayMs)} first.`
   const knew =
     alarm.detectedMs - alarm.raisedMs > knewLaterMs
-      ? ` The recorder knew at ${at.second(alarm.detectedMs)}, ${durationText(alarm.detectedMs - alarm.raisedMs)} later.`
+      ? ` The recorder knew at ${at.second(alarm.detectedMs)}, ${stoodText(alarm.detectedMs - alarm.raisedMs)} later.`
       : ''
   const found = alarm.foundLate ? 'Found late: it stood' : 'Raised'
   const since = alarm.clearedMs === null ? `; ${alarm.severity} now` : `; ${alarm.severity} at the end`
@@ -107,8 +107,8 @@ const conditionSentence = (told: Told): string => {
   const at = moments(told)
   if (alarm.retracted) return ''
   if (alarm.clearedMs !== null)
-    return `${capital(clearedWords[alarm.clearCause] ?? 'cleared')} at ${at.second(alarm.clearedMs)}, after ${durationText(alarm.clearedMs - alarm.raisedMs)}.`
-  const stands = `It has stood for ${durationText(nowMs - alarm.raisedMs)}`
+    return `${capital(clearedWords[alarm.clearCause] ?? 'cleared')} at ${at.second(alarm.clearedMs)}, after ${stoodText(alarm.clearedMs - alarm.raisedMs)}.`
+  const stands = `It has stood for ${stoodText(nowMs - alarm.raisedMs)}`
   if (alarm.condition === 'unknown') return `${stands}, but nothing can be told of it now: it counts as neither up nor down.`
   if (alarm.condition === 'clearing') return `${stands}; it is well again, and clears unless it comes back.`
   return `${stands}.`
@@ -173,3 +173,6 @@ const ruleSentence = ({ alarm, rule }: Told): string => {
       : ` It was decided by version ${String(alarm.ruleVersion)} of the rule; version ${String(rule.version)} is in force now.`
   return `${rule.why} Likely cause: ${lowered(rule.cause)} To do: ${lowered(rule.action)}${version}`
 }
+
+/** Nobody reads how long something stood to the hundredth of a second. */
+const stoodText = (ms: number): string => durationText(Math.round(ms / 1_000) * 1_000)

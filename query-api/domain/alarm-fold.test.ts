@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type AlarmFact, asOf, foldAlarms } from './alarm-fold.ts'
+import type { AlarmFact } from './alarm-fact.ts'
+import { asOf, foldAlarms } from './alarm-fold.ts'
 import { fits, everyAlarm } from './alarm-row.ts'
 
 const fact = (kind: string, atMs: number, more: Partial<AlarmFact> = {}): AlarmFact => ({

@@ -5,32 +5,11 @@
  */
 import { type Severity, severities, severityRank } from '../../model/alarm.ts'
 import { idOfRow } from './alarm-id.ts'
+import { type AlarmFact, momentOf, numberOf, textOf } from './alarm-fact.ts'
+import { evolveStream, newStream, quiet, shown, type Stream } from './alarm-regions.ts'
 import type { AlarmRow } from './alarm-row.ts'
 
-/** A row of `alarm_events`, its detail read. */
-export type AlarmFact = {
-  subject: string
-  stream: string
-  episode: number
-  found_late: 0 | 1
-  resource: string
-  type: string
-  qualifier: string
-  kind: string
-  severity: string
-  actor: string
-  at_ms: number
-  observed_ms: number
-  rule_version: number
-  detail: Readonly<Record<string, unknown>>
-}
-
-/** What is of the stream and not of an episode: it shows in the row of the newest. */
-type Regions = Pick<AlarmRow, 'condition' | 'shelf' | 'shelved_until_ms' | 'suppressed_by' | 'flapping'>
-type Stream = { newest: number; regions: Regions }
 type Folded = { row: AlarmRow; unknownSinceMs: number | null }
-
-const quiet: Regions = { condition: 'normal', shelf: 'none', shelved_until_ms: null, suppressed_by: [], flapping: 0 }
 
 /**
  * By id; those of a stream in their order. Of the moment `atMs` (null: none): what happened after it does not count, save what
@@ -41,7 +20,7 @@ export const foldAlarms = (facts: readonly AlarmFact[], atMs: number | null): Ma
   const episodes = new Map<string, Folded>()
   for (const fact of facts) {
     const counts = atMs === null || momentOf(fact) <= atMs
-    const stream = streams.get(fact.stream) ?? { newest: 0, regions: quiet }
+    const stream = streams.get(fact.stream) ?? newStream
     if (counts) streams.set(fact.stream, evolveStream(stream, fact))
     const id = idOfRow(fact)
     const before = episodes.get(id)
@@ -70,55 +49,6 @@ export const asOf = (row: AlarmRow, atMs: number): AlarmRow | null => {
 
 const isBegin = ({ kind }: AlarmFact): boolean => kind === 'AlarmRaised' || kind === 'EpisodeFoundLate'
 const aboutAll: ReadonlySet<string> = new Set(['AlarmRaised', 'EpisodeFoundLate', 'AlarmAmended', 'AlarmRetracted', 'AlarmCleared'])
-
-/** When it was so, by the device's time. */
-const momentOf = (fact: AlarmFact): number =>
-  numberOf(fact, fact.kind === 'AlarmCleared' ? 'clearedAtMs' : 'raisedAtMs') ?? fact.observed_ms
-
-const evolveStream = ({ newest, regions }: Stream, fact: AlarmFact): Stream => ({
-  newest: fact.kind === 'AlarmRaised' ? fact.episode : newest,
-  regions: { ...regions, ...regionChanges(regions, fact) },
-})
-
-const regionChanges = ({ suppressed_by }: Regions, fact: AlarmFact): Partial<Regions> => {
-  switch (fact.kind) {
-    case 'RaiseDelayStarted':
-      return { condition: 'raising' }
-    case 'RaiseDelayAbandoned':
-    case 'AlarmCleared':
-      return { condition: 'normal' }
-    case 'AlarmRaised':
-    case 'ClearDelayAbandoned':
-      return { condition: 'active' }
-    case 'ClearDelayStarted':
-      return { condition: 'clearing' }
-    case 'ConditionUnknown':
-      return { condition: 'unknown' }
-    case 'ConditionKnown':
-      return { condition: textOf(fact, 'is') }
-    case 'Shelved': {
-      const untilMs = numberOf(fact, 'untilMs')
-      return { shelf: untilMs === null ? 'oneShot' : 'timed', shelved_until_ms: untilMs }
-    }
-    case 'Unshelved':
-      return { shelf: 'none', shelved_until_ms: null }
-    case 'Suppressed': {
-      const by = textIn(fact.detail['suppressor'], 'by')
-      return { suppressed_by: [...suppressed_by.filter((other) => other !== by), by] }
-    }
-    case 'Unsuppressed':
-      return { suppressed_by: suppressed_by.filter((other) => other !== textOf(fact, 'by')) }
-    case 'FlappingStarted':
-      return { flapping: 1 }
-    case 'FlappingStopped':
-      return { flapping: 0 }
-    default:
-      return {}
-  }
-}
-
-const shown = (stream: Stream | undefined, { found_late, episode }: AlarmFact): Regions =>
-  stream !== undefined && found_late === 0 && episode === stream.newest ? stream.regions : quiet
 
 const begun = (fact: AlarmFact): Folded => {
   const { subject, stream, episode, found_late, resource, type, qualifier } = fact
@@ -255,14 +185,4 @@ const severityOf = (text: unknown): Severity | undefined => severities.find((sev
 const evidenceOf = ({ detail }: AlarmFact): string | null => {
   const evidence = detail['evidence'] ?? null
   return evidence === null ? null : JSON.stringify(evidence)
-}
-/** Whole, as the table has them. */
-const numberOf = ({ detail }: AlarmFact, name: string): number | null => {
-  const value = detail[name]
-  return typeof value === 'number' ? Math.round(value) : null
-}
-const textOf = ({ detail }: AlarmFact, name: string): string => textIn(detail, name)
-const textIn = (holder: unknown, name: string): string => {
-  const value = typeof holder === 'object' && holder !== null ? (holder as Record<string, unknown>)[name] : undefined
-  return typeof value === 'string' ? value : ''
 }

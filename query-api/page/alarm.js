@@ -1,11 +1,14 @@
 /** One alarm: why it is there in words, the evidence with its messages, what happened to it, and what a person can do about it. */
-import { alarmTags, failure, severityMark, subjectWords } from './alarms.js'
-import { get, post } from './api.js'
+import { alarmActions } from './alarm-actions.js'
+import { alarmTags, severityMark, subjectWords } from './alarm-row.js'
+import { failure, get, post } from './api.js'
 import { explainer } from './device-explain.js'
 import { h, replace } from './dom.js'
 import { age, count, currentZone, dateTime, exactTime, time, zoneShort } from './format.js'
+import { asKnownAt, deviceHref, knownAtBanner, knownAtButton, knownAtOf } from './known-at.js'
 
-export const alarmView = ({ root, id, noteComplete }) => {
+export const alarmView = ({ root, id, params, noteComplete }) => {
+  const knownAt = knownAtOf(params)
   const head = h('div', {})
   const explained = h('div', { class: 'stack' })
   const history = h('div', {})
@@ -26,15 +29,21 @@ export const alarmView = ({ root, id, noteComplete }) => {
       say(failure(error), true)
     }
   }
-  const actions = actionsPanel(act)
-  root.append(head, said, h('div', { class: 'columns' }, explained, h('div', { class: 'stack' }, actions.root, history)))
+  const actions = alarmActions(act)
+  const side = knownAt === undefined ? [actions.root, history] : [history]
+  root.append(
+    ...[knownAtBanner(knownAt)].filter(Boolean),
+    head,
+    said,
+    h('div', { class: 'columns' }, explained, h('div', { class: 'stack' }, side)),
+  )
 
   let before = ''
   const refresh = async () => {
-    const alarm = await get(`alarms/${encodeURIComponent(id)}`, { tz: currentZone() })
+    const alarm = await get(`alarms/${encodeURIComponent(id)}`, { tz: currentZone(), knownAt })
     noteComplete(alarm.completeThrough)
     document.title = `${alarm.title ?? alarm.type} · Fleet Recorder`
-    replace(head, header(alarm))
+    replace(head, header(alarm, knownAt))
     actions.draw(alarm)
     const now = JSON.stringify([alarm.explanation, alarm.history])
     if (now === before) return
@@ -43,19 +52,20 @@ export const alarmView = ({ root, id, noteComplete }) => {
     replace(explained, whyPanel(alarm), evidencePanel(alarm, messages), rulePanel(alarm))
     replace(history, historyPanel(alarm))
   }
-  return { refresh, leave: () => messages?.leave() }
+  return { refresh, knownAt, leave: () => messages?.leave() }
 }
 
-const header = (alarm) => {
-  const seconds =
-    ((alarm.active || alarm.clearedAt === null ? Date.now() : Date.parse(alarm.clearedAt)) - Date.parse(alarm.raisedAt)) / 1000
+const header = (alarm, knownAt) => {
+  const nowMs = knownAt === undefined ? Date.now() : Date.parse(knownAt)
+  const seconds = ((alarm.active || alarm.clearedAt === null ? nowMs : Date.parse(alarm.clearedAt)) - Date.parse(alarm.raisedAt)) / 1000
   return [
     h(
       'div',
       { class: 'device-head' },
       severityMark(alarm),
       h('h1', {}, alarm.title ?? alarm.type, alarm.qualifier === '' ? '' : ` (${alarm.qualifier})`),
-      alarmTags(alarm),
+      alarmTags(alarm, knownAt),
+      knownAtButton(knownAt),
     ),
     h(
       'div',
@@ -66,11 +76,16 @@ const header = (alarm) => {
         'on ',
         alarm.deviceId === null
           ? h('b', {}, subjectWords(alarm.subject))
-          : h('a', { href: `#/device/${alarm.deviceId}` }, alarm.name ?? alarm.deviceId),
+          : h('a', { href: deviceHref(alarm.deviceId, knownAt) }, alarm.name ?? alarm.deviceId),
       ),
       alarm.site === null
         ? undefined
-        : h('span', {}, 'site ', h('a', { href: `#/alarms?site=${encodeURIComponent(alarm.site.id)}` }, alarm.site.name ?? alarm.site.id)),
+        : h(
+            'span',
+            {},
+            'site ',
+            h('a', { href: asKnownAt(`#/alarms?site=${encodeURIComponent(alarm.site.id)}`, knownAt) }, alarm.site.name ?? alarm.site.id),
+          ),
       alarm.deviceId === null ? undefined : h('span', {}, 'class ', h('b', {}, alarm.class)),
       h('span', { title: exactTime(alarm.raisedAt) }, 'raised ', h('b', {}, dateTime(alarm.raisedAt))),
       alarm.clearedAt === null
@@ -92,6 +107,9 @@ const whyPanel = ({ explanation }) =>
       'div',
       { class: 'statement why-words' },
       explanation.words.map((sentence, index) => h('p', { class: index === 0 ? 'first' : '' }, sentence)),
+      explanation.rule.runbookUrl === null
+        ? undefined
+        : h('p', {}, h('a', { href: explanation.rule.runbookUrl, target: '_blank', rel: 'noreferrer' }, 'What to do: the runbook')),
     ),
   )
 
@@ -182,7 +200,7 @@ const rulePanel = ({ explanation, rule }) => {
       : h(
           'dl',
           { class: 'pairs rule' },
-          pair('described in', h('span', { class: 'mono' }, told.runbook)),
+          told.runbookUrl === null ? pair('described in', h('span', { class: 'mono' }, told.runbook)) : undefined,
           told.dependsOn.length === 0 ? undefined : pair('explained by', told.dependsOn.join(', ')),
         ),
   )
@@ -217,79 +235,3 @@ const historyPanel = ({ history, historyCut }) =>
     ),
     historyCut ? h('p', { class: 'foot' }, 'Only the newest thousand events are shown.') : undefined,
   )
-
-const shelves = [
-  ['60', 'for 1 hour'],
-  ['480', 'for 8 hours'],
-  ['1440', 'for 1 day'],
-  ['10080', 'for 7 days'],
-  ['clear', 'until it clears'],
-]
-
-const actionsPanel = (actOn) => {
-  const root = h('section', { class: 'panel' })
-  const also = h('input', { type: 'checkbox', 'data-key': 'with-members' })
-  const withMembers = h('label', { class: 'soft', hidden: true }, also, ' also for the alarms of its devices that stand')
-  let shown
-  const act = (action, body, words) => actOn(action, body, words, also.checked && !withMembers.hidden ? shown.situation.id : undefined)
-  const note = h('input', { 'aria-label': 'Reason or comment', placeholder: 'Reason or comment', maxLength: 500 })
-  const length = h(
-    'select',
-    { 'aria-label': 'How long' },
-    shelves.map(([value, text]) => h('option', { value }, text)),
-  )
-  const needs = (run) => () => {
-    if (note.value.trim() === '') {
-      note.setCustomValidity('Say why, for those who read it later.')
-      note.reportValidity()
-      return
-    }
-    run(note.value.trim())
-    note.value = ''
-  }
-  note.addEventListener('input', () => note.setCustomValidity(''))
-  const button = (text, onclick, more = {}) => h('button', { type: 'button', 'data-key': `act-${text}`, onclick, ...more }, text)
-  const first = h('div', { class: 'tools' })
-  const second = h('div', { class: 'tools' })
-  const shelve = (reason) => {
-    const end =
-      length.value === 'clear' ? { oneShot: true } : { until: new Date(Date.now() + (Number(length.value) * 60_000 - 1_000)).toISOString() }
-    void act('shelve', { reason, ...end }, 'Shelved.')
-  }
-  root.append(h('h2', {}, 'What you can do'), h('div', { class: 'form actions' }, withMembers, first, note, second))
-  const draw = (alarm) => {
-    shown = alarm
-    root.hidden = alarm.foundLate
-    withMembers.hidden = alarm.situation?.role !== 'root'
-    const { state } = alarm.operator
-    replace(
-      first,
-      state === 'none'
-        ? button('Acknowledge', () => void act('acknowledge', {}, 'Acknowledged.'), { class: 'primary' })
-        : button('Take back', () => void act('unacknowledge', {}, 'Taken back.')),
-      alarm.shelf.state === 'none' ? undefined : button('Off the shelf', () => void act('unshelve', {}, 'Taken off the shelf.')),
-      h('span', { class: 'soft' }, 'What you do stands in its history with your name.'),
-    )
-    replace(
-      second,
-      button(
-        'Comment',
-        needs((text) => void act('comment', { text }, 'Commented.')),
-      ),
-      state === 'closed'
-        ? undefined
-        : button(
-            'Close',
-            needs((reason) => void act('close', { reason }, 'Closed.')),
-          ),
-      alarm.active && alarm.explanation.rule.clearsByItself === false
-        ? button(
-            'Clear',
-            needs((reason) => void act('clear', { reason }, 'Cleared.')),
-          )
-        : undefined,
-      alarm.shelf.state === 'none' ? [button('Shelve', needs(shelve)), length] : undefined,
-    )
-  }
-  return { root, draw }
-}

@@ -1,16 +1,18 @@
 /** The alarms of the fleet: what stands, how bad, since when, why; counts in the head are filters. One action is a click away. */
-import { ApiError, get, post } from './api.js'
+import { ask, asked, askedHash, filterParams, isNarrowed, sortParams, takeAsked } from './alarm-filters.js'
+import { alarmRow } from './alarm-row.js'
+import { failure, get, post } from './api.js'
 import { h, replace } from './dom.js'
-import { age, count, currentZone, exactTime, time, zoneShort } from './format.js'
+import { count, currentZone, zoneShort } from './format.js'
+import { asKnownAt, knownAtBanner, knownAtButton, knownAtOf } from './known-at.js'
 import { situationsPanel } from './situations.js'
 
-export const severityNames = ['critical', 'major', 'minor', 'warning', 'indeterminate']
-const pageSize = 100
-/** What was asked for is kept while one looks at an alarm and comes back. */
-const asked = { state: 'active', severity: '', operator: '', class: '', type: '', symptoms: 'false', sort: 'severity', limit: pageSize }
+const severityNames = ['critical', 'major', 'minor', 'warning', 'indeterminate']
 
 /** `params` of the address narrow it: `#/alarms?site=harbour`. */
 export const alarmsView = ({ root, params, noteComplete }) => {
+  const knownAt = knownAtOf(params)
+  takeAsked(params)
   const fixed = Object.fromEntries(['device', 'site', 'situation'].flatMap((name) => (params.has(name) ? [[name, params.get(name)]] : [])))
   /** Of the fleet: what a situation explains is folded into it. */
   const isWhole = !('situation' in fixed) && !('device' in fixed)
@@ -19,10 +21,14 @@ export const alarmsView = ({ root, params, noteComplete }) => {
   const body = h('tbody', {})
   const foot = h('div', { class: 'foot' })
   const said = h('span', { class: 'soft', role: 'status' })
-  const situations = situationsPanel({ done: () => refresh(), say: (text) => (said.textContent = text) })
+  const situations = situationsPanel({ done: () => refresh(), say: (text) => (said.textContent = text), knownAt })
+  /** Without a new view: what is under the keyboard stays there. */
+  const tellAddress = () =>
+    history.replaceState(null, '', `${location.pathname}${askedHash({ ...fixed, ...(knownAt === undefined ? {} : { knownAt }) })}`)
   const set = (changes) => {
-    Object.assign(asked, changes, { limit: pageSize })
+    ask(changes)
     said.textContent = ''
+    tellAddress()
     void refresh()
   }
   const select = (name, label, options) =>
@@ -32,6 +38,7 @@ export const alarmsView = ({ root, params, noteComplete }) => {
       options.map(([value, text]) => h('option', { value, selected: asked[name] === value }, text)),
     )
   root.append(
+    ...[knownAtBanner(knownAt)].filter(Boolean),
     h(
       'div',
       { class: 'title' },
@@ -43,8 +50,9 @@ export const alarmsView = ({ root, params, noteComplete }) => {
           .map(([name, value]) => (name === 'situation' ? 'of one situation' : `${name} ${value}`))
           .join(', ') || 'of the fleet',
       ),
-      Object.keys(fixed).length === 0 ? undefined : h('a', { href: '#/alarms' }, 'all alarms'),
+      Object.keys(fixed).length === 0 ? undefined : h('a', { href: asKnownAt('#/alarms', knownAt) }, 'all alarms'),
       h('a', { href: '#/maintenance' }, 'Maintenance'),
+      knownAtButton(knownAt),
     ),
     counts,
     situations.root,
@@ -71,7 +79,7 @@ export const alarmsView = ({ root, params, noteComplete }) => {
   )
 
   const filter = () => {
-    const { limit: _limit, sort: _sort, symptoms, ...rest } = asked
+    const { symptoms, ...rest } = filterParams()
     return { ...rest, symptoms: isWhole ? symptoms : '', ...fixed }
   }
   const all = (action, verb) =>
@@ -116,9 +124,17 @@ export const alarmsView = ({ root, params, noteComplete }) => {
         ['business', 'business devices'],
         ['home', 'home devices'],
       ]),
+      select('quiet', 'What keeps it quiet', [
+        ['', 'quiet or not'],
+        ['loud', 'not shelved, not held'],
+        ['shelved', 'shelved'],
+        ['suppressed', 'held down'],
+        ['maintenance', 'in maintenance'],
+      ]),
       select('sort', 'Order', [
         ['severity', 'worst first'],
-        ['raisedAt', 'newest first'],
+        ['newest', 'newest first'],
+        ['oldest', 'oldest first'],
       ]),
       isWhole
         ? select('symptoms', 'Alarms that a situation explains', [
@@ -131,7 +147,20 @@ export const alarmsView = ({ root, params, noteComplete }) => {
         : h('button', { type: 'button', 'data-key': 'no-type', onclick: () => set({ type: '' }) }, `only ${asked.type} ×`),
       h('span', { class: 'spring' }),
       said,
-      open === 0 ? undefined : all('acknowledge', 'Acknowledge'),
+      open === 0 || knownAt !== undefined ? undefined : all('acknowledge', 'Acknowledge'),
+    )
+
+  const countButton = (name, value, number, what) =>
+    h(
+      'button',
+      {
+        type: 'button',
+        'data-key': `count-${name}`,
+        'aria-pressed': String(asked[name] === value),
+        onclick: () => set({ [name]: asked[name] === value ? '' : value }),
+      },
+      h('b', {}, count(number)),
+      h('span', { class: 'what' }, what),
     )
 
   const drawCounts = ({ active, unacknowledged, shelved }) =>
@@ -150,25 +179,32 @@ export const alarmsView = ({ root, params, noteComplete }) => {
           h('span', { class: 'what' }, h('span', { class: `severity-dot ${active[name] === 0 ? 'none' : name}` }), name),
         ),
       ),
-      h('div', { class: 'plain' }, h('b', {}, count(unacknowledged.total)), h('span', { class: 'what' }, 'not acknowledged')),
-      h('div', { class: 'plain rate' }, h('span', {}, h('b', {}, count(shelved)), h('span', { class: 'what' }, 'shelved'))),
+      countButton('operator', 'none', unacknowledged.total, 'not acknowledged'),
+      countButton('quiet', 'shelved', shelved, 'shelved'),
     )
 
+  /** Of the fleet those that stand, of one situation itself. */
+  const shownSituations = async () => {
+    if ('situation' in fixed)
+      return [await get(`situations/${encodeURIComponent(fixed.situation)}`, { knownAt, limit: 1, tz: currentZone() })]
+    return Object.keys(fixed).length === 0 ? (await get('situations', { knownAt, limit: 50, tz: currentZone() })).items : []
+  }
+
   const refresh = async () => {
-    const { severity: _severity, operator: _operator, ...counted } = filter()
+    const { severity: _severity, operator: _operator, shelved: _shelved, ...counted } = filter()
     const [list, numbers, shared] = await Promise.all([
-      get('alarms', { ...filter(), sort: asked.sort, limit: asked.limit, tz: currentZone() }),
-      get('alarms/counts', { ...counted, state: 'active' }),
-      Object.keys(fixed).length === 0 ? get('situations', { limit: 50, tz: currentZone() }) : { items: [] },
+      get('alarms', { ...filter(), ...sortParams(), knownAt, limit: asked.limit, tz: currentZone() }),
+      get('alarms/counts', { ...counted, state: 'active', knownAt }),
+      shownSituations(),
     ])
-    situations.draw(shared.items)
+    situations.draw(shared)
     noteComplete(list.completeThrough)
     drawCounts(numbers)
     drawTools(list.items.filter(({ active, operator }) => active && operator.state === 'none').length)
     replace(
       body,
       list.items.map((alarm) =>
-        alarmRow(alarm, { only: (type) => set({ type }), done: refresh, say: (text) => (said.textContent = text) }),
+        alarmRow(alarm, { only: (type) => set({ type }), done: refresh, say: (text) => (said.textContent = text), knownAt }),
       ),
     )
     replace(
@@ -182,143 +218,11 @@ export const alarmsView = ({ root, params, noteComplete }) => {
         : h('button', { type: 'button', onclick: () => set({ limit: Math.min(1000, asked.limit + 300) }) }, 'Show more'),
     )
   }
+  tellAddress()
   return { refresh }
 }
 
 const emptyText = () => {
-  const narrowed = asked.severity !== '' || asked.operator !== '' || asked.class !== '' || asked.type !== ''
-  if (narrowed) return 'No alarm fits.'
+  if (isNarrowed()) return 'No alarm fits.'
   return asked.state === 'active' ? 'Nothing is wrong that a rule would see.' : 'None.'
 }
-
-export const failure = (error) =>
-  error instanceof ApiError ? `${error.problem.title}. ${error.message}` : `The recorder did not answer (${error.message}).`
-
-/** The severity as a word with a mark; of one that is over, softer. */
-export const severityMark = ({ severity, active }) =>
-  h(
-    'span',
-    { class: `severity ${active ? severity : 'over'}` },
-    h('span', { class: `severity-dot ${active ? severity : 'none'}` }),
-    severity,
-  )
-
-/** Ids of maintenance windows have no colon. */
-const isAlarmId = (id) => id.includes(':')
-
-/** What a reader must know beside the severity. */
-export const alarmTags = (alarm) => {
-  const { operator, shelf, condition, active, flapping, suppressedBy, situation, foundLate, retracted } = alarm
-  const tag = (text, title, kind = 'tag') => h('span', { class: kind, title }, text)
-  return [
-    active ? undefined : retracted ? tag('never was', 'What came late shows that it never was', 'tag warn') : tag('cleared'),
-    active && condition === 'unknown' ? tag('unknown', 'Nothing can be told of it now', 'tag warn') : undefined,
-    active && condition === 'clearing' ? tag('well again', 'It clears unless it comes back') : undefined,
-    operator.state === 'ack' ? tag(`ack ${operator.actor ?? ''}`.trim()) : undefined,
-    operator.state === 'closed' ? tag(`closed ${operator.actor ?? ''}`.trim()) : undefined,
-    operator.assignee === null ? undefined : tag(`for ${operator.assignee}`),
-    operator.ticket === null ? undefined : tag(operator.ticket),
-    operator.comments === 0 ? undefined : tag(`${operator.comments} ${operator.comments === 1 ? 'comment' : 'comments'}`),
-    shelf.state === 'none' ? undefined : tag('shelved', shelf.until === null ? 'until it clears' : `until ${exactTime(shelf.until)}`),
-    flapping ? tag('flaps', 'It notifies nobody until that is over', 'tag warn') : undefined,
-    suppressedBy.some(isAlarmId) ? tag('explained by another', suppressedBy.filter(isAlarmId).join(', ')) : undefined,
-    suppressedBy
-      .filter((id) => !isAlarmId(id))
-      .map((id) => h('a', { class: 'tag', title: `Maintenance window ${id}`, href: '#/maintenance' }, 'maintenance')),
-    situation === null
-      ? undefined
-      : h(
-          'a',
-          { class: 'tag', title: situation.id, href: `#/alarms?situation=${encodeURIComponent(situation.id)}` },
-          situation.role === 'root' ? 'root of a situation' : 'part of a situation',
-        ),
-    alarm.cause === null || alarm.cause === undefined ? undefined : tag(causeWords(alarm.cause), 'Why it is offline'),
-    foundLate ? tag('found late', 'Data that came late showed it; nobody was told') : undefined,
-  ]
-}
-
-const sinceCell = ({ raisedAt, clearedAt, active }) => {
-  const seconds = ((active || clearedAt === null ? Date.now() : Date.parse(clearedAt)) - Date.parse(raisedAt)) / 1000
-  return h(
-    'td',
-    { class: 'since', title: `${exactTime(raisedAt)}${clearedAt === null ? '' : ` to ${exactTime(clearedAt)}`}` },
-    h('b', {}, age(seconds)),
-    h('span', { class: 'soft' }, `${active ? 'since' : 'from'} ${time(raisedAt)}`),
-  )
-}
-
-const causes = { 'cell-or-sim': 'cell or SIM', 'site-power': 'power of the site', 'usual-night-off': 'usually off at this hour' }
-/** Why a device is offline, as a person says it. */
-export const causeWords = (cause) => causes[cause] ?? cause
-
-const groupKinds = { enb: 'eNB', tac: 'tracking area', apn: 'APN' }
-/** `group/apn/internet` is the APN internet; `platform/ingest` the recorder itself. */
-export const subjectWords = (subject) => {
-  const [root, kind, ...value] = subject.split('/')
-  if (root === 'platform') return 'the recorder'
-  return root === 'group' ? `${groupKinds[kind] ?? kind} ${value.join('/')}` : subject
-}
-
-/** Also of the device page, where the device itself is left out. */
-export const alarmRow = (alarm, { only, done, say, ofDevice = false }) =>
-  h(
-    'tr',
-    { class: alarm.active ? '' : 'over' },
-    h('td', { class: 'severity-cell' }, severityMark(alarm)),
-    h(
-      'td',
-      { class: 'what-cell' },
-      h(
-        'a',
-        { href: `#/alarm/${encodeURIComponent(alarm.id)}`, 'data-key': alarm.id },
-        alarm.title ?? alarm.type,
-        alarm.qualifier === '' ? '' : ` (${alarm.qualifier})`,
-      ),
-      ' ',
-      alarmTags(alarm),
-      h('span', { class: 'reason' }, alarm.text),
-      only === undefined
-        ? undefined
-        : h(
-            'button',
-            { type: 'button', class: 'link small type', title: 'Only alarms of this type', onclick: () => only(alarm.type) },
-            alarm.type,
-          ),
-    ),
-    ofDevice
-      ? undefined
-      : h(
-          'td',
-          { class: 'device-cell' },
-          alarm.deviceId === null
-            ? subjectWords(alarm.subject)
-            : h('a', { href: `#/device/${alarm.deviceId}` }, alarm.name ?? alarm.deviceId),
-          alarm.site === null ? undefined : h('span', { class: 'soft' }, alarm.site.name ?? alarm.site.id),
-        ),
-    sinceCell(alarm),
-    h('td', { class: 'act-cell' }, acknowledgeButton(alarm, done, say)),
-  )
-
-const acknowledgeButton = (alarm, done, say) =>
-  !alarm.active || alarm.operator.state !== 'none'
-    ? undefined
-    : h(
-        'button',
-        {
-          type: 'button',
-          'data-key': `ack-${alarm.id}`,
-          onclick: async ({ target }) => {
-            target.disabled = true
-            try {
-              await post(`alarms/${encodeURIComponent(alarm.id)}/acknowledge`, {})
-              target.textContent = 'Given'
-              // The stage carries it out within a second or two.
-              setTimeout(() => void done(), 2500)
-            } catch (error) {
-              target.disabled = false
-              say(failure(error))
-            }
-          },
-        },
-        'Acknowledge',
-      )

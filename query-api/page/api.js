@@ -21,6 +21,10 @@ export class ApiError extends Error {
   }
 }
 
+/** For people, of a call that was refused or not answered. */
+export const failure = (error) =>
+  error instanceof ApiError ? `${error.problem.title}. ${error.message}` : `The recorder did not answer (${error.message}).`
+
 /** `params` without a value are left out. Rejects with ApiError (a problem), or TypeError when nothing answers. */
 export const get = (path, params = {}, signal = undefined) => {
   const query = new URLSearchParams(Object.entries(params).filter(([, value]) => value !== undefined && value !== null && value !== ''))

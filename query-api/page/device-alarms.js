@@ -1,5 +1,5 @@
 /** The alarms of one device: those that stood at the moment, and those of the range. */
-import { alarmRow } from './alarms.js'
+import { alarmRow } from './alarm-row.js'
 import { get } from './api.js'
 import { h, replace } from './dom.js'
 import { age, count, currentZone, exactTime } from './format.js'

@@ -12,7 +12,8 @@ import { factsPanel, measurementsPanel, radioPanel } from './device-state.js'
 import { timelinePart } from './device-timeline.js'
 import { h, replace } from './dom.js'
 import { presenceMark } from './fleet.js'
-import { ageOf, count, currentZone, dateTime, exactTime, fromInput, time, toInput, zoneShort } from './format.js'
+import { ageOf, count, dateTime, exactTime, time, zoneShort } from './format.js'
+import { timeInput } from './time-input.js'
 
 const ranges = [
   [1, '1 h'],
@@ -140,27 +141,6 @@ const elsewhere = ({ lastObservedAt }, hours, go) =>
         `Its newest data stand for ${dateTime(lastObservedAt)} ${zoneShort(Date.parse(lastObservedAt))}, before the range shown. `,
         h('button', { type: 'button', 'data-key': 'newest', onclick: () => go({ at: lastObservedAt }) }, 'Go there'),
       )
-
-const timeInput = (iso, label, change) => {
-  const input = h('input', {
-    type: 'text',
-    class: 'when',
-    inputMode: 'numeric',
-    value: toInput(Date.parse(iso)),
-    'aria-label': `${label} as YYYY-MM-DD hh:mm:ss, in ${currentZone()}`,
-    title: `YYYY-MM-DD hh:mm:ss, in ${currentZone()}`,
-    oninput: () => input.setCustomValidity(''),
-    onchange: () => {
-      const ms = fromInput(input.value)
-      if (ms !== undefined) change(new Date(ms).toISOString())
-      else {
-        input.setCustomValidity('Expected YYYY-MM-DD hh:mm:ss')
-        input.reportValidity()
-      }
-    },
-  })
-  return input
-}
 
 const momentBar = (at, hours, { known, fixed }, go) => {
   const atMs = at === undefined ? Date.now() : Date.parse(at)

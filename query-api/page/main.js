@@ -8,6 +8,7 @@ import { deviceView } from './device.js'
 import { h, replace } from './dom.js'
 import { fleetView } from './fleet.js'
 import { browserZone, count, currentZone, setZone, time, zoneShort } from './format.js'
+import { asKnownAt } from './known-at.js'
 import { keepingView } from './keeping.js'
 import { ledgerView } from './ledger.js'
 import { maintenanceView } from './maintenance.js'
@@ -166,7 +167,7 @@ document.addEventListener('keydown', (event) => {
     document.querySelector('input[type=search]')?.focus()
   } else if (event.key === 'p') pause.click()
   else if (event.key === 'Escape' && location.hash.startsWith('#/device')) location.hash = '#/fleet'
-  else if (event.key === 'Escape' && location.hash.startsWith('#/alarm/')) location.hash = '#/alarms'
+  else if (event.key === 'Escape' && location.hash.startsWith('#/alarm/')) location.hash = asKnownAt('#/alarms', current?.knownAt)
 })
 window.addEventListener('hashchange', () => {
   takeTokenFromAddress()

@@ -1,6 +1,5 @@
 /** Maintenance windows: which are planned or hold now, whom they meet, and making, prolonging and ending one. */
-import { failure } from './alarms.js'
-import { get, post } from './api.js'
+import { failure, get, post } from './api.js'
 import { confirmButton, h, replace } from './dom.js'
 import { count, dateTime, exactTime, fromInput, toInput, zoneShort } from './format.js'
 

@@ -1,11 +1,12 @@
 /** Faults that many devices share, above the list of alarms: what, why, how many, since when; their members are a click away. */
-import { causeWords, failure, subjectWords } from './alarms.js'
-import { post } from './api.js'
+import { causeWords, subjectWords } from './alarm-row.js'
+import { failure, post } from './api.js'
 import { h, replace } from './dom.js'
 import { age, count, time } from './format.js'
+import { asKnownAt } from './known-at.js'
 
-/** `done`: after an action; `say`: what came of it. */
-export const situationsPanel = ({ done, say }) => {
+/** `done`: after an action; `say`: what came of it; `knownAt`: as they were then, when nothing can be done about them. */
+export const situationsPanel = ({ done, say, knownAt }) => {
   const body = h('tbody', {})
   const root = h(
     'section',
@@ -29,30 +30,46 @@ export const situationsPanel = ({ done, say }) => {
     root.hidden = items.length === 0
     replace(
       body,
-      items.map((item) => situationRow(item, { done, say })),
+      items.map((item) => situationRow(item, { done, say, knownAt })),
     )
   }
   return { root, draw }
 }
 
-const situationRow = ({ id, group, reason, cause, members, root }, { done, say }) =>
+const situationRow = ({ id, group, reason, cause, members, root }, { done, say, knownAt }) =>
   h(
     'tr',
     {},
     h(
       'td',
       {},
-      h('a', { href: `#/alarm/${encodeURIComponent(root.id)}` }, root.title ?? root.type),
+      h('a', { href: asKnownAt(`#/alarm/${encodeURIComponent(root.id)}`, knownAt) }, root.title ?? root.type),
       h('div', { class: 'soft' }, subjectWords(group)),
     ),
     h('td', {}, reason, cause === null ? undefined : h('div', { class: 'soft' }, `cause: ${causeWords(cause)}`)),
-    h('td', {}, h('a', { href: `#/alarms?situation=${encodeURIComponent(id)}` }, `${count(members.active)} of ${count(members.total)}`)),
-    h('td', { title: time(root.raisedAt) }, age((Date.now() - Date.parse(root.raisedAt)) / 1000)),
+    h(
+      'td',
+      {},
+      h(
+        'a',
+        { href: asKnownAt(`#/alarms?situation=${encodeURIComponent(id)}`, knownAt) },
+        `${count(members.active)} of ${count(members.total)}`,
+      ),
+    ),
+    h(
+      'td',
+      { title: time(root.raisedAt) },
+      root.active
+        ? age(((knownAt === undefined ? Date.now() : Date.parse(knownAt)) - Date.parse(root.raisedAt)) / 1000)
+        : `over since ${time(root.clearedAt)}`,
+    ),
     h(
       'td',
       { class: 'act-cell' },
       root.operator.state === 'none'
-        ? acknowledgeAll(id, done, say)
+        ? knownAt === undefined && root.active
+          ? acknowledgeAll(id, done, say)
+          : 'not acknowledged'
         : `${root.operator.state === 'ack' ? 'acknowledged' : 'closed'} by ${root.operator.actor ?? 'somebody'}`,
     ),
   )

@@ -2,7 +2,8 @@
  * Alarms as they were known at a moment, or as they stood at one: lists, counts and one by one. What nothing was told of since is
  * as the table has it; the others are folded anew from their events, which are only ever added to.
  */
-import { type AlarmFact, asOf, foldAlarms } from '../domain/alarm-fold.ts'
+import type { AlarmFact } from '../domain/alarm-fact.ts'
+import { asOf, foldAlarms } from '../domain/alarm-fold.ts'
 import { type AlarmId, idOfRow } from '../domain/alarm-id.ts'
 import { type AlarmFilter, type AlarmRow, fits, isStanding } from '../domain/alarm-row.ts'
 import type { CursorPart } from '../domain/cursor.ts'

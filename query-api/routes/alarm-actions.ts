@@ -4,15 +4,14 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type Static, Type } from 'typebox'
-import { alarmTypeOf } from '../../model/rule.ts'
+import { Type } from 'typebox'
 import type { AlarmCommandRequest } from '../deps.ts'
-import { type AlarmAction, alarmActions, type AlarmDeed, commentCharsMax, deedOf, reasonCharsMax } from '../domain/alarm-actions.ts'
-import { alarmIdOf, idOfRow } from '../domain/alarm-id.ts'
+import { type AlarmAction, alarmActions, commentCharsMax, deedOf, reasonCharsMax } from '../domain/alarm-actions.ts'
+import { idOfRow } from '../domain/alarm-id.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { toTime } from '../domain/time.ts'
-import type { AlarmRow } from '../domain/alarm-row.ts'
 import { listAlarms, liveEpisode } from '../queries/alarms.ts'
+import { commandOf, commandsOf, refusalOf, staleness } from './alarm-commands.ts'
 import { alarmFilterQuery, filterOf } from './alarm-filter.ts'
 import { AlarmParams, knownAlarm } from './alarm.ts'
 import type { RouteContext } from './context.ts'
@@ -29,8 +28,12 @@ const ActionBody = Type.Object(
     commandId: CommandId,
     reason: Type.Optional(Type.String({ maxLength: reasonCharsMax, description: 'Of close (may be left out), clear and shelve.' })),
     text: Type.Optional(Type.String({ maxLength: commentCharsMax, description: 'Of comment.' })),
-    to: Type.Optional(nullable(Type.String({ maxLength: reasonCharsMax, description: 'Of assign: who; null nobody.' }))),
-    ticket: Type.Optional(nullable(Type.String({ maxLength: reasonCharsMax, description: 'Of assign.' }))),
+    to: Type.Optional(
+      nullable(Type.String({ maxLength: reasonCharsMax, description: 'Of assign: who; null nobody; left out: as it is.' })),
+    ),
+    ticket: Type.Optional(
+      nullable(Type.String({ maxLength: reasonCharsMax, description: 'Of assign: its reference; null none; left out: as it is.' })),
+    ),
     until: Type.Optional(Type.String({ maxLength: 60, description: 'Of shelve: a time within 7 days. RFC 3339 with a zone.' })),
     oneShot: Type.Optional(Type.Boolean({ description: 'Of shelve, instead of until: until it clears.' })),
     force: Type.Optional(Type.Boolean({ description: 'Of clear: also of what clears by itself.' })),
@@ -49,14 +52,14 @@ const Accepted = Type.Object({
   at: Time,
 })
 
+const Skipped = Type.Object({ id: Type.String(), code: Type.String(), detail: Type.String() })
+
 const Many = Type.Object({
   action: choice(alarmActions),
   dryRun: Type.Boolean(),
   matched: Type.Integer({ description: 'Alarms that fit.' }),
   appended: Type.Integer({ description: 'Commands in the log; 0 on a dry run.' }),
-  skipped: Type.Array(Type.Object({ id: Type.String(), code: Type.String(), detail: Type.String() }), {
-    description: 'That fit and cannot be acted on.',
-  }),
+  skipped: Type.Array(Skipped, { description: 'That fit and cannot be acted on.' }),
   ids: Type.Array(Type.String(), { description: 'Of those acted on, or that would be.' }),
   commandId: Type.String(),
 })
@@ -135,7 +138,7 @@ export const alarmActionRoutes: FastifyPluginAsyncTypebox<{ context: RouteContex
       if (rows.length > actionsMax) {
         throw new ProblemError('TOO_MANY_ALARMS', `More than ${String(actionsMax)} alarms fit; narrow the filter by type, site or time.`)
       }
-      const { commands, skipped, ids } = sorted(context, rows, deed, request.actor, commandId)
+      const { commands, skipped, ids } = commandsOf(context, rows, deed, request.actor, commandId)
       if (!dryRun && commands.length > 0) await append(commands)
       return reply.code(dryRun ? 200 : 202).send({
         action,
@@ -159,50 +162,4 @@ const summaries: Readonly<Record<AlarmAction, string>> = {
   clear: 'Ends it by hand, where nothing observes its end, or with force',
   shelve: 'Puts it aside until a time at most 7 days away, or until it clears; it notifies nobody meanwhile',
   unshelve: 'Takes it back from the shelf',
-}
-
-const commandOf = (row: AlarmRow, deed: AlarmDeed, actor: string, commandId: string): AlarmCommandRequest => ({
-  subject: row.subject,
-  stream: row.stream,
-  key: { resource: row.resource, type: row.type, qualifier: row.qualifier },
-  command: { ...deed, actor, expectedEpisode: row.episode, commandId },
-})
-
-const staleness = (row: AlarmRow, live: number): ProblemError | null =>
-  live === row.episode
-    ? null
-    : new ProblemError('EPISODE_STALE', `It was raised again since: you saw episode ${String(row.episode)}, now it is ${String(live)}.`, {
-        current: alarmIdOf({ stream: row.stream, episode: live, foundLate: false }),
-      })
-
-/** What no episode of it would take. */
-const refusalOf = ({ deps }: RouteContext, row: AlarmRow, deed: AlarmDeed): ProblemError | null => {
-  if (row.found_late === 1)
-    return new ProblemError('ALARM_ACTION_INVALID', 'It was found late and is history: nothing can be done about it.')
-  if (deed.kind === 'ClearManually') {
-    const rule = (deps.rules ?? []).find(({ id }) => id === row.type)
-    if (row.cleared_ms !== null) return new ProblemError('ALARM_ACTION_INVALID', 'It is cleared already.')
-    if (!deed.force && rule !== undefined && alarmTypeOf(rule).willClear)
-      return new ProblemError('ALARM_ACTION_INVALID', 'It clears by itself; force clears it now, and the next bad reading raises it again.')
-  }
-  return null
-}
-
-type Sorted = { commands: AlarmCommandRequest[]; ids: string[]; skipped: Static<typeof Many>['skipped'] }
-
-/** Of a stream only the newest episode can be acted on; rows come newest first. */
-const sorted = (context: RouteContext, rows: readonly AlarmRow[], deed: AlarmDeed, actor: string, commandId: string): Sorted => {
-  const result: Sorted = { commands: [], ids: [], skipped: [] }
-  const streams = new Map<string, number>()
-  for (const row of rows) if (row.found_late === 0) streams.set(row.stream, Math.max(row.episode, streams.get(row.stream) ?? 0))
-  for (const row of rows) {
-    const refusal = refusalOf(context, row, deed) ?? staleness(row, streams.get(row.stream) ?? row.episode)
-    if (refusal !== null) {
-      result.skipped.push({ id: idOfRow(row), code: refusal.problem.code, detail: refusal.problem.detail })
-      continue
-    }
-    result.ids.push(idOfRow(row))
-    result.commands.push(commandOf(row, deed, actor, commandId))
-  }
-  return result
 }

@@ -1,86 +1,20 @@
 /** Why an alarm is there: in words and as data, with the messages that were judged, its timers and what holds it down. */
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { type Evidence, severities } from '../../model/alarm.ts'
 import { alarmTypeOf, type Rule } from '../../model/rule.ts'
 import { explanationWords } from '../domain/alarm-explanation.ts'
 import { judgedUnit } from '../domain/alarm-reason.ts'
 import { isDeviceId } from '../domain/device-id.ts'
+import { runbookUrlOf } from '../domain/docs-pages.ts'
 import { toTime, toTimeOrNull } from '../domain/time.ts'
 import { valueText } from '../domain/value-words.ts'
-import { evidenceMessages, evidenceMessagesMax, type EvidenceMessageRow, evidencePeriods } from '../queries/alarm-evidence.ts'
+import { evidenceMessages, type EvidenceMessageRow, evidencePeriods } from '../queries/alarm-evidence.ts'
 import type { AlarmRow } from '../domain/alarm-row.ts'
 import type { AlarmEventRow } from '../queries/alarm-events.ts'
 import { detailOf } from './alarm-history.ts'
 import { evidenceOf } from './alarm-item.ts'
 import type { RouteContext } from './context.ts'
-import { nullable, NumberOrNull, TextOrNull, Time, TimeOrNull } from './schemas.ts'
-
-const EvidenceData = Type.Object({
-  topic: Type.String({ description: 'Of the log.' }),
-  partition: Type.Integer(),
-  firstOffset: Type.Integer(),
-  lastOffset: Type.Integer(),
-  values: Type.Array(
-    Type.Object({
-      name: Type.String(),
-      value: Type.Union([Type.Number(), Type.String(), Type.Null()]),
-      unit: Type.String({ description: 'UCUM; empty where it has none.' }),
-      text: Type.String({ description: 'The value with its unit as people write it.' }),
-      observedAt: Time,
-    }),
-  ),
-  raiseLevel: NumberOrNull,
-  clearLevel: NumberOrNull,
-  raiseText: TextOrNull,
-  clearText: TextOrNull,
-})
-
-export const Explanation = Type.Object({
-  words: Type.Array(Type.String(), { description: 'In the order in which they are read; may quote a device: escape before showing.' }),
-  rule: Type.Object({
-    id: Type.String(),
-    version: Type.Integer({ description: 'That decided.' }),
-    inForce: Type.Union([Type.Integer(), Type.Null()], { description: 'Version that is loaded; null: none.' }),
-    title: TextOrNull,
-    why: TextOrNull,
-    cause: TextOrNull,
-    action: TextOrNull,
-    runbook: TextOrNull,
-    eventType: TextOrNull,
-    clearsByItself: Type.Union([Type.Boolean(), Type.Null()]),
-    condition: Type.Unknown({ description: 'As loaded: levels, window, aggregate, counts.' }),
-    dependsOn: Type.Array(Type.String()),
-  }),
-  thresholds: Type.Object(
-    { raise: NumberOrNull, clear: NumberOrNull },
-    { description: 'That were compared with; null for rules without levels.' },
-  ),
-  evidence: nullable(EvidenceData),
-  newestEvidence: nullable(EvidenceData),
-  periods: Type.Array(Time, { description: 'Starts of the periods of 15 minutes that the evidence fills.' }),
-  messages: Type.Array(
-    Type.Object({
-      topic: Type.String({ description: 'MQTT topic.' }),
-      place: Type.String({ description: 'partition:offset in the log.' }),
-      receivedAt: Time,
-      observedAt: Time,
-      outcome: Type.String(),
-      explain: Type.String({ description: 'Address of the message with its payload.' }),
-    }),
-    { description: `The device’s messages between those offsets, newest first, at most ${String(evidenceMessagesMax)}.` },
-  ),
-  timers: Type.Object({
-    onDelaySeconds: NumberOrNull,
-    offDelaySeconds: NumberOrNull,
-    raiseDelay: nullable(Type.Object({ startedAt: Time, dueAt: TimeOrNull })),
-    clearDelay: nullable(Type.Object({ startedAt: Time, dueAt: TimeOrNull }, { description: 'It runs now.' })),
-    clearsWithoutRepeatAt: TimeOrNull,
-    shelvedUntil: TimeOrNull,
-  }),
-  suppressedBy: Type.Array(Type.Object({ kind: Type.String(), by: Type.String(), reason: Type.String(), since: Time })),
-  groupedBy: nullable(Type.Object({ situation: Type.String(), role: Type.String(), reason: Type.String() })),
-  links: Type.Object({ device: TextOrNull, stateThen: TextOrNull, timeline: TextOrNull, rule: Type.String(), runbook: TextOrNull }),
-})
+import type { EvidenceData, Explanation } from './explanation-schema.ts'
 
 export const explain = async (
   context: RouteContext,
@@ -102,6 +36,7 @@ export const explain = async (
   const suppressors = suppressorsOf(row, history)
   const grouped = history.findLast(({ kind }) => kind === 'Correlated')
   const groupReason = grouped === undefined ? '' : textIn(detailOf(grouped), 'reason')
+  const runbookUrl = rule === undefined ? null : runbookUrlOf(rule.runbook, context.pages)
   const device = isDeviceId(row.subject) ? `/api/v1/devices/${row.subject}` : null
   return {
     words: explanationWords({
@@ -150,6 +85,7 @@ export const explain = async (
       cause: rule?.cause ?? null,
       action: rule?.action ?? null,
       runbook: rule?.runbook ?? null,
+      runbookUrl,
       eventType: rule?.eventType ?? null,
       clearsByItself: rule === undefined ? null : alarmTypeOf(rule).willClear,
       condition: rule?.condition ?? null,
@@ -170,6 +106,7 @@ export const explain = async (
         device === null ? null : `${device}/timeline?from=${toTime(row.raised_ms - 3_600_000)}&to=${toTime(row.raised_ms + 3_600_000)}`,
       rule: `/api/v1/rules?id=${row.type}`,
       runbook: rule?.runbook ?? null,
+      runbookUrl,
     },
   }
 }

@@ -1,6 +1,7 @@
 /** The filters that lists, counts and bulk actions of alarms share, and the moments at which lists and counts may be asked. */
 import { Type } from 'typebox'
 import { severities, type Severity, severityRank } from '../../model/alarm.ts'
+import { alarmIdOf, parseAlarmId } from '../domain/alarm-id.ts'
 import type { AlarmFilter } from '../domain/alarm-row.ts'
 import { parseDeviceId, subjectOf } from '../domain/device-id.ts'
 import { ProblemError } from '../domain/problems.ts'
@@ -27,7 +28,7 @@ export const alarmFilterQuery = {
   class: Type.Optional(
     choice(['critical', 'business', 'home'], { description: 'Of the device; what the inventory does not say is home.' }),
   ),
-  situation: Type.Optional(Type.String({ maxLength: 300 })),
+  situation: Type.Optional(Type.String({ maxLength: 300, description: 'Id of its root alarm: that one and those that it explains.' })),
   symptoms: Type.Optional(
     Type.Boolean({ description: 'false: without the alarms that a situation explains. Default: with them.', examples: [false] }),
   ),
@@ -107,7 +108,7 @@ export const filterOf = (asked: AskedFilter): AlarmFilter => {
     state: asked.state,
     severities: asked.severity === undefined || asked.severity === '' ? null : severitiesOf(asked.severity),
     class: asked.class ?? null,
-    situation: asked.situation === undefined ? null : [asked.situation],
+    situation: asked.situation === undefined ? null : [alarmIdOf(parseAlarmId(asked.situation))],
     symptoms: asked.symptoms ?? true,
     operator: asked.operator ?? null,
     acknowledged: asked.acknowledged ?? null,

@@ -5,10 +5,11 @@ import type { Rule } from '../../model/rule.ts'
 import { reasonInShort } from '../domain/alarm-explanation.ts'
 import { idOfRow } from '../domain/alarm-id.ts'
 import { isDeviceId } from '../domain/device-id.ts'
+import { runbookUrlOf } from '../domain/docs-pages.ts'
 import { toTime, toTimeOrNull } from '../domain/time.ts'
 import type { AlarmRow } from '../domain/alarm-row.ts'
 import type { SubjectNames } from '../queries/alarm-subjects.ts'
-import { textOrNull } from './context.ts'
+import { type RouteContext, textOrNull } from './context.ts'
 import { choice, nullable, TextOrNull, Time, TimeOrNull } from './schemas.ts'
 
 export const SeverityName = choice(severities)
@@ -64,6 +65,9 @@ export const Alarm = Type.Object({
   occurrences: Type.Integer({ description: 'Readings that said so.' }),
   unknownSeconds: Type.Number({ description: 'Of its time, in which nothing could be told.' }),
   rule: Type.Object({ id: Type.String(), version: Type.Integer() }),
+  runbookUrl: Type.Union([Type.String(), Type.Null()], {
+    description: 'Page that says what to do, of this server or elsewhere; null: none, or its rule is not loaded.',
+  }),
 })
 
 export const alarmOf = (
@@ -119,6 +123,7 @@ export const alarmOf = (
     occurrences: row.occurrences,
     unknownSeconds: row.unknown_ms / 1_000,
     rule: { id: row.type, version: row.rule_version },
+    runbookUrl: rule?.runbookUrl ?? null,
   }
 }
 
@@ -126,8 +131,11 @@ const noCauses: ReadonlyMap<string, string> = new Map()
 
 const classOf = (told: string): 'critical' | 'business' | 'home' => (told === 'critical' || told === 'business' ? told : 'home')
 
-export type RulesById = ReadonlyMap<string, Rule>
-export const rulesById = (rules: readonly Rule[] = []): RulesById => new Map(rules.map((rule) => [rule.id, rule]))
+/** A rule with the address of its runbook; null where that is no page of ours and no address. */
+type LinkedRule = Rule & { runbookUrl: string | null }
+export type RulesById = ReadonlyMap<string, LinkedRule>
+export const rulesById = ({ deps, pages }: RouteContext): RulesById =>
+  new Map((deps.rules ?? []).map((rule) => [rule.id, { ...rule, runbookUrl: runbookUrlOf(rule.runbook, pages) }]))
 
 /** Evidence from its stored JSON; null where none was stored or it cannot be read. */
 export const evidenceOf = (json: string): Evidence | null => {

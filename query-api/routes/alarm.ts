@@ -9,11 +9,12 @@ import { offlineCausesOf } from '../queries/alarm-causes.ts'
 import { alarmHistory, historyMax } from '../queries/alarm-events.ts'
 import { subjectNames } from '../queries/alarm-subjects.ts'
 import { oneAlarmAt } from '../queries/alarms-at.ts'
-import { explain, Explanation } from './alarm-explained.ts'
+import { explain } from './alarm-explained.ts'
 import { alarmMomentQuery } from './alarm-filter.ts'
 import { EventItem, eventOf, ofEpisode } from './alarm-history.ts'
 import { Alarm, alarmOf, rulesById } from './alarm-item.ts'
 import { completeThrough, type RouteContext } from './context.ts'
+import { Explanation } from './explanation-schema.ts'
 import { answers, CompleteThrough, query, wordsQuery } from './schemas.ts'
 
 export const AlarmParams = Type.Object({
@@ -22,7 +23,7 @@ export const AlarmParams = Type.Object({
 
 export const oneAlarmRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
   const { scope, deps } = context
-  const rules = rulesById(deps.rules)
+  const rules = rulesById(context)
 
   app.get(
     '/alarms/:id',

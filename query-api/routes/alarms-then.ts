@@ -26,12 +26,12 @@ export const AlarmThen = Type.Object({
 
 /** Newest first. */
 export const deviceAlarmsThen = async (
-  { scope, deps }: RouteContext,
+  context: RouteContext,
   subject: string,
   { atMs, throughMs, knownMs }: { atMs: number; throughMs: number; knownMs: number | null },
 ): Promise<Static<typeof AlarmThen>[]> => {
-  const rows = await alarmsThen(scope, { ...everyAlarm, state: 'active', subject }, { knownMs, atMs: throughMs })
-  const rules = rulesById(rows.length === 0 ? [] : deps.rules)
+  const rows = await alarmsThen(context.scope, { ...everyAlarm, state: 'active', subject }, { knownMs, atMs: throughMs })
+  const rules = rulesById(context)
   return rows
     .sort((one, other) => other.raised_ms - one.raised_ms || (idOfRow(one) < idOfRow(other) ? -1 : 1))
     .map((row) => ({

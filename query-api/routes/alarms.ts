@@ -22,8 +22,8 @@ const Counts = Type.Object({
 })
 
 export const alarmRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
-  const { scope, deps } = context
-  const rules = rulesById(deps.rules)
+  const { scope } = context
+  const rules = rulesById(context)
 
   app.get(
     '/alarms',

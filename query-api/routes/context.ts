@@ -9,7 +9,12 @@ import { onePlace } from '../queries/inventory.ts'
 import { reportedOfExpected } from '../queries/ledger.ts'
 import type { Scope } from '../queries/scope.ts'
 
-export type RouteContext = { deps: QueryApiDeps; scope: Scope }
+export type RouteContext = {
+  deps: QueryApiDeps
+  scope: Scope
+  /** Paths of the pages that are served without a token: docs are linked only if they are there. */
+  pages: ReadonlySet<string>
+}
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { alarmTypeOf, type Rule, type RuleSet, severitiesOf } from '../../model/rule.ts'
+import { runbookUrlOf } from '../domain/docs-pages.ts'
 import { ProblemError } from '../domain/problems.ts'
 import { parseTime, toTime } from '../domain/time.ts'
 import { firstActivationMs, rulesInForce } from '../queries/rules.ts'
@@ -18,6 +19,7 @@ const RuleItem = Type.Object({
   cause: Type.String(),
   action: Type.String(),
   runbook: Type.String(),
+  runbookUrl: Type.Union([Type.String(), Type.Null()], { description: 'Where that page is served; null: not here.' }),
   eventType: Type.String(),
   scope: choice(['device', 'group', 'platform']),
   pack: choice(['default', 'optional']),
@@ -80,7 +82,7 @@ export const ruleRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = 
       const rules = ruleSet.rules.filter(
         (rule) => (id === undefined || rule.id === id) && (enabled === undefined || rule.enabled === enabled),
       )
-      return { items: rules.map((rule) => itemOf(rule, ruleSet)), nextCursor: null, activation }
+      return { items: rules.map((rule) => itemOf(rule, ruleSet, context.pages)), nextCursor: null, activation }
     },
   )
 }
@@ -110,7 +112,7 @@ const inForceAt = async ({ scope, deps }: RouteContext, atMs: number): Promise<I
   }
 }
 
-const itemOf = (rule: Rule, { overrides }: RuleSet): Static<typeof RuleItem> => ({
+const itemOf = (rule: Rule, { overrides }: RuleSet, pages: ReadonlySet<string>): Static<typeof RuleItem> => ({
   id: rule.id,
   number: rule.number,
   version: rule.version,
@@ -119,6 +121,7 @@ const itemOf = (rule: Rule, { overrides }: RuleSet): Static<typeof RuleItem> => 
   cause: rule.cause,
   action: rule.action,
   runbook: rule.runbook,
+  runbookUrl: runbookUrlOf(rule.runbook, pages),
   eventType: rule.eventType,
   scope: rule.scope,
   pack: rule.pack,

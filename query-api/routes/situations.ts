@@ -34,8 +34,8 @@ const Situation = Type.Object({
 })
 
 export const situationRoutes: FastifyPluginAsyncTypebox<{ context: RouteContext }> = async (app, { context }) => {
-  const { scope, deps } = context
-  const rules = rulesById(deps.rules)
+  const { scope } = context
+  const rules = rulesById(context)
 
   app.get(
     '/situations',

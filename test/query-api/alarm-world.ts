@@ -99,6 +99,8 @@ const episodes: Row[] = [
     severity_max: 'minor',
     first_severity: 'minor',
     comments: 1,
+    assignee: 'ann',
+    ticket: 'T-0',
     updated_at: at(31),
   }),
   episode({ raised_at: at(-400), detected_at: at(-399), first_raised_at: at(-400), ...cleared }),

@@ -4,6 +4,7 @@ import { migrate } from '../../adapters/clickhouse/migrations.ts'
 import type { Row, Warehouse } from '../../model/ports.ts'
 import type { QueryApiDeps } from '../../query-api/deps.ts'
 import { testDeps, testToken } from '../../query-api/fakes.ts'
+import { loadPageFiles } from '../../query-api/main.ts'
 import { createServer } from '../../query-api/server.ts'
 
 export const testHeaders = { host: 'localhost', authorization: `Bearer ${testToken}` }
@@ -23,7 +24,7 @@ export const startApiForTest = async (rows: Readonly<Record<string, readonly Row
   const engine = await startForTest({ listen: null })
   await migrate(engine.warehouse)
   for (const [table, tableRows] of Object.entries(rows)) await engine.warehouse.insert(table, [...tableRows], { dedupToken: table })
-  const app = await createServer(testDeps({ warehouse: engine.warehouse, ...deps }), [])
+  const app = await createServer(testDeps({ warehouse: engine.warehouse, ...deps }), loadPageFiles())
   const call = async (method: 'GET' | 'POST', path: string, payload?: object): Promise<TestAnswer> => {
     const answer = await app.inject({ method, url: `/api/v1/${path}`, headers: testHeaders, ...(payload === undefined ? {} : { payload }) })
     return { status: answer.statusCode, body: answer.json<Record<string, unknown>>() }
