@@ -1,6 +1,7 @@
 /** Which log, and which keeper of keys beside it: Kafka's when `KAFKA_BROKERS` is set, else the embedded ones. */
 import { openEnvironment } from '../adapters/lmdb/environment.ts'
 import { openEventLog } from '../adapters/lmdb/event-log.ts'
+import { markParts } from '../adapters/lmdb/low-water.ts'
 import { startRetention } from '../adapters/lmdb/retention.ts'
 import { createKeepFrom, createStageStore } from '../adapters/lmdb/stage-store.ts'
 import { openSubjectKeys } from '../adapters/lmdb/subject-keys.ts'
@@ -86,7 +87,8 @@ export const openStageParts = async (
   const diskFreeBytesMin = config.DISK_FREE_BYTES_MIN
   if (config.KAFKA_BROKERS === '') {
     const environment = openEnvironment(config.DATA_DIR)
-    const log = openEventLog({ environment, clock, diskFreeBytesMin })
+    // What is appended on this thread is our own: it goes on as long as the stages do, so that a full disk can be told.
+    const log = openEventLog({ environment, clock, diskFreeBytesMin: diskFreeBytesMin * markParts.progress })
     return {
       log,
       createStore: (group) => createStageStore({ environment, group, clock, diskFreeBytesMin }),

@@ -13,6 +13,7 @@ import { AppError } from '../runtime/errors.ts'
 import { describeError } from '../runtime/logger.ts'
 import { openStageParts } from './log-parts.ts'
 import { openAlarmOutputs } from './parts/alarm-outputs.ts'
+import { watchRecorder } from './parts/recorder-watch.ts'
 import type { ProcessorsData, ProcessorsReport } from './processors-thread.ts'
 
 const { config, warehouse: access } = workerData as ProcessorsData
@@ -52,6 +53,7 @@ const run = async (): Promise<void> => {
     report,
     onCount: counts.add,
   })
+  const stopWatching = watchRecorder({ config, log: parts.log, warehouse, processors, report })
   report({ kind: 'started' })
   const progress = (): void =>
     report({
@@ -68,6 +70,7 @@ const run = async (): Promise<void> => {
   parentPort?.once('message', () => {
     clearInterval(timer)
     const stop = async (): Promise<void> => {
+      await stopWatching()
       await outputs.stop()
       await processors.stop()
       await parts.close()

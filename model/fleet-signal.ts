@@ -96,7 +96,26 @@ export type WordingSignal = {
 /** Messages of one firmware ('' unknown) in one partition in 15 minutes of arrival from `fromMs` on, told when they are over. */
 export type RefusalsSignal = { kind: 'refusals'; firmware: string; model: string; fromMs: number; messages: number; refused: number }
 
-export type SignalBody = DeviceSignal | TimeSignal | RulesSignal | CommandSignal | WordingSignal | RefusalsSignal
+/**
+ * What one program of the processors sees of its own surroundings, every half minute (`processors/recorder-watch.ts`): judged by
+ * the platform rules 63, 65 and 66. It comes from no record of `device-events`.
+ */
+export type RecorderSignal = {
+  kind: 'recorder'
+  /** The machine that it runs on. */
+  instance: string
+  /** Below `lowWaterBytes` nothing is accepted any more; 0: there is no such mark. */
+  disks: DiskReading[]
+  /** Groups of the log, and how old what they have yet to read is at least. */
+  readers: { group: string; lagMs: number }[]
+  logRetentionMs: number
+  /** Batches whose rows the warehouse refuses, or does not answer for. */
+  refused: { stage: string; partition: number; sinceMs: number; why: string }[]
+}
+
+export type DiskReading = { disk: string; freeBytes: number; lowWaterBytes: number }
+
+export type SignalBody = DeviceSignal | TimeSignal | RulesSignal | CommandSignal | WordingSignal | RefusalsSignal | RecorderSignal
 
 /** `item` counts the signals of one record; a repeat has the same three numbers. `partition` -1: it comes from no record. */
 export type SignalSource = { partition: number; offset: number; item: number }

@@ -19,13 +19,6 @@ export const rulesNotYetThere: readonly { number: number; id: string; needs: str
   },
   { number: 61, id: 'wan.below-plan', needs: 'throughput probes, and the bandwidth of the plan' },
   { number: 62, id: 'cert.expiring', needs: 'the end of validity of certificates' },
-  { number: 63, id: 'platform.disk', needs: 'free space and its growth as a signal; until then the metrics and the low-water mark' },
-  { number: 65, id: 'platform.lag-near-retention', needs: 'where each consumer stands against the oldest record kept' },
-  {
-    number: 66,
-    id: 'platform.sink-refused',
-    needs: 'a way to tell that does not pass through the warehouse; until then the heartbeat stays away',
-  },
   { number: 67, id: 'platform.notify-failed', needs: 'a second channel to tell that the first fails' },
   { number: 68, id: 'platform.drift', needs: 'the result of the nightly sample as a signal' },
 ]

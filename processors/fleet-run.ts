@@ -21,6 +21,7 @@ import {
 } from './domain/fleet/fleet-state.ts'
 import { applyDevice } from './domain/fleet/members.ts'
 import { passTime } from './domain/fleet/pass-time.ts'
+import { applyRecorder } from './domain/fleet/recorder-health.ts'
 import { applyRefusals } from './domain/fleet/refusals.ts'
 import { endWithoutRule } from './domain/fleet/retired-rules.ts'
 import { type FleetLimit, type FleetTable, fleetTables, type FleetTurn, type Verdict } from './domain/fleet/turn.ts'
@@ -110,6 +111,9 @@ export const createFleetRun = (deps: FleetRunDeps, partition: number, read: Flee
         return
       case 'refusals':
         applyRefusals(turn, body)
+        return
+      case 'recorder':
+        applyRecorder(turn, body)
         return
       case 'command':
         commandGroup(turn, body)

@@ -15,6 +15,7 @@ import {
   rulesEvent,
   tickOf,
 } from '../test/stage-fakes.ts'
+import { AppError } from '../runtime/errors.ts'
 import { failingFrom, type ProcessorsDeps, startProcessors } from './main.ts'
 
 const until = async (holds: () => boolean): Promise<void> => {
@@ -112,6 +113,43 @@ describe('processors', () => {
     await until(() => counts['rows measurements'] === 2)
     await again.stop()
     expect(warehouse.rows['messages']).toHaveLength(4)
+  })
+
+  it('rows that the warehouse refuses are told with since when and why, other failures are not, and how far each group is behind', async () => {
+    const { deps, append } = createDeps()
+    let nowMs = arrivalMs + 10_000
+    let failure: Error | null = new Error('not of the warehouse')
+    const insert: typeof deps.warehouse.insert = async (...args) => {
+      if (failure !== null) throw failure
+      await deps.warehouse.insert(...args)
+    }
+    const failed: string[] = []
+    const processors = await startProcessors({
+      ...deps,
+      clock: { nowMs: () => nowMs },
+      warehouse: { ...deps.warehouse, insert },
+      onError: (error) => failed.push(error.message),
+    })
+    await append(tickOf(arrivalMs + 5_000))
+    await until(() => failed.length > 0)
+    expect(processors.refused()).toEqual([])
+    failure = new AppError('WAREHOUSE_REFUSED', 'Too many parts')
+    nowMs += 1_000
+    await until(() => failed.includes('Too many parts'))
+    expect(processors.refused()).toEqual([{ stage: 'device-stage', partition: 0, sinceMs: arrivalMs + 10_000, why: 'Too many parts' }])
+    // What the device stage has finished is not known before its first tick is.
+    expect(processors.readers()).toEqual([
+      { group: 'dead-letter-sink', lagMs: 0 },
+      { group: 'fleet-stage', lagMs: 0 },
+    ])
+    failure = null
+    await until(() => processors.refused().length === 0 && processors.lagRecords() === 0)
+    failure = new AppError('WAREHOUSE_REFUSED', 'Too many parts')
+    await append(tickOf(arrivalMs + 7_000))
+    await until(() => processors.refused().length === 1)
+    expect(processors.readers()[0]).toEqual({ group: 'device-stage', lagMs: 6_000 })
+    failure = null
+    await processors.stop()
   })
 
   it('a batch that is refused again and again is told from its third failure on, until it passes', async () => {

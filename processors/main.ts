@@ -4,7 +4,7 @@
 import type { AlarmRecord } from '../model/alarm-event.ts'
 import type { DeadLetter } from '../model/event.ts'
 import type { FleetSignal } from '../model/fleet-signal.ts'
-import type { Clock, Digest, EventCodec, EventLog, LogBatch, LogTopic, StageStore, Warehouse } from '../model/ports.ts'
+import type { Clock, Digest, EventCodec, EventLog, LogBatch, LogConsumer, LogTopic, StageStore, Warehouse } from '../model/ports.ts'
 import type { Result } from '../model/result.ts'
 import { createDeadLetterSink, type SinkState } from './dead-letter-sink.ts'
 import { createDeviceStage } from './device-stage.ts'
@@ -12,6 +12,7 @@ import { seenIdsMax } from './domain/seen-ids.ts'
 import type { FleetStageState } from './domain/fleet/fleet-state.ts'
 import type { StageState } from './domain/state.ts'
 import { createFleetStage } from './fleet-stage.ts'
+import { AppError } from '../runtime/errors.ts'
 import { type RecoveryDeps, type Refilled, recoverFleet, recoverSink, recoverStage } from './recovery.ts'
 
 export type ProcessorsDeps = {
@@ -44,6 +45,9 @@ export type CountName = 'rows' | 'batches' | 'outcomes' | 'limits' | 'refilled'
 
 export type FailingBatch = { stage: string; partition: number; times: number; message: string }
 
+/** A batch whose rows the warehouse does not take, since its first failure in a row. */
+export type RefusedBatch = { stage: string; partition: number; sinceMs: number; why: string }
+
 /** A warehouse that starts anew answers the third try or the fourth; what fails longer is told. */
 export const failingFrom = 3
 
@@ -56,6 +60,9 @@ export type Processors = {
   fleet: () => { isHere: boolean; throughMs: number | null }
   /** Batches that failed `failingFrom` times or more in a row and come again: rows of their partitions are held up. */
   failing: () => FailingBatch[]
+  refused: () => RefusedBatch[]
+  /** How old what each group has yet to read is at least; a group of which we have no partition, or know no time yet, is left out. */
+  readers: () => { group: string; lagMs: number }[]
   stop: () => Promise<void>
 }
 
@@ -123,7 +130,7 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
     onLimit: (limit) => onCount('limits', limit, 1),
     onRefused: () => onCount('outcomes', 'refused-signal', 1),
   })
-  const failures = createFailures()
+  const failures = createFailures(() => deps.clock?.nowMs() ?? 0)
   const consume = (
     group: (typeof consumerGroups)[number],
     startAt: (partition: number) => ReturnType<typeof stage.startAt>,
@@ -141,7 +148,7 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
       ...batchLimits,
       ...deps.limits,
       onError: (error, { partition }) => {
-        failures.failed(group.group, partition, error.message)
+        failures.failed(group.group, partition, error)
         deps.onError(error, { stage: group.group, partition })
       },
     })
@@ -162,20 +169,44 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
   const stageConsumer = await consume(stageGroup, startStage, stage.processBatch)
   const sinkConsumer = await consume(sinkGroup, startSink, sink.processBatch)
   const fleetConsumer = await consume(fleetGroup, startFleet, fleet.processBatch)
+  const completeThroughMs = (): number | null => {
+    const ours = stageConsumer.partitions?.('device-events') ?? Array.from({ length: partitions }, (_, partition) => partition)
+    const times = ours.map((partition) => stage.completeThroughMs(partition))
+    const least = Math.min(...times, deps.clock?.nowMs() ?? Number.POSITIVE_INFINITY)
+    return least > 0 && ours.length > 0 ? least : null
+  }
+  const consumers: Readonly<Record<string, LogConsumer>> = {
+    [stageGroup.group]: stageConsumer,
+    [sinkGroup.group]: sinkConsumer,
+    [fleetGroup.group]: fleetConsumer,
+  }
+  /** A partition that went to another member is its own trouble there. */
+  const isOurs = ({ stage: group, partition }: { stage: string; partition: number }): boolean => {
+    const topic = consumerGroups.find((one) => one.group === group)?.topics[0]
+    const given = topic === undefined ? undefined : consumers[group]?.partitions?.(topic)
+    return given === undefined || given.includes(partition)
+  }
+  const nowMs = (): number => deps.clock?.nowMs() ?? 0
+  const sinkBehindMs = createBehind(nowMs)
+  // Ticks tell the time of events and signals; dead letters come seldom, and are read as soon as they come.
+  const lagOf = (lagRecords: number, throughMs: number | null): number | null =>
+    lagRecords === 0 ? 0 : throughMs === null ? null : Math.max(0, nowMs() - throughMs)
   return {
     lagRecords: () => Math.max(stageConsumer.lagRecords(), sinkConsumer.lagRecords(), fleetConsumer.lagRecords()),
-    completeThroughMs: () => {
-      const ours = stageConsumer.partitions?.('device-events') ?? Array.from({ length: partitions }, (_, partition) => partition)
-      const times = ours.map((partition) => stage.completeThroughMs(partition))
-      const least = Math.min(...times, deps.clock?.nowMs() ?? Number.POSITIVE_INFINITY)
-      return least > 0 && ours.length > 0 ? least : null
-    },
+    completeThroughMs,
     fleet: () => {
       const given = fleetConsumer.partitions?.('fleet-signals').length ?? 1
       const isWaiting = (fleetConsumer.waitingSinceMs?.() ?? null) !== null
       return { isHere: given > 0 || isWaiting, throughMs: fleet.completeThroughMs(0) || null }
     },
-    failing: failures.failing,
+    failing: () => failures.failing().filter(isOurs),
+    refused: () => failures.refused().filter(isOurs),
+    readers: () =>
+      [
+        { group: stageGroup.group, lagMs: lagOf(stageConsumer.lagRecords(), completeThroughMs()) },
+        { group: sinkGroup.group, lagMs: sinkBehindMs(sinkConsumer.lagRecords()) },
+        { group: fleetGroup.group, lagMs: lagOf(fleetConsumer.lagRecords(), fleet.completeThroughMs(0) || null) },
+      ].flatMap(({ group, lagMs }) => (lagMs === null ? [] : [{ group, lagMs }])),
     stop: async () => {
       await stageConsumer.stop()
       await sinkConsumer.stop()
@@ -184,15 +215,34 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
   }
 }
 
+/** For how long a group has not been at the end of what it reads. */
+const createBehind = (nowMs: () => number) => {
+  let sinceMs: number | null = null
+  return (lagRecords: number): number => {
+    if (lagRecords === 0) sinceMs = null
+    else sinceMs ??= nowMs()
+    return sinceMs === null ? 0 : nowMs() - sinceMs
+  }
+}
+
 /** Failures in a row, by stage and partition. */
-const createFailures = () => {
-  const running = new Map<string, FailingBatch>()
+const createFailures = (nowMs: () => number) => {
+  const running = new Map<string, FailingBatch & { sinceMs: number; isOfWarehouse: boolean }>()
   return {
-    failed: (stage: string, partition: number, message: string): void => {
-      const times = (running.get(`${stage}:${partition}`)?.times ?? 0) + 1
-      running.set(`${stage}:${partition}`, { stage, partition, times, message })
+    failed: (stage: string, partition: number, error: Error): void => {
+      const known = running.get(`${stage}:${partition}`)
+      const isOfWarehouse = error instanceof AppError && error.code.startsWith('WAREHOUSE_')
+      const [times, sinceMs] = [(known?.times ?? 0) + 1, known?.sinceMs ?? nowMs()]
+      running.set(`${stage}:${partition}`, { stage, partition, times, message: error.message, sinceMs, isOfWarehouse })
     },
     passed: (stage: string, partition: number): boolean => running.delete(`${stage}:${partition}`),
-    failing: (): FailingBatch[] => [...running.values()].filter(({ times }) => times >= failingFrom),
+    failing: (): FailingBatch[] =>
+      [...running.values()]
+        .filter(({ times }) => times >= failingFrom)
+        .map(({ stage, partition, times, message }) => ({ stage, partition, times, message })),
+    refused: (): RefusedBatch[] =>
+      [...running.values()]
+        .filter(({ isOfWarehouse }) => isOfWarehouse)
+        .map(({ stage, partition, sinceMs, message }) => ({ stage, partition, sinceMs, why: message })),
   }
 }

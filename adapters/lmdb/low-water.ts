@@ -47,7 +47,8 @@ export const createLowWater = (options: LowWaterOptions): LowWater => {
   }
 }
 
-const freeBytesOf = (path: string): number => {
+/** Of the disk that a folder lies on. */
+export const freeBytesOf = (path: string): number => {
   const { bavail, bsize } = statfsSync(path)
   return bavail * bsize
 }

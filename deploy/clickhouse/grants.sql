@@ -9,6 +9,8 @@ GRANT SELECT ON system.tables TO recorder_writer;
 GRANT SELECT ON system.columns TO recorder_writer;
 GRANT SELECT ON system.parts TO recorder_writer;
 GRANT SELECT ON system.mutations TO recorder_writer;
+-- Room on its disks, for the rule platform.disk.
+GRANT SELECT ON system.disks TO recorder_writer;
 
 -- Reads all tables, changes nothing, and cannot take the server down with one question.
 CREATE SETTINGS PROFILE IF NOT EXISTS recorder_reader_limits SETTINGS

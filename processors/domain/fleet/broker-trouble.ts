@@ -7,7 +7,7 @@ import type { BrokerSignal } from '../../../model/fleet-signal.ts'
 import type { Rule } from '../../../model/rule.ts'
 import { nowOf } from './fleet-alarms.ts'
 import { minutesOf } from './group-words.ts'
-import { isTroubleTold, tellTrouble } from './platform-alarm.ts'
+import { isTroubleTold, platformRule, tellTrouble } from './platform-alarm.ts'
 import type { FleetTurn } from './turn.ts'
 
 type Levels = { isAway: boolean; graceMs: number; severityAfter: (ms: number) => Severity }
@@ -24,7 +24,7 @@ export const judgeBrokers = (turn: FleetTurn, rule: Rule, levels: Levels): void 
     const key = `${awayKey}${name}`
     if (healthySinceMs === null) {
       // All of them are away: that is told as one, and what one of them is told as already stands on.
-      if (levels.isAway && !isTroubleTold(turn, name)) continue
+      if (levels.isAway && !isTroubleTold(turn, platformRule, name)) continue
       const sinceMs = (platform[key] ??= nowMs)
       const severity = levels.severityAfter(nowMs - sinceMs)
       tellTrouble(turn, rule, name, { text: wordsOf(name, fault), severity, cause: fault }, '')
@@ -48,7 +48,7 @@ export const brokerTroubleTold = (turn: FleetTurn): string[] =>
   Object.keys(turn.state.platform)
     .filter((key) => key.startsWith(awayKey))
     .map((key) => key.slice(awayKey.length))
-    .filter((name) => isTroubleTold(turn, name))
+    .filter((name) => isTroubleTold(turn, platformRule, name))
     .sort()
 
 /** All partitions hear the same ticks, a little apart: away in one of them is away. */

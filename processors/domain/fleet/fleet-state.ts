@@ -96,6 +96,14 @@ export type PartitionTime = {
   brokers?: BrokerSignal[]
 }
 
+export type RecorderState = {
+  heardMs: number
+  /** By disk: one reading an hour, the oldest first, and the newest. */
+  disks: Record<string, { atMs: number; freeBytes: number }[]>
+  /** Since when the warehouse refuses it nothing; 0: it does. */
+  acceptedSinceMs: number
+}
+
 export type FleetState = {
   kind: 'fleet'
   /** By source partition. */
@@ -121,6 +129,8 @@ export type FleetState = {
   refusals?: { windows: number[]; standing: Record<string, number> }
   /** Firmwares, the one heard last at the end; alarms that stand. Undefined in states of earlier releases. */
   wordings?: { firmwares: string[]; standing: Record<string, WordingsStanding> }
+  /** What each program of the processors last told of itself, by instance. Undefined in states of earlier releases. */
+  recorders?: Record<string, RecorderState>
 }
 
 export type FleetStageState =

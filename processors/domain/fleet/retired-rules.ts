@@ -5,7 +5,8 @@
 import type { Rule } from '../../../model/rule.ts'
 import { brokerTroubleTold } from './broker-trouble.ts'
 import { retireGroup } from './fleet-alarms.ts'
-import { forgetTrouble, platformResource, platformRule } from './platform-alarm.ts'
+import { forgetTrouble, platformResource, platformRule, troublesTold } from './platform-alarm.ts'
+import { recorderRules } from './recorder-health.ts'
 import { refusalResource, refusalsRule } from './refusals.ts'
 import { endSituation } from './situations.ts'
 import type { FleetTurn } from './turn.ts'
@@ -25,11 +26,12 @@ export const endWithoutRule = (turn: FleetTurn, rules: readonly Rule[]): void =>
       retireGroup(turn, { resource: wordingsResource(firmware), rule: wordingsRule, qualifier: '' })
     if (state.wordings !== undefined) state.wordings.standing = {}
   }
-  if (isGone(platformRule))
-    for (const qualifier of ['', ...brokerTroubleTold(turn)]) {
-      retireGroup(turn, { resource: platformResource, rule: platformRule, qualifier })
-      forgetTrouble(turn, qualifier)
-    }
+  const retire = (rule: string, qualifier: string): void => {
+    retireGroup(turn, { resource: platformResource(rule), rule, qualifier })
+    forgetTrouble(turn, rule, qualifier)
+  }
+  if (isGone(platformRule)) for (const qualifier of ['', ...brokerTroubleTold(turn)]) retire(platformRule, qualifier)
+  for (const rule of recorderRules.filter(isGone)) for (const qualifier of troublesTold(turn, rule)) retire(rule, qualifier)
 }
 
 /** Those that lie under another one first: each ends by its own rule. */

@@ -13,6 +13,7 @@ export type FleetLimit =
   | LimitName
   | 'fleet-firmwares'
   | 'fleet-groups-suspected'
+  | 'fleet-recorders'
   | 'fleet-refusal-groups'
   | 'fleet-refusal-windows'
   | 'fleet-refusals-standing'
