@@ -19,6 +19,8 @@ COPY processors processors
 COPY query-api query-api
 COPY adapters adapters
 COPY app app
+COPY rules rules
+COPY docs docs
 RUN mkdir /data && chown node:node /data
 VOLUME /data
 USER node

@@ -71,6 +71,8 @@ describe('the image', () => {
   it('copies what exists, and every folder that a program imports', () => {
     const copied = [...read('Dockerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names = '']) => names.split(' '))
     for (const name of copied) expect(existsSync(`${root}${name}`), name).toBe(true)
+    // Read at the start, not imported: rules that alarms are judged by, pages at /docs.
+    for (const name of ['rules', 'docs']) expect(copied).toContain(name)
     const ignored = read('.dockerignore')
     for (const name of copied) expect(ignored).toContain(`!${name}`)
   })
