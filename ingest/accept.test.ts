@@ -128,6 +128,19 @@ describe('accept', () => {
     expect(at.counted).toEqual(['accepted'])
   })
 
+  it('keeps that another connection took its client id as a fact of its first message, of a batch as well', async () => {
+    const reading = '{"ts":1767602403000,"bootId":"b1","seq":5,"load1":0.34}'
+    const two = deflateRawSync([5, 6].map((seq) => JSON.stringify({ topic: 'hardware/loadavg', payload: { seq, load1: 0.34 } })).join('\n'))
+    await at.accept(message(`${device}/hardware/loadavg`, reading, { takeovers: 3 }))
+    await at.accept(message(`${device}/hardware/loadavg`, reading))
+    await at.accept(message(`${device}/batch/deflate`, two, { takeovers: 4 }))
+    const told = (await at.events()).map(({ bodies }) =>
+      bodies.flatMap((body) => (body.kind === 'Facts' ? body.items.filter(({ name }) => name === 'mqtt.session.takeovers') : [])),
+    )
+    const fact = (value: string) => [{ name: 'mqtt.session.takeovers', value, sealed: null }]
+    expect(told).toEqual([fact('3'), [], fact('4'), []])
+  })
+
   it('seals personal identifiers and the payload they came in; the clear text stands nowhere', async () => {
     await at.accept(message(`${device}/modem/status`, '{"imei":"490154203237518","plmn":"00101"}'))
     const [event] = await at.events()

@@ -6,7 +6,7 @@
  * (disk full, closed): no PUBACK, the device sends again. Bad input never rejects: it becomes a dead letter, appended first
  * and acknowledged then, so that a device does not resend it for ever.
  */
-import type { DeadLetter, DeviceEvent, EventSource, FactItem, Subject } from '../model/event.ts'
+import type { Body, DeadLetter, DeviceEvent, EventSource, FactItem, Subject } from '../model/event.ts'
 import { partitionOf } from '../model/partition.ts'
 import type { DeviceMessage, EventCodec, EventLog, Ids, LogRecord, SubjectKeys } from '../model/ports.ts'
 import { isBatchTopic, splitBatch } from './domain/batch.ts'
@@ -31,7 +31,15 @@ export type AcceptDeps = {
 export type AcceptCounters = { accepted: () => void; deadLettered: (reason: string) => void; ignored: () => void }
 
 /** A message's context that its parts share: a batch holds several messages. */
-type Incoming = { topic: string; payload: Uint8Array; payloadBytes: number; cut: boolean; receivedAtMs: number; source: EventSource }
+type Incoming = {
+  topic: string
+  payload: Uint8Array
+  payloadBytes: number
+  cut: boolean
+  receivedAtMs: number
+  source: EventSource
+  takeovers: number
+}
 
 export const createAccept = (deps: AcceptDeps) => {
   const pseudonym = (clear: string): string => deps.keys.pseudonym(clear)
@@ -91,8 +99,9 @@ const acceptBatch = async (deps: AcceptDeps, incoming: Incoming, context: ParseC
   const split = splitBatch(incoming.topic, inflated)
   if (!split.ok) return quarantine(deps, incoming, refuseUnread(incoming.topic, 'BATCH_INVALID', split.reason, context))
   const records = await Promise.all(
-    split.value.map(({ topic, payload }) => {
-      const part = { ...incoming, topic, payload, payloadBytes: payload.byteLength, source: { ...incoming.source, topic } }
+    split.value.map(({ topic, payload }, at) => {
+      const takeovers = at === 0 ? incoming.takeovers : 0
+      const part = { ...incoming, takeovers, topic, payload, payloadBytes: payload.byteLength, source: { ...incoming.source, topic } }
       return acceptPart(deps, part, parseMessage(topic, payload, context))
     }),
   )
@@ -121,6 +130,7 @@ const toIncoming = (message: DeviceMessage): Incoming => ({
   payloadBytes: message.cutFromBytes ?? message.payload.byteLength,
   cut: message.cutFromBytes !== null,
   receivedAtMs: message.receivedAtMs,
+  takeovers: message.takeovers ?? 0,
   source: {
     origin: 'mqtt',
     topic: message.topic,
@@ -208,9 +218,15 @@ const toEvent = (
   seq: message.seq,
   uptimeSeconds: message.uptimeSeconds,
   source: incoming.source.topic === message.storedTopic ? incoming.source : { ...incoming.source, topic: message.storedTopic },
-  bodies: personal.length === 0 ? message.bodies : [...message.bodies, { kind: 'Facts', items: personal }],
+  bodies: withFacts(message.bodies, [...personal, ...takeoverFacts(incoming)]),
   payload: sealed === null ? { encoding: 'plain', bytes: incoming.payload } : { encoding: 'sealed', bytes: sealed },
 })
+
+const withFacts = (bodies: Body[], items: FactItem[]): Body[] => (items.length === 0 ? bodies : [...bodies, { kind: 'Facts', items }])
+
+/** A reading of ours about the device, beside what it says itself (rule sec.identity-conflict). */
+const takeoverFacts = ({ takeovers }: Incoming): FactItem[] =>
+  takeovers === 0 ? [] : [{ name: 'mqtt.session.takeovers', value: String(takeovers), sealed: null }]
 
 type Refusal = Extract<ParseOutcome, { kind: 'refused' }>
 

@@ -161,6 +161,11 @@ export type DeviceMessage = {
   /** Counts the connections of that session from 1; 0 in a clean session. */
   connection: number
   receivedAtMs: number
+  /**
+   * How often in a row its client id was taken from a living connection by the next one. Set on the first message after each
+   * such turn, and only by a broker of our own: an outside one does not tell.
+   */
+  takeovers?: number
 }
 
 export type DeviceLink = {

@@ -12,11 +12,6 @@ export const rulesNotYetThere: readonly { number: number; id: string; needs: str
   { number: 43, id: 'fw.regression', needs: 'a roll-out with its start, and the comparison of versions' },
   { number: 44, id: 'fw.fota-failed', needs: 'tasks with their results' },
   { number: 48, id: 'sec.session-unexpected', needs: 'remote sessions and the audit of tasks' },
-  {
-    number: 49,
-    id: 'sec.identity-conflict',
-    needs: 'takeovers of a client id, told by the embedded broker; until then `presence.flapping`',
-  },
   { number: 61, id: 'wan.below-plan', needs: 'throughput probes, and the bandwidth of the plan' },
   { number: 62, id: 'cert.expiring', needs: 'the end of validity of certificates' },
   { number: 67, id: 'platform.notify-failed', needs: 'a second channel to tell that the first fails' },

@@ -172,6 +172,8 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf, i
     lastMessageAtMs = receivedAtMs
     const cutFromBytes = packet.cutFromBytes ?? null
     if (cutFromBytes !== null) accepted.cut++
+    const tellsTakeovers = !isWill && !connection.areTakeoversTold
+    if (tellsTakeovers) connection.areTakeoversTold = true
     const handled = hand({
       topic: packet.topic,
       payload: packet.payload as Buffer,
@@ -185,6 +187,7 @@ export const createAcceptance = ({ limits, store, nowMs, refuse, connectionOf, i
       sessionId: connection.sessionId,
       connection: connection.connection,
       receivedAtMs,
+      ...(tellsTakeovers ? { takeovers: connection.takeovers } : {}),
     })
     packet.accepted = { qos: packet.qos, forward, queued: [] }
     if (!keeps) return handled

@@ -31,6 +31,10 @@ export type Connection = {
   /** Subscriptions that it was granted and has not given up; a few. */
   filters: string[]
   deniedFilters: Set<string> | null
+  /** Connections before it in a row that were alive when the next one took the client id. */
+  takeovers: number
+  /** A message has told them. */
+  areTakeoversTold: boolean
 }
 
 export type Admission = {
@@ -96,12 +100,14 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse, befor
     }
     if (client.closed) return { code: 'serverUnavailable', reason: 'closedMeanwhile' }
     const identity = login.principal?.name ?? ''
-    const holder = owners.get(clientId)?.identity ?? store.identityOf(clientId)
+    const owner = owners.get(clientId)
+    const holder = owner?.identity ?? store.identityOf(clientId)
     if (holder !== undefined && holder !== identity) return { code: 'notAuthorized', reason: 'clientIdOfAnother' }
     beforeAdmission(clientId)
     connection.identity = identity
     connection.rights = login.principal === null ? (rightsOfNobody ??= rightsOf(null)) : rightsOf(login.principal)
     owners.set(clientId, connection) // Claimed before anything is awaited.
+    if (owner !== undefined && open.has(owner)) Object.assign(connection, { takeovers: owner.takeovers + 1, areTakeoversTold: false })
     open.add(connection)
     const session = await store.openSession({ clientId, identity, resume: !client._cleanStart, keepSeconds: keepSecondsOf(client) })
     if (session.sessionId === null) store.forgetCleanIncoming(clientId)
@@ -162,6 +168,8 @@ export const createAdmission = ({ limits, logins, rightsOf, store, refuse, befor
         handingOver: null,
         filters: [],
         deniedFilters: null,
+        takeovers: 0,
+        areTakeoversTold: true,
       }
       connections.set(client, connection)
       halfOpen.add(client)

@@ -25,6 +25,27 @@ const subscribed = async (
   return got
 }
 
+describe('a client id that a second connection takes', () => {
+  it('is told with the first message of each turn, counted in a row, and no longer when it was free in between', async () => {
+    const running = await place.start()
+    const told = (): (number | null)[] => running.messages.map(({ takeovers }) => takeovers ?? null)
+    const open = () => connectAsync(running.url, { clientId: 'twin', reconnectPeriod: 0 })
+    const first = await open()
+    await first.publishAsync('t', '1', { qos: 1 })
+    const second = await open()
+    await second.publishAsync('t', '2', { qos: 1 })
+    await second.publishAsync('t', '3', { qos: 1 })
+    const third = await open()
+    await third.publishAsync('t', '4', { qos: 1 })
+    await third.endAsync()
+    await eventually(() => expect(running.broker.health().connections).toBe(0))
+    const later = await open()
+    await later.publishAsync('t', '5', { qos: 1 })
+    expect(told()).toEqual([null, 1, null, 2, null])
+    for (const client of [first, second, later]) await client.endAsync(true)
+  })
+})
+
 describe('Session Present', () => {
   const persistent: Record<4 | 5, { properties?: { sessionExpiryInterval: number } }> = {
     4: {},

@@ -416,6 +416,16 @@ describe('messages that overtake each other within the minute', () => {
     expect(toldOf('wan.session-flap', before, ...addresses)).toHaveLength(1)
   })
 
+  it('sec.identity-conflict is three takeovers of the client id within ten minutes, over after ten without one', () => {
+    const taken = (ms: number): RuleInput => facts(startMs + ms, { 'mqtt.session.takeovers': '1' })
+    const last = 10 * minuteMs
+    expect(toldOf('sec.identity-conflict', taken(0), taken(minuteMs))).toEqual([])
+    expect(toldOf('sec.identity-conflict', taken(0), taken(minuteMs), taken(last))).toEqual([])
+    expect(toldOf('sec.identity-conflict', taken(0), taken(minuteMs), taken(last - 1_000))).toEqual([
+      'sec.identity-conflict active major @599',
+    ])
+  })
+
   it('tunnel.down asks whether the uplink was up at its own time', () => {
     const [down, again] = [up(startMs, 0), up(startMs + 40 * secondMs, 1)]
     const lost = tunnel(startMs + 30 * secondMs, 0)
