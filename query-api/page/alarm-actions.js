@@ -11,7 +11,7 @@ const shelves = [
 
 /** `actOn(action, body, words, situation)` carries one out; with a situation, of all its alarms that stand. */
 export const alarmActions = (actOn) => {
-  const root = h('section', { class: 'panel' })
+  const root = h('section', { class: 'panel', hidden: true })
   const also = h('input', { type: 'checkbox', 'data-key': 'with-members' })
   const withMembers = h('label', { class: 'soft', hidden: true }, also, ' also for the alarms of its devices that stand')
   let shown

@@ -49,11 +49,9 @@ export const knownAtBanner = (knownAt) => {
     h('b', {}, `Not now: as known at ${dateTime(knownAt)} ${zoneShort(ms)}, ${ageOf(knownAt)} ago.`),
     h('span', {}, 'Nothing later is shown.'),
     h('span', { class: 'spring' }),
-    shift('−1 h', -60),
     shift('−10 min', -10),
     timeInput(knownAt, 'Known at', go),
     shift('+10 min', 10),
-    shift('+1 h', 60),
     back,
   )
 }

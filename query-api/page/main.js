@@ -96,10 +96,13 @@ const fail = (error) => {
     askForToken(sessionStorage.length > 0)
     return
   }
-  failedSince ??= new Date().toISOString()
+  // An answer, though not the one that was wanted: nothing is old, and asking again gives the same.
+  const isRefused = error instanceof ApiError && error.problem.status < 500
+  if (isRefused) failedSince = undefined
+  else failedSince ??= new Date().toISOString()
   const text = error instanceof ApiError ? `${error.problem.title}. ${error.message}` : `The recorder does not answer (${error.message}).`
   document.getElementById('failure')?.remove()
-  const old = main.textContent === '' ? '' : ` What is shown below may be old; trying again since ${time(failedSince)}.`
+  const old = isRefused || main.textContent === '' ? '' : ` What is shown below may be old; trying again since ${time(failedSince)}.`
   main.prepend(h('p', { id: 'failure', class: 'notice error', role: 'alert' }, text, old))
 }
 
