@@ -3,6 +3,7 @@
  * into a warehouse that is named. Subjects are shared out over worker threads (`rebuild-worker.ts`); here they are started,
  * watched and added up. Used by `rebuild-verify.ts` and `rebuild-apply.ts`.
  */
+import { boundPatternTime } from '../adapters/system/linear-patterns.ts'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { WarehouseOptions } from '../adapters/clickhouse/warehouse.ts'
@@ -87,6 +88,7 @@ export const workersDefault = (): number => Math.min(availableParallelism(), wor
 
 /** Sets the `from` of the spans to the first record that was found. */
 export const runPast = async (options: PastOptions, finished: Finished): Promise<Past> => {
+  boundPatternTime() // Of the rules that the log has put in force.
   const { say, live } = options
   const workers = Math.max(1, Math.min(options.workers ?? workersDefault(), workersMax))
   const startedMs = performance.now()

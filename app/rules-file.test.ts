@@ -34,6 +34,18 @@ it('the shipped files fit together', () => {
   expect(loadRuleSet('').rules.length).toBeGreaterThan(40)
 })
 
+it('a pattern that would try every way through a line is answered all the same', () => {
+  loadRuleSet('')
+  for (const pattern of ['(a+)+$', '(a|aa)+$', '.*.*.*=.*x']) expect(new RegExp(pattern).test(`${'a'.repeat(4_096)}b`)).toBe(false)
+})
+
+it('a class that does not exist is refused, a pattern of one that does is not', () => {
+  const rule = (name: string) => `overrides:\n  - { rule: presence.offline, select: { class: ${name} }, set: { severity: minor } }\n`
+  const read = (name: string) => problemOf(() => inFolder({ 'own.yaml': rule(name) }, loadRuleSet))
+  expect(read('criticall')).toContain('select.class: expected a class of critical, business, home, got "criticall"')
+  expect(read('"b*"')).toBe('')
+})
+
 it('docs/reference/rules.md and the JSON schema are what the files and the form say', () => {
   expect(readFileSync(join(project, 'docs/reference/rules.md'), 'utf8')).toBe(rulesMarkdown(loadRuleSet('')))
   expect(readFileSync(join(project, 'schemas/rules.schema.json'), 'utf8')).toBe(ruleFileSchema())

@@ -3,6 +3,7 @@
  * one, overrides are added. Every mistake is told with its file and line.
  */
 import { fileNamesIn } from '../adapters/system/folder.ts'
+import { boundPatternTime } from '../adapters/system/linear-patterns.ts'
 import { readTextFile } from '../adapters/system/text-file.ts'
 import type { Rule, RuleSet } from '../model/rule.ts'
 import { checkRules } from '../model/rule-check.ts'
@@ -20,6 +21,7 @@ export const loadRuleSet = (own: string): RuleSet => {
 
 /** Later files win. Throws RULES_INVALID when they do not fit together. */
 export const ruleSetOf = (layers: readonly RuleFile[]): RuleSet => {
+  boundPatternTime()
   const rules = new Map<string, RuleFile['rules'][number]>()
   const problems = new Set<string>()
   for (const layer of layers) {

@@ -28,7 +28,8 @@ export const eventTypes = [
 export type AlarmEventType = (typeof eventTypes)[number]
 
 /** Who an alarm pages for: critical and business devices, groups and the platform notify; a home device alone never does. */
-export type DeviceClass = 'critical' | 'business' | 'home'
+export const deviceClasses = ['critical', 'business', 'home'] as const
+export type DeviceClass = (typeof deviceClasses)[number]
 
 export type AlarmKey = {
   /** `<product>/<model>/<mac>[/component]`, or the group's key: `cell/00101-1234`. */

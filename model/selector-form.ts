@@ -1,11 +1,21 @@
 /** A selector as people write it, in rule files and for maintenance windows. One pattern, or a list of which any fits. */
+import { deviceClasses } from './alarm.ts'
 import type { Selector } from './rule.ts'
-import { flag, object, oneOrMore, optional, type Shape, text } from './shape.ts'
+import { fitsAny } from './selector.ts'
+import { flag, made, mistake, object, oneOrMore, optional, type Shape, text } from './shape.ts'
 
 export const patterns = oneOrMore(text(200))
+/** Of the three that there are: a misspelt one would fit no device and never say so. */
+const classes = oneOrMore(
+  made(text(200), (pattern, at, tell) => {
+    if (deviceClasses.some((name) => fitsAny([pattern])(name))) return pattern
+    tell(at, `expected a class of ${deviceClasses.join(', ')}, got "${pattern}"`)
+    return mistake
+  }),
+)
 
 export const select: Shape<Selector> = object({
-  class: optional(patterns, null, 'Device class of the inventory: critical, business, home.'),
+  class: optional(classes, null, 'Device class of the inventory: critical, business, home.'),
   model: optional(patterns, null, '`<product>/<model>`, or the model alone.'),
   site: optional(patterns, null, 'Site of the inventory.'),
   region: optional(patterns, null, 'Region of the inventory.'),
