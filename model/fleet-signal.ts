@@ -12,9 +12,9 @@ import type { Rule } from './rule.ts'
 
 /**
  * What devices share, the most specific first: of groups that explain the same devices, the first one is the fault's. A cell is
- * on an eNB, that in a TAC; a site may see several cells.
+ * on an eNB, that in a TAC; a site may see several cells. No device shows `fleet`: it is all of them.
  */
-export const groupKinds = ['cell', 'site', 'enb', 'tac', 'region', 'apn', 'operator', 'broker', 'firmware', 'model'] as const
+export const groupKinds = ['cell', 'site', 'enb', 'tac', 'region', 'apn', 'operator', 'broker', 'firmware', 'model', 'fleet'] as const
 export type GroupKind = (typeof groupKinds)[number]
 
 /** Value by kind; a kind that the device has not shown is left out. */

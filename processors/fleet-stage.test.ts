@@ -230,6 +230,29 @@ describe('no situation', () => {
   })
 })
 
+describe('all devices at once', () => {
+  it('are one alarm of the whole fleet, which no group could be compared with; over when they are back', async () => {
+    const bench = createFleetBench()
+    const gone = fleet.map((n) => will(n, 15 * minuteMs + n * 100))
+    const back = fleet.flatMap((n) => [online(n, 30 * minuteMs + n * 100), radio(n, 30 * minuteMs + n * 100 + 5, cellOf(n))])
+    await bench.run(rulesEvent(), ...inOrder(ticks(0, 40 * minuteMs), arrival, gone, back))
+    expect([bench.refused, bench.limits, bench.counts['failed']]).toEqual([[], [], undefined])
+    expect(events(bench, 'presence.group-outage')).toEqual([
+      'group/fleet/all AlarmRaised',
+      'group/fleet/all Correlated',
+      'group/fleet/all AlarmCleared',
+    ])
+    const raise = bench.rowsOf('alarm_events').find((row) => row['type'] === 'presence.group-outage' && row['kind'] === 'AlarmRaised')
+    const text = JSON.stringify(raise)
+    expect(text).toContain('80 of 80 devices of the whole fleet went offline within 5 min (100 %); there are no others')
+    expect(text).toContain('and 66 more')
+    const situation = `${String(raise?.['stream'])}:1`
+    const members = bench.rowsOf('alarm_events').filter((row) => row['type'] === 'presence.offline' && row['kind'] === 'Correlated')
+    expect(new Set(members.map((row) => row['subject'])).size).toBe(fleet.length)
+    expect(members.every((row) => JSON.stringify(row).includes(situation))).toBe(true)
+  })
+})
+
 describe('a cell that is left', () => {
   const left = inCell(0x101).flatMap((n, at) => [
     radio(n, 60 * minuteMs + at * secondMs, 0x201),

@@ -47,6 +47,9 @@ export const fleetHistory = (): DeviceEvent[] => {
   const unreadable = (n: number, ms: number): DeviceEvent =>
     says(n, ms, [{ kind: 'Quarantined', reason: 'JSON_INVALID', deadLetter: '0:0' }])
   const talk = Array.from({ length: 11 }, (_, minute) => historyDevices.map((n) => runs(n, minute * minuteMs + n * secondMs))).flat()
+  // Later seldom, but within the deadline of silence: else the whole fleet would be dark.
+  const lives = historyDevices.filter((n) => !dead.includes(n) && n !== 9)
+  const later = [14, 18, 22, 26, 30].map((minute) => lives.map((n) => runs(n, minute * minuteMs + n * secondMs))).flat()
   const other = 'mqtts://other.example:8883'
   const bridge = ticks(2_000, 32 * minuteMs).map((tick) => ({
     ...tick,
@@ -71,6 +74,7 @@ export const fleetHistory = (): DeviceEvent[] => {
         radio(n, 100 + n * 10 + 5, cellOf(n)),
       ]),
       talk,
+      later,
       historyDevices.slice(12).map((n) => unreadable(n, 9 * minuteMs + n * secondMs)),
       dead.map((n, at) => will(n, 13 * minuteMs + at * secondMs)),
       dead.flatMap((n, at) => [online(n, 18 * minuteMs + at), boots(n, 18 * minuteMs + at + 200, 'power')]),

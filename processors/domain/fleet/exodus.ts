@@ -9,7 +9,7 @@ import { sumWithin } from './counts.ts'
 import { nowOf } from './fleet-alarms.ts'
 import { homeKinds, type HomeKind } from './fleet-state.ts'
 import { type Candidate, explain } from './group-test.ts'
-import { groupWords, minutesOf, percent, splitKey } from './group-words.ts'
+import { groupWords, minutesOf, namesOf, percent, splitKey } from './group-words.ts'
 import { listed } from './lists.ts'
 import { exodusTypes } from './membership.ts'
 import { endSituation, raiseSituation } from './situations.ts'
@@ -115,6 +115,7 @@ const raiseOne = (turn: FleetTurn, rule: Rule, levels: Levels, key: string, memb
       { name: 'group.left', value: members.length, unit: '{device}', observedAtMs: nowMs },
       { name: 'group.members', value: home.members, unit: '{device}', observedAtMs: nowMs },
       { name: 'group.share', value: Math.round(share * 1_000) / 1_000, unit: '1', observedAtMs: nowMs },
+      { name: 'group.devices', value: namesOf(members), unit: '', observedAtMs: nowMs },
     ],
   })
   if (situation === null) return

@@ -30,6 +30,13 @@ describe('what went bad together', () => {
     expect(named(group('enb', 2, ids(0, 20), 20), group('site', 1, ids(0, 20), 20), group('cell', 0, ids(0, 20), 20))).toEqual(['cell 20'])
   })
 
+  it('is two sites, not their region, when the rest of it is well, and the region when it is dark or they are many', () => {
+    const sites = (count: number) => Array.from({ length: count }, (_, at) => group(`site-${at}`, 1, ids(at * 10, at * 10 + 10), 10))
+    expect(named(...sites(2), group('region', 4, ids(0, 20), 30))).toEqual(['site-0 10', 'site-1 10'])
+    expect(named(...sites(3), group('region', 4, ids(0, 30), 32))).toEqual(['region 30'])
+    expect(named(...sites(4), group('region', 4, ids(0, 40), 90))).toEqual(['region 40'])
+  })
+
   it('is two faults, when no group that passes explains most of it', () => {
     expect(named(group('a', 0, ids(0, 20), 20), group('b', 0, ids(20, 40), 20))).toEqual(['a 20', 'b 20'])
   })

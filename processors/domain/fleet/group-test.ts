@@ -1,7 +1,8 @@
 /**
  * Is it the group's fault: enough of it went bad together, and far more of it than of all others (k, share, lift). And of groups
  * that pass, which one: of those that explain most of what the widest one shows, the one whose members are those that went bad,
- * no fewer and no more; the most specific of several that are.
+ * no fewer and no more; the most specific of several that are. Two or three sites that are dark are not their region, where the rest
+ * of it is well.
  */
 export type TestLevels = { membersMin: number; shareMin: number; liftMin: number }
 export type Shares = { bad: number; base: number; othersBad: number; othersBase: number }
@@ -56,9 +57,33 @@ export const explain = (candidates: readonly Candidate[], explainsMin: number): 
           (one.candidate.key < other.candidate.key ? -1 : 1),
       )[0]
     if (chosen === undefined) return found
-    found.push(chosen)
-    for (const id of chosen.bad) explained.add(id)
+    for (const one of fitOf(chosen.candidate, chosen.bad, own) >= wholeFit ? [chosen] : (fewOf(open, own, explainsMin) ?? [chosen])) {
+      found.push(one)
+      for (const id of one.bad) explained.add(id)
+    }
   }
+}
+
+type Open = { candidate: Candidate; bad: string[] }
+
+/** A group that is dark, but for a device or two. */
+const wholeFit = 0.8
+const fewMax = 3
+
+/** The few dark groups that make up what a wider one, mostly well, shows; null where it takes more, or they leave much unexplained. */
+const fewOf = (open: readonly Open[], own: ReadonlySet<string>, explainsMin: number): Open[] | null => {
+  const few: Open[] = []
+  const covered = new Set<string>()
+  const dark = open
+    .filter(({ candidate, bad }) => bad.length < own.size && bad.length >= wholeFit * candidate.base)
+    .sort((one, other) => other.bad.length - one.bad.length || one.candidate.rank - other.candidate.rank || (one.candidate.key < other.candidate.key ? -1 : 1)) // biome-ignore format: one order
+  for (const one of dark) {
+    if (few.length === fewMax) break
+    if (one.bad.some((id) => !own.has(id) || covered.has(id))) continue
+    few.push(one)
+    for (const id of one.bad) covered.add(id)
+  }
+  return covered.size >= explainsMin * own.size ? few : null
 }
 
 const common = (bad: readonly string[], own: ReadonlySet<string>): number => bad.filter((id) => own.has(id)).length

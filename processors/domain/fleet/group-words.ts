@@ -12,6 +12,7 @@ const words: Readonly<Record<GroupKind, string>> = {
   broker: 'broker',
   firmware: 'firmware',
   model: 'model',
+  fleet: 'the whole fleet',
 }
 
 export const splitKey = (key: string): [GroupKind, string] => {
@@ -21,7 +22,16 @@ export const splitKey = (key: string): [GroupKind, string] => {
 
 export const groupWords = (key: string): string => {
   const [kind, value] = splitKey(key)
-  return `${words[kind]} ${value}`
+  return kind === 'fleet' ? words.fleet : `${words[kind]} ${value}`
+}
+
+/** What a text of evidence can hold: 300 characters. */
+const namesMax = 14
+
+/** Who they are; devices that left a cell have no alarm of their own to be found by. */
+export const namesOf = (devices: readonly string[]): string => {
+  const rest = devices.length - namesMax
+  return `${[...devices].sort().slice(0, namesMax).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
 }
 
 export const percent = (share: number): string => {
@@ -47,6 +57,7 @@ export const causeOf = (kind: GroupKind): OfflineCause => {
       return 'firmware'
     case 'site':
     case 'region':
+    case 'fleet':
       return 'unknown'
   }
 }

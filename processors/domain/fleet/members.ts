@@ -84,7 +84,7 @@ const recount = (turn: FleetTurn, before: MemberState, after: MemberState): void
     if (online !== 0) addLevel(group.online, atMs, online)
     if (wasBad === isBad) continue
     addEvent(group.bad, isBad ? after.badMs : before.badMs, isBad ? 1 : -1)
-    if (!isBad || rule === undefined || key === allKey || key in state.suspects) continue
+    if (!isBad || rule === undefined || key in state.suspects) continue
     if (sumWithin(group.bad, atMs, parameterOf(rule, 'withinMs', 300_000)) < parameterOf(rule, 'membersMin', 5)) continue
     if (Object.keys(state.suspects).length >= suspectsMax) turn.onLimit('fleet-groups-suspected')
     else state.suspects[key] = 0

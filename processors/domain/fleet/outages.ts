@@ -5,7 +5,7 @@ import { mostWithin, newestLevel, sumWithin } from './counts.ts'
 import { nowOf } from './fleet-alarms.ts'
 import type { GroupState } from './fleet-state.ts'
 import { type Candidate, explain, othersShare, passes, type Shares, shareOf } from './group-test.ts'
-import { causeOf, groupWords, minutesOf, percent, splitKey } from './group-words.ts'
+import { causeOf, groupWords, minutesOf, namesOf, percent, splitKey } from './group-words.ts'
 import { listed } from './lists.ts'
 import { allKey, keysOf } from './members.ts'
 import { outageTypes } from './membership.ts'
@@ -56,11 +56,15 @@ const sharesOf = (turn: FleetTurn, { withinMs, onlineBeforeMs }: Levels, key: st
   return { bad, base, othersBad: Math.max(0, badOf(all) - bad), othersBase: Math.max(0, baseOf(all) - base) }
 }
 
-/** An outside broker that brings the whole fleet has no others to be compared with: half of the fleet at once is its outage. */
+/**
+ * The whole fleet, and an outside broker that brings all of it, have no others to be compared with: half of the fleet at once is
+ * its outage, were it only the network that the recorder itself is in.
+ */
 const passesOf = (levels: Levels, key: string, shares: Shares): boolean =>
-  shares.othersBase === 0 && splitKey(key)[0] === 'broker'
+  shares.othersBase === 0 && wholeKinds.has(splitKey(key)[0])
     ? shares.bad >= Math.max(levels.membersMin, levels.wholeShareMin * shares.base)
     : passes(levels, shares)
+const wholeKinds: ReadonlySet<GroupKind> = new Set(['broker', 'fleet'])
 
 const lookAtSuspects = (turn: FleetTurn, levels: Levels): Passing[] => {
   const { suspects } = turn.state
@@ -84,7 +88,7 @@ const raiseOutages = (turn: FleetTurn, rule: Rule, levels: Levels, passing: read
   for (const device of listed(overlay, 'bad', nowMs - levels.withinMs)) {
     const member = overlay.look('member', device)
     if (member?.counts !== true) continue
-    for (const key of keysOf(member.groups)) badOf.get(key)?.add(device)
+    for (const key of [...keysOf(member.groups), allKey]) badOf.get(key)?.add(device)
   }
   const candidates = passing.map(
     ({ key, shares }): Candidate => ({
@@ -147,6 +151,7 @@ const raiseOutage = (turn: FleetTurn, rule: Rule, levels: Levels, key: string, m
       value_('group.share', Math.round(shareOf(own) * 1_000) / 1_000, '1'),
       value_('fleet.share', Math.round(othersShare(shares) * 1_000) / 1_000, '1'),
       value_('presence.cause', cause, ''),
+      value_('group.devices', namesOf(members), ''),
     ],
   })
   const group = turn.overlay.look('group', key)
@@ -157,20 +162,20 @@ const raiseOutage = (turn: FleetTurn, rule: Rule, levels: Levels, key: string, m
 
 const networkKinds: ReadonlySet<string> = new Set(['cell', 'site', 'enb', 'tac', 'region', 'apn', 'operator'])
 
-/** Devices of one broker that also share a network or a place: which of the two failed is not told by that. */
+/** Devices of one broker, or all of the fleet, that also share a network or a place: which of them failed is not told by that. */
 const causeIn = (
   { overlay }: FleetTurn,
   { explainsMin }: Levels,
   kind: GroupKind,
   members: readonly string[],
 ): { cause: OfflineCause; also: string } => {
-  if (kind !== 'broker') return { cause: causeOf(kind), also: '' }
+  if (!wholeKinds.has(kind)) return { cause: causeOf(kind), also: '' }
   const counts = new Map<string, number>()
   for (const device of members)
     for (const key of keysOf(overlay.look('member', device)?.groups ?? {}))
       if (networkKinds.has(splitKey(key)[0])) counts.set(key, (counts.get(key) ?? 0) + 1)
   const shared = [...counts].filter(([, count]) => count >= explainsMin * members.length).map(([key]) => groupWords(key))
-  if (shared.length === 0) return { cause: 'broker', also: '' }
+  if (shared.length === 0) return { cause: causeOf(kind), also: '' }
   return { cause: 'unknown', also: `; they share ${shared.join(', ')} too, so which of these failed is not told` }
 }
 
