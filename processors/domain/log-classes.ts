@@ -30,20 +30,24 @@ export const logClasses: readonly { class: LogClass; pattern: RegExp }[] = [
   {
     class: 'oops',
     pattern:
-      /Oops(:|\[#| - )|[Uu]nable to handle kernel|kernel BUG at|Kernel bug detected|general protection fault|BUG: (KASAN|KMSAN|KFENCE|sleeping function|spinlock|unable to handle|kernel NULL pointer|Bad page)|KASAN: |UBSAN: |WARNING: .{0,200} at |Internal error: Oops|: [0-9a-f]{4,16} \[#\d+\]|kernel stack overflow|possible (circular|recursive) locking|refcount_t: .{0,60}(underflow|use-after-free)|list_(add|del) corruption/,
+      /Oops(\[#|: [0-9a-f]{4}\b|(: | - ).{0,200}\[#\d)|[Uu]nable to handle kernel|kernel BUG at|Kernel bug detected|general protection fault|BUG: (KASAN|KMSAN|KFENCE|KCSAN|sleeping function|scheduling while atomic|spinlock|unable to handle|kernel NULL pointer|Bad page)|KASAN: |UBSAN: |WARNING: (CPU: \d+ PID: \d+ )?at |WARNING: \S+:\d+ at |Internal error: Oops|: [0-9a-f]{1,16} \[#\d+\]|kernel stack overflow|possible (circular|recursive) locking|refcount_t: .{0,60}(underflow|use-after-free)|list_(add|del) corruption/,
   },
   { class: 'oom', pattern: /Killed process \d+ \(.+\) total-vm|Out of memory.{0,200}Kill(ed)? process|invoked oom-killer/ },
   {
     class: 'stall',
     pattern:
-      /soft lockup - CPU#\d+ stuck|rcu_\w+ (self-)?detected stalls?|blocked for more than \d+ seconds|INFO: task hung|BUG: workqueue lockup|detected hard LOCKUP/,
+      /soft lockup - CPU#\d+ stuck|rcu_\w+ (self-)?detected (expedited )?stalls?|blocked for more than \d+ seconds|INFO: task hung|BUG: workqueue lockup|detected hard LOCKUP/,
   },
   { class: 'modem-tx', pattern: /NETDEV WATCHDOG: .{0,200}transmit queue \d+ timed out/ },
   { class: 'usb-gone', pattern: /usb [\d.-]+: USB disconnect, device number \d+/ },
   { class: 'usb-error', pattern: /device (descriptor read|not accepting address).{0,100}, error -\d+|over-current/ },
   { class: 'read-only-fs', pattern: /[Rr]emounting filesystem read-only|switched to read-only mode/ },
-  { class: 'flash', pattern: /EXT4-fs error|UBIFS error|ubi\d .{0,200}(ECC error|error -7\d)|SQUASHFS error|Buffer I\/O error/ },
-  { class: 'conntrack', pattern: /nf_conntrack: table full, dropping packet/ },
+  {
+    class: 'flash',
+    pattern:
+      /EXT4-fs error|UBIFS error|ubi\d .{0,200}(ECC error|error -7\d)|SQUASHFS error|Buffer I\/O error|I\/O error, dev (mmcblk|mtdblock|nvme)|jffs2: .{0,120}CRC failed|returned ECC error/,
+  },
+  { class: 'conntrack', pattern: /[ni][fp]_conntrack: table full, dropping packet/ },
   { class: 'alloc', pattern: /page allocation failure: order:\d+/ },
   { class: 'segv', pattern: /segfault at|sending SIGSEGV to/ },
   { class: 'crash-loop', pattern: /s in a crash loop \d+ crashes/ },
