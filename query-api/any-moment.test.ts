@@ -2,15 +2,11 @@
  * "It rebooted at 03:10: what changed in the ten minutes before, and what was known at 03:15?", for a device whose upload
  * came two hours late. Over the embedded engine.
  */
-import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createEventCodec } from '../adapters/avro/event-codec.ts'
-import { startForTest } from '../adapters/chdb/start-for-test.ts'
-import { migrate } from '../adapters/clickhouse/migrations.ts'
 import type { DeviceEvent } from '../model/event.ts'
 import type { Row } from '../model/ports.ts'
-import { testDeps, testToken } from './fakes.ts'
-import { createServer } from './server.ts'
+import { startApiForTest, type TestApi } from '../test/query-api/start-api.ts'
 
 const device = '00-11-22-33-44-55'
 const minuteMs = 60_000
@@ -219,32 +215,15 @@ const rows: Record<string, Row[]> = {
   ],
 }
 
-let stop: () => Promise<void>
-let app: FastifyInstance
+let api: TestApi
 beforeAll(async () => {
-  const engine = await startForTest({ listen: null })
-  stop = engine.stop
-  await migrate(engine.warehouse)
-  for (const [table, tableRows] of Object.entries(rows)) await engine.warehouse.insert(table, tableRows, { dedupToken: table })
-  app = await createServer(testDeps({ warehouse: engine.warehouse, clock: { nowMs: () => nowMs }, decodeFrame: codec.decode }), [])
+  api = await startApiForTest(rows, { clock: { nowMs: () => nowMs }, decodeFrame: codec.decode })
 }, 60_000)
-afterAll(async () => {
-  await app.close()
-  await stop()
-}, 30_000)
+afterAll(() => api.stop(), 30_000)
 
-const ask = async (path: string) => {
-  const answer = await app.inject({
-    url: `/api/v1/devices/${device}${path === '' ? '' : `/${path}`}`,
-    headers: { host: 'localhost', authorization: `Bearer ${testToken}` },
-  })
-  return { status: answer.statusCode, body: answer.json<Record<string, unknown>>() }
-}
-const get = async <T>(path: string): Promise<T> => {
-  const { status, body } = await ask(path)
-  if (status !== 200) throw new Error(`${String(status)} ${JSON.stringify(body)}`)
-  return body as T
-}
+const pathOf = (path: string): string => `devices/${device}${path === '' ? '' : `/${path}`}`
+const ask = (path: string) => api.ask(pathOf(path))
+const get = <T>(path: string): Promise<T> => api.get<T>(pathOf(path))
 
 type State = {
   knownAt: string | null

@@ -8,6 +8,7 @@ import type { Row } from '../model/ports.ts'
 import { keepingCosts } from './domain/keeping-cost.ts'
 import { testDeps, testToken } from './fakes.ts'
 import { createServer } from './server.ts'
+import { fakeDevice } from '../test/query-api/inventory-rows.ts'
 
 const dayMs = 86_400_000
 const nowMs = Math.floor(Date.now() / dayMs) * dayMs + dayMs / 2
@@ -64,10 +65,7 @@ describe('GET /keeping', () => {
   beforeAll(async () => {
     own = await startForTest()
     await migrate(own.warehouse, { alone: true })
-    const inventory: Row = {
-      tenant: 'default', device_id: acme, name: '', site: '', region: '', latitude: null, longitude: null, time_zone: '', customer: 'acme', class: 'router',
-      expected_interval_seconds: null, plan: '', serial: '', aliases: [], retired: 0, received_at: nowMs, log_id: 'log', partition: 0, offset: ++offset,
-    } // biome-ignore format: one row
+    const inventory = fakeDevice(acme, { customer: 'acme', class: 'router', received_at: nowMs, offset: ++offset })
     await insert('devices', [inventory])
     await insert('facts', [fact(acme, 'device.product', 'dwr'), fact(acme, 'device.model', '925')])
     const subjects = [acme, other].map((subject) => ({

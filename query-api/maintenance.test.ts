@@ -6,6 +6,7 @@ import { migrate } from '../adapters/clickhouse/migrations.ts'
 import { type MaintenanceWindow, windowMsMax, windowsMax } from '../model/maintenance.ts'
 import type { Row } from '../model/ports.ts'
 import { projectMaintenance } from '../processors/domain/projections/maintenance.ts'
+import { fakeDevice } from '../test/query-api/inventory-rows.ts'
 import { arrivalMs, tickOf } from '../test/stage-fakes.ts'
 import { testDeps, testToken } from './fakes.ts'
 import { tellingsWaitingMax } from './routes/maintenance-tellings.ts'
@@ -30,28 +31,7 @@ const insert = async (window: MaintenanceWindow, actor: string): Promise<void> =
   await started.warehouse.insert('maintenance_windows', rows, { dedupToken: window.changeId })
 }
 
-const device = (id: string, fields: Row): Row => ({
-  tenant: 'default',
-  device_id: id,
-  name: '',
-  site: '',
-  region: '',
-  time_zone: '',
-  customer: '',
-  class: '',
-  expected_interval_seconds: null,
-  plan: '',
-  serial: '',
-  aliases: [],
-  latitude: null,
-  longitude: null,
-  retired: 0,
-  received_at: arrivalMs,
-  log_id: 'log',
-  partition: 0,
-  offset: 1,
-  ...fields,
-})
+const device = (id: string, fields: Row): Row => fakeDevice(id, { received_at: arrivalMs, ...fields })
 const [depot, depot2, office, gone] = ['00-11-22-33-44-01', '00-11-22-33-44-02', '00-11-22-33-44-03', '00-11-22-33-44-04']
 
 beforeAll(async () => {

@@ -1,11 +1,7 @@
 /** Notifications asked for by alarm, over the embedded engine. */
-import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startForTest } from '../adapters/chdb/start-for-test.ts'
-import { migrate } from '../adapters/clickhouse/migrations.ts'
 import type { Row } from '../model/ports.ts'
-import { testDeps, testToken } from './fakes.ts'
-import { createServer } from './server.ts'
+import { startApiForTest, type TestApi } from '../test/query-api/start-api.ts'
 
 const dayMs = 86_400_000
 /** Rows leave by age, counted from the engine's own clock. */
@@ -38,35 +34,20 @@ const notice = (episode: number, kind: string, atMs: number, more: Row = {}): Ro
   ...more,
 })
 
-let app: FastifyInstance
-let stop: () => Promise<void>
+let api: TestApi
 beforeAll(async () => {
-  const engine = await startForTest({ listen: null })
-  stop = engine.stop
-  await migrate(engine.warehouse)
-  const rows = [
+  const notifications = [
     notice(1, 'raise', nowMs - 20 * dayMs),
     notice(1, 'clear', nowMs - 20 * dayMs + 1),
     notice(3, 'raise', nowMs - dayMs, { status: 'silent', why: 'home device', attempts: 0, sent_at: null, answer: '' }),
   ]
-  await engine.warehouse.insert('notifications', rows, { dedupToken: 'notifications' })
-  app = await createServer(testDeps({ warehouse: engine.warehouse, clock: { nowMs: () => nowMs } }), [])
+  api = await startApiForTest({ notifications }, { clock: { nowMs: () => nowMs } })
 }, 60_000)
-afterAll(async () => {
-  await app.close()
-  await stop()
-}, 30_000)
+afterAll(() => api.stop(), 30_000)
 
-const told = async (query: string): Promise<string[]> => {
-  const answer = await app.inject({
-    url: `/api/v1/notifications?${query}`,
-    headers: { host: 'localhost', authorization: `Bearer ${testToken}` },
-  })
-  if (answer.statusCode !== 200) throw new Error(answer.body)
-  return answer
-    .json<{ items: { alarmId: string; kind: string; status: string }[] }>()
-    .items.map((row) => `${row.alarmId.replace(stream, 'S')} ${row.kind} ${row.status}`)
-}
+type Told = { items: { alarmId: string; kind: string; status: string }[] }
+const told = async (query: string): Promise<string[]> =>
+  (await api.get<Told>(`notifications?${query}`)).items.map((row) => `${row.alarmId.replace(stream, 'S')} ${row.kind} ${row.status}`)
 
 describe('notifications', () => {
   it('are those of the last 7 days', async () => {

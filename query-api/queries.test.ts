@@ -1,11 +1,8 @@
 /** The API over the embedded engine: what stands in the tables is what the answers say, to the exact boundary. */
-import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startForTest } from '../adapters/chdb/start-for-test.ts'
-import { migrate } from '../adapters/clickhouse/migrations.ts'
 import type { Row } from '../model/ports.ts'
-import { testDeps, testToken } from './fakes.ts'
-import { createServer } from './server.ts'
+import { fakeDevice, fakeSite } from '../test/query-api/inventory-rows.ts'
+import { startApiForTest, type TestApi } from '../test/query-api/start-api.ts'
 
 const device = '00-11-22-33-44-55'
 const other = '00-11-22-33-44-66'
@@ -46,6 +43,7 @@ const message = (subject: string, kind: string, atMs: number): Row => ({
   frame: new Uint8Array(),
 })
 
+const listed = { received_at: nowMs - dayMs }
 const rows: Record<string, Row[]> = {
   messages: [
     message(device, 'device', nowMs - minuteMs),
@@ -167,39 +165,22 @@ const rows: Record<string, Row[]> = {
     sealed_payload: new Uint8Array([0xff, 0, minutes]),
   })),
   devices: [
-    inventory('devices', {
-      device_id: device,
+    fakeDevice(device, {
+      ...listed,
       name: "O'Brien gateway",
       site: 's1',
       serial: 'SN-1',
       aliases: ['352700'],
       expected_interval_seconds: 60,
-      retired: 0,
     }),
-    inventory('devices', {
-      device_id: '00-11-22-33-44-77',
-      name: 'Never heard',
-      site: 's1',
-      serial: '',
-      aliases: [],
-      expected_interval_seconds: null,
-      retired: 0,
-    }),
-    inventory('devices', {
-      device_id: '00-11-22-33-44-88',
-      name: 'Gone',
-      site: '',
-      serial: '',
-      aliases: [],
-      expected_interval_seconds: null,
-      retired: 1,
-    }),
+    fakeDevice('00-11-22-33-44-77', { ...listed, name: 'Never heard', site: 's1' }),
+    fakeDevice('00-11-22-33-44-88', { ...listed, name: 'Gone', retired: 1 }),
   ],
-  sites: [inventory('sites', { site_id: 's1', name: 'Neihu depot', retired: 0, customer: 'Rail' })],
+  sites: [fakeSite('s1', { ...listed, name: 'Neihu depot', customer: 'Rail' })],
   cells: [
-    inventory('cells', { cell_id: 1001, plmn: '', name: 'Any network', site: 's1', vendor: 'V', retired: 0 }),
-    inventory('cells', { cell_id: 1002, plmn: '00101', name: 'Sector B', site: 's1', vendor: 'V', retired: 0 }),
-    inventory('cells', { cell_id: 1002, plmn: '99999', name: 'Other network', site: '', vendor: '', retired: 0 }),
+    cell({ cell_id: 1001, plmn: '', name: 'Any network', site: 's1', vendor: 'V', retired: 0 }),
+    cell({ cell_id: 1002, plmn: '00101', name: 'Sector B', site: 's1', vendor: 'V', retired: 0 }),
+    cell({ cell_id: 1002, plmn: '99999', name: 'Other network', site: '', vendor: '', retired: 0 }),
   ],
 }
 
@@ -211,27 +192,15 @@ function ledgerRow(
   return { ...base(subject, nowMs - hourMs), hour: nowMs - hourMs, ...sums }
 }
 
-function inventory(kind: 'devices' | 'sites' | 'cells', fields: Row): Row {
-  const place = { latitude: null, longitude: null }
-  const common =
-    kind === 'cells' ? place : { ...place, region: '', time_zone: '', customer: '', ...(kind === 'devices' ? { class: '', plan: '' } : {}) }
-  return { ...common, ...base('', nowMs - dayMs), ...fields }
+function cell(fields: Row): Row {
+  return { latitude: null, longitude: null, ...base('', nowMs - dayMs), ...fields }
 }
 
-let stop: () => Promise<void>
-let app: FastifyInstance
-
+let api: TestApi
 beforeAll(async () => {
-  const engine = await startForTest({ listen: null })
-  stop = engine.stop
-  await migrate(engine.warehouse)
-  for (const [table, tableRows] of Object.entries(rows)) await engine.warehouse.insert(table, tableRows, { dedupToken: table })
-  app = await createServer(testDeps({ warehouse: engine.warehouse, clock: { nowMs: () => nowMs } }), [])
+  api = await startApiForTest(rows, { clock: { nowMs: () => nowMs } })
 }, 60_000)
-afterAll(async () => {
-  await app.close()
-  await stop()
-}, 30_000)
+afterAll(() => api.stop(), 30_000)
 
 /** What the tests pick out of answers by name; the rest is compared whole. */
 type Item = {
@@ -263,11 +232,7 @@ type Answer = {
   series: { points: { value: number | null }[] }[]
   points: unknown
 }
-const get = async (path: string): Promise<Answer> => {
-  const answer = await app.inject({ url: `/api/v1/${path}`, headers: { host: 'localhost', authorization: `Bearer ${testToken}` } })
-  if (answer.statusCode !== 200) throw new Error(`${String(answer.statusCode)} ${answer.body}`)
-  return answer.json<Answer>()
-}
+const get = (path: string): Promise<Answer> => api.get<Answer>(path)
 
 describe('devices', () => {
   it('are found by any part of what names them, whatever its writing', async () => {
