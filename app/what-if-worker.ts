@@ -107,6 +107,7 @@ const runRules = async (task: WhatIfTask, log: EventLog, live: Warehouse, ruleSe
       seenIdsMax: Math.ceil(seenIdsMax / task.spans.length),
       counters: { outcome: () => undefined, limitReached: () => undefined },
       rows: noRows,
+      judgesOnly: true,
       share:
         task.workers === 1 && wanted === null
           ? null

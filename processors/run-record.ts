@@ -3,7 +3,7 @@
  * the batch's rows and states in place. Called by `stage-run.ts` for each record in offset order.
  */
 import type { AlarmRecord } from '../model/alarm-event.ts'
-import type { DeadLetter, DeviceEvent } from '../model/event.ts'
+import type { Body, DeadLetter, DeviceEvent } from '../model/event.ts'
 import type { FleetSignal } from '../model/fleet-signal.ts'
 import { outsideBrokerOf } from '../model/front-door.ts'
 import { ownSource } from '../model/own-source.ts'
@@ -48,6 +48,11 @@ export type RunDeps = {
   counters: RunCounters
   encodeAlarm: (record: AlarmRecord) => Uint8Array
   encodeSignal: (signal: FleetSignal) => Uint8Array
+  /**
+   * Only alarms are asked for (`app/what-if.ts`): rows that no rule reads are not made, which is about half of the work. A record
+   * whose reading would not fit its column is judged then, where the recorder made a dead letter of it.
+   */
+  judgesOnly?: boolean
 }
 
 /** For `/metrics`. */
@@ -142,6 +147,7 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
   const placed = placeTime(event.observedAtMs, event.receivedAtMs)
   const message = { event, place, placed, rows, overlay, onLimit: deps.counters.limitReached }
 
+  const archive = deps.judgesOnly === true ? notArchived : projectMessage
   const { book } = batch.rules
   const watch: Watch | null =
     book === null
@@ -162,7 +168,7 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
   const own = event.bodies[0]
   if (own?.kind === 'Tick') {
     state.tickMs = event.receivedAtMs // Not the greatest: the recorder's clock may have been ahead.
-    projectMessage(message, 'tick', record.value)
+    archive(message, 'tick', record.value)
     if (noteTick(state.watch, own, event.receivedAtMs)) judgeSilent(message, state)
     noteHealth(healthOf(state), own, event.receivedAtMs, outsideBrokerOf(event.bodies))
     judgeUnheard(message, healthOf(state))
@@ -171,7 +177,7 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
     return
   }
   if (own?.kind === 'InventoryChanged') {
-    projectMessage(message, 'inventory', record.value)
+    archive(message, 'inventory', record.value)
     for (const body of event.bodies) {
       if (body.kind !== 'InventoryChanged') continue
       projectInventory(message, body)
@@ -181,13 +187,13 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
     return
   }
   if (own?.kind === 'RuleActivated') {
-    projectMessage(message, 'rules', record.value)
+    archive(message, 'rules', record.value)
     activate(batch.rules, own)
     deps.counters.outcome('rules')
     return
   }
   if (own?.kind === 'MaintenanceWindow') {
-    projectMessage(message, 'maintenance', record.value)
+    archive(message, 'maintenance', record.value)
     const noted = noteWindow(batch.windows, own, event.receivedAtMs)
     if (noted === 'noted') projectMaintenance(message, own)
     if (noted === 'noted' && watch !== null) watchWindow(watch)
@@ -196,14 +202,14 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
     return
   }
   if (own?.kind === 'AlarmCommand') {
-    projectMessage(message, 'command', record.value)
+    archive(message, 'command', record.value)
     for (const body of event.bodies) if (watch !== null && body.kind === 'AlarmCommand') watchCommand(watch, body)
     deps.counters.outcome('command')
     return
   }
 
   if (own?.kind === 'GroupVerdict') {
-    projectMessage(message, 'verdict', record.value)
+    archive(message, 'verdict', record.value)
     for (const body of event.bodies) if (watch !== null && body.kind === 'GroupVerdict') watchVerdict(watch, body)
     deps.counters.outcome('verdict')
     return
@@ -212,8 +218,8 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
   const core = coreOf(overlay, event.subject.id)
   const identity = judgeIdentity(event, core, batch.window, state.timeMs)
   const outcome = outcomeOf(event, identity)
-  batch.ledger.count(event, identity, record.offset)
-  projectMessage(message, outcome, record.value)
+  if (deps.judgesOnly !== true) batch.ledger.count(event, identity, record.offset)
+  archive(message, outcome, record.value)
   deps.counters.outcome(outcome)
   const { storedCopy, redriveOf } = event.source
   if (!storedCopy && redriveOf === null) core.lastReceivedAtMs = event.receivedAtMs
@@ -224,10 +230,15 @@ const runEvent = (batch: Batch, event: DeviceEvent, record: StoredRecord): void 
   }
   if (outcome === 'duplicate' || outcome === 'quarantined') {
     if (watch !== null) watchSign(watch)
-  } else projectAll(context, watch)
+  } else projectAll(context, watch, deps.judgesOnly === true)
   if (watch !== null && redriveOf === null) watchCount(watch, outcome === 'quarantined')
   if (!event.bodies.some(({ kind }) => kind === 'Presence')) projectSign(context)
 }
+
+const notArchived = (): void => undefined
+
+/** Rules read these themselves; rows of the others tell them steps, presence and wordings. */
+const readByRules: ReadonlySet<Body['kind']> = new Set(['Measurements', 'Radio', 'Facts'])
 
 const outcomeOf = (event: DeviceEvent, identity: Identity): MessageOutcome => {
   if (isQuarantined(event)) return 'quarantined'
@@ -235,7 +246,7 @@ const outcomeOf = (event: DeviceEvent, identity: Identity): MessageOutcome => {
   return identity.outcome === 'new' ? 'stored' : identity.outcome
 }
 
-const projectAll = (context: Context, watch: Watch | null): void => {
+const projectAll = (context: Context, watch: Watch | null, judgesOnly: boolean): void => {
   const { event, core, placed, rows } = context
   const presenceBefore = core.presence
   const [countersBefore, clocksBefore] = [rows.counters.length, rows.clock_observations.length]
@@ -243,8 +254,9 @@ const projectAll = (context: Context, watch: Watch | null): void => {
   const { boot, bootKey } = noteBoot(core.boot, event, placed.observedAtMs)
   context.bootKey = bootKey
   if (boot !== null) projectBoot(context, boot)
-  projectClock(context, boot)
+  projectClock(context, boot, !judgesOnly)
   for (const body of event.bodies) {
+    if (judgesOnly && readByRules.has(body.kind)) continue
     switch (body.kind) {
       case 'Measurements':
         projectMeasurements(context, body)

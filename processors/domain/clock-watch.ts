@@ -85,15 +85,15 @@ export const initialClock = (arrivalMs: number): ClockState => {
 
 export const verdictOf = (state: ClockState): ClockVerdict | null => verdicts[numberAt(state, placesOfWatch.verdict)] ?? null
 
-/** Takes one message in, in place. `drift` is asked for once in 15 minutes and at steps. Empty for nearly every message. */
-export const noteClock = (state: ClockState, sample: ClockSample, drift: () => DriftState): ClockNotice[] => {
+/** Takes one message in, in place. `drift` is asked for once in 15 minutes and at steps, `ppmOf` with each estimate. Empty for nearly every message. */
+export const noteClock = (state: ClockState, sample: ClockSample, drift: () => DriftState, ppmOf = driftPpmOf): ClockNotice[] => {
   const { arrivalMs, claimMs, verdict, bootKey } = sample
   const { numbers } = state
   const notices: ClockNotice[] = []
   const overtaken = isOvertaken(state, sample)
   const stepMs = claimMs === null || overtaken ? null : stepOf(state, sample, claimMs)
   const boots = sample.boots && bootKey !== numberAt(state, placesOfWatch.bootKey)
-  if (boots || stepMs !== null || isBeyondWindow(state, arrivalMs)) endWindow(state, arrivalMs, drift, notices)
+  if (boots || stepMs !== null || isBeyondWindow(state, arrivalMs)) endWindow(state, arrivalMs, drift, ppmOf, notices)
   if (boots) {
     notices.push({ kind: 'boot' })
     numbers[placesOfWatch.bootKey] = bootKey
@@ -152,7 +152,13 @@ const noteBegan = ({ numbers }: ClockState, { uptimeSeconds, bootKey }: ClockSam
   numbers[placesOfWatch.beganAtMs] = claimMs - uptimeSeconds * 1_000
 }
 
-const endWindow = (state: ClockState, arrivalMs: number, drift: () => DriftState, notices: ClockNotice[]): void => {
+const endWindow = (
+  state: ClockState,
+  arrivalMs: number,
+  drift: () => DriftState,
+  ppmOf: typeof driftPpmOf,
+  notices: ClockNotice[],
+): void => {
   const over = isBeyondWindow(state, arrivalMs)
   const estimate = finishWindow(state, arrivalMs)
   if (estimate === null) {
@@ -168,7 +174,7 @@ const endWindow = (state: ClockState, arrivalMs: number, drift: () => DriftState
     forgetEstimates(known)
   }
   noteEstimate(known, best.bootKey, best.arrivalMs, skewMs)
-  notices.push({ kind: 'estimate', skewMs, driftPpm: driftPpmOf(known), samples, shownBy })
+  notices.push({ kind: 'estimate', skewMs, driftPpm: ppmOf(known), samples, shownBy })
 }
 
 const stepOfEstimates = ({ bootKey: knownKey, arrivalsMs, skewsMs }: DriftState, bootKey: number, arrivalMs: number, skewMs: number) => {

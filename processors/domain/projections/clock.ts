@@ -10,8 +10,11 @@ import { highestOf } from '../interval-set.ts'
 import { toDateTime64 } from '../placed-time.ts'
 import type { Context } from '../projection.ts'
 
-/** `boot`: what this message told of one. Re-driven letters keep their old arrival and are no samples. */
-export const projectClock = (context: Context, boot: BootNotice['boot']): void => {
+/**
+ * `boot`: what this message told of one. Re-driven letters keep their old arrival and are no samples. `wantsDrift` false: nobody
+ * reads the rows, and the drift, dear to find, is left out of them.
+ */
+export const projectClock = (context: Context, boot: BootNotice['boot'], wantsDrift = true): void => {
   const { event, place, placed, overlay, bootKey } = context
   if (event.source.redriveOf !== null) return
   const bootId = boot?.bootId ?? event.bootId ?? ''
@@ -30,9 +33,12 @@ export const projectClock = (context: Context, boot: BootNotice['boot']): void =
       offset: place.offset,
     },
     () => overlay.open('clock', event.subject.id, initialDrift),
+    wantsDrift ? undefined : noDrift,
   )
   for (const notice of notices) pushRow(context, clock, notice, bootId)
 }
+
+const noDrift = (): null => null
 
 const clockFor = ({ core, event }: Context): ClockState => {
   const { clock } = core
