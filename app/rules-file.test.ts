@@ -34,6 +34,23 @@ it('the shipped files fit together', () => {
   expect(loadRuleSet('').rules.length).toBeGreaterThan(40)
 })
 
+it('an uplink that comes and goes explains the sessions that it costs, of data and of MQTT', () => {
+  const causesOf = (id: string) => loadRuleSet('').rules.find((rule) => rule.id === id)?.dependsOn
+  expect(causesOf('wan.session-flap')).toContain('wan.flap')
+  expect(causesOf('presence.flapping')).toEqual(expect.arrayContaining(['wan.flap', 'wan.session-flap']))
+})
+
+it('each class of kernel lines that a person must act on has a rule, heat too', () => {
+  const heard = new Set(
+    loadRuleSet('').rules.flatMap(({ enabled, condition }) =>
+      enabled && condition.form === 'event' ? condition.raiseOn.flatMap((matcher) => (matcher.of === 'log' ? matcher.classes : [])) : [],
+    ),
+  )
+  expect([...heard].sort()).toEqual(
+    expect.arrayContaining(['conntrack', 'flash', 'oom', 'oops', 'panic', 'read-only-fs', 'stall', 'thermal', 'usb-gone']),
+  )
+})
+
 it('a pattern that would try every way through a line is answered all the same', () => {
   loadRuleSet('')
   for (const pattern of ['(a+)+$', '(a|aa)+$', '.*.*.*=.*x']) expect(new RegExp(pattern).test(`${'a'.repeat(4_096)}b`)).toBe(false)

@@ -82,6 +82,15 @@ Selectors: class, model (\`<product>/<model>\` or the model), site, region, firm
 
 Every mistake is refused with file and line before anything runs: an unknown metric, levels that cross, a rule that could never fire or never clear, a \`dependsOn\` that names no rule or comes back to itself ([what to do](../runbooks/rules-invalid.md)).
 
+\`\`\`sh
+npm run rules -- --check my-rules                        # a file or a folder: is it valid on top of the shipped rules
+npm run rules -- --what-if --rules my-rules --from 7d    # what it would have told over the stored past, beside the rules in force
+RULES_DIR=my-rules npm start                             # a start puts the files in force
+npm run rules                                            # which rules hold, their versions, where they come from
+\`\`\`
+
+Each version that came into force stands in the log, beside what it judged. To roll back, start with the folder as it was: its version is in force again from then on, and what was judged in between stays. What-if judges each device by itself, without groups and situations: an outage of many is counted once for each of them.
+
 ## What each form means
 
 - **level**: a number (gauge, rate of a counter, radio, clock) against a raise and a clear level. In a ROP: mean, median, min, max, p95, last, count, rate, share; \`inARow: 2\` asks for two complete windows in a row, in both directions. \`event\`: each reading. \`slope\`: the value that a line through hourly means reaches after \`horizon\`.
