@@ -25,6 +25,12 @@ describe('pages of the docs', () => {
     expect((await app.inject({ url: '/docs', headers })).statusCode).toBe(200)
   })
 
+  it('are all reached from the first', () => {
+    expect(
+      files.filter(({ path }) => path !== '/docs' && !byPath.get('/docs')?.includes(`href="${path}"`)).map(({ path }) => path),
+    ).toEqual([])
+  })
+
   it.each([
     '/docs/runbooks/none',
     '/docs/runbooks',

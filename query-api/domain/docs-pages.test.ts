@@ -25,7 +25,7 @@ describe('pages of the docs', () => {
   it('link each other and the web, and nothing else', () => {
     const links = (at: number) =>
       [...((pages[at]?.html ?? '').split('<main')[1]?.matchAll(/href="([^"]*)"/g) ?? [])].map((match) => match[1])
-    expect(links(0)).toEqual(['/docs/reference/rules#a-b'])
+    expect(links(0)).toEqual(['/docs/reference/rules#a-b', '/docs/reference/rules', '/docs/runbooks/x'])
     expect(links(1)).toEqual(['/docs/runbooks/x', 'https://example.org/a', '#rules'])
   })
 })

@@ -12,7 +12,7 @@ export const docsPages = (texts: readonly DocsText[]): DocsPage[] => {
     path: addressOf(path),
     html: pageOf(
       titleOf(text) ?? path,
-      renderMarkdown(text, (target) => hrefOf(path, target, listed)),
+      renderMarkdown(path === index ? text + contents(texts) : text, (target) => hrefOf(path, target, listed)),
     ),
   }))
 }
@@ -26,7 +26,17 @@ export const runbookUrlOf = (runbook: string, served: ReadonlySet<string>): stri
   return served.has(address) ? address + anchor : null
 }
 
-const addressOf = (path: string): string => (path === 'README.md' ? '/docs' : `/docs/${path.replace(/\.md$/, '')}`)
+const index = 'README.md'
+
+/** All pages by their folders, so that each is reached. */
+const contents = (texts: readonly DocsText[]): string =>
+  ['guides', 'reference', 'runbooks', 'decisions']
+    .map((folder) => [folder, texts.filter(({ path }) => path.startsWith(`${folder}/`))] as const)
+    .filter(([, pages]) => pages.length > 0)
+    .map(([folder, pages]) => `\n\n## ${folder}\n\n${pages.map(({ path, text }) => `- [${titleOf(text) ?? path}](${path})`).join('\n')}`)
+    .join('')
+
+const addressOf = (path: string): string => (path === index ? '/docs' : `/docs/${path.replace(/\.md$/, '')}`)
 
 const isWebAddress = (text: string): boolean => /^https?:\/\/[^\s"<>]+$/.test(text)
 
