@@ -4,7 +4,7 @@ import type { DeviceProfile, RuleSet } from '../model/rule.ts'
 import { loadRuleSet } from '../app/rules-file.ts'
 import { createRuleBook, type CompiledRules } from '../processors/domain/rules/compile.ts'
 import { evaluate, nextTickMs, type RuleInput } from '../processors/domain/rules/evaluate.ts'
-import type { LateFinding, RuleCommand, RuleLimit } from '../processors/domain/rules/outcome.ts'
+import type { RuleCommand, RuleLimit } from '../processors/domain/rules/outcome.ts'
 import { type DeviceRuleState, initialRuleState } from '../processors/domain/rules/state.ts'
 
 /** On a quarter of an hour. */
@@ -44,7 +44,6 @@ export const createRuleDevice = (ruleSet: RuleSet, changes: Partial<DeviceProfil
   let offset = 0
   let healthySinceMs: number | null = 0
   const commands: RuleCommand[] = []
-  const late: LateFinding[] = []
   const limits: RuleLimit[] = []
 
   const feed = (input: RuleInput, nowMs: number): RuleCommand[] => {
@@ -60,7 +59,6 @@ export const createRuleDevice = (ruleSet: RuleSet, changes: Partial<DeviceProfil
     })
     state = outcome.state
     commands.push(...outcome.commands)
-    late.push(...outcome.late)
     return [...outcome.commands]
   }
 
@@ -84,7 +82,6 @@ export const createRuleDevice = (ruleSet: RuleSet, changes: Partial<DeviceProfil
     },
     state: () => state,
     commands,
-    late,
     limits,
     nextTickMs: () => nextTickMs(state, { rules, profile }, healthySinceMs ?? 0),
     /** `presence.offline active warning @ms`, of one rule or of all. */

@@ -58,6 +58,8 @@ export type LimitName =
   | 'counters-per-device'
   | 'facts-per-device'
   | 'firmwares-per-partition'
+  | 'late-beyond-episodes'
+  | 'late-beyond-history'
   | 'log-lines-per-minute'
   | 'maintenance-windows'
   | 'online-per-shard'

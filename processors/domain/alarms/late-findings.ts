@@ -1,125 +1,135 @@
 /**
- * A late verdict about one window of the past, held against the episodes as they are known: what has to be annotated so that
- * they say the same. In whatever order late windows come, the same time is covered by episodes in the end. The verdict is the
- * rule's (after its windows in a row), of a window that is closed; within the hysteresis band nothing is known better.
- * Before: `processors/domain/rules` (late).  After: `amending.ts`.
+ * A stretch of the past that was judged again, held against the episodes as they are known: what has to be annotated so that they
+ * say the same. In whatever order late data comes, the same time is covered by episodes in the end. What stands now stays as it is:
+ * its begin may move, its end is the live condition's.
+ * Before: `processors/domain/rules/rejudge.ts`.  After: `amending.ts`.
  */
 import type { AlarmEvent } from '../../../model/alarm-event.ts'
 import { type EpisodeRef, type Evidence, type LateCommand, type Severity, severityRank } from '../../../model/alarm.ts'
 import type { EpisodeRow } from './episodes.ts'
 
-/** As amended, without those retracted; `clearedAtMs` null: it stands. */
-export type KnownEpisode = { of: EpisodeRef; raisedAtMs: number; clearedAtMs: number | null; severity: Severity }
+/** An episode as it should be; `endMs` null: it is not over. */
+export type Span = { raisedAtMs: number; endMs: number | null; severity: Severity }
 
-export type LateWindow = {
-  fromMs: number
-  /** Not included. */
-  toMs: number
-  verdict: 'raise' | 'between' | 'clear'
-  severity: Severity
-  evidence: Evidence
+/** Between these two times the episodes are known to be these. */
+export type Rejudge = {
+  kind: 'Rejudge'
   sourceEventId: string
   reason: string
   ruleVersion: number
   atMs: number
+  /** The device's own time: an end after it has not come yet. */
+  nowMs: number
+  fromMs: number
+  /** Null: until now. */
+  toMs: number | null
+  /** Ascending. */
+  spans: readonly Span[]
+  onDelayMs: number
+  /** What ends an episode: its condition, a person, or that it does not come again. */
+  endsBy: 'condition' | 'person' | 'lack'
+  evidence: Evidence
 }
 
-type LateTime = Omit<LateWindow, 'verdict' | 'evidence'>
+export type KnownEpisode = { of: EpisodeRef; raisedAtMs: number; clearedAtMs: number | null; severity: Severity }
 
-/** How far back late samples are judged again. */
-export const lateAgeMsMax = 7 * 24 * 3_600_000
-
-export const annotationsOf = (known: readonly KnownEpisode[], window: LateWindow, watermarkMs: number): LateCommand[] => {
-  if (window.verdict === 'between' || window.toMs <= watermarkMs - lateAgeMsMax) return []
-  return window.verdict === 'raise' ? raised(known, window) : cleared(known, window)
+/** `forgotten`: live episodes and ones found late that are not among the rows. Null: the stretch reaches back to those. */
+export const reconciled = (rows: readonly EpisodeRow[], forgotten: { live: number; late: number }, told: Rejudge): LateCommand[] | null => {
+  if (told.fromMs < knownFromMs(rows, forgotten)) return null
+  const known = knownOf(rows)
+  return told.endsBy === 'person' ? begun(known, told) : matched(known, told)
 }
 
-export type FoundLate = LateCommand & { kind: 'FindEpisodeLate' }
-
-/** An event of the past is part of the episode that it touches; how far back it is judged, the rules have decided. */
-export const partOf = (rows: readonly EpisodeRow[], found: FoundLate): LateCommand[] =>
-  raised(knownOf(rows), { ...found, fromMs: found.raisedAtMs, toMs: found.clearedAtMs, verdict: 'raise' })
+const knownFromMs = (rows: readonly EpisodeRow[], { live, late }: { live: number; late: number }): number => {
+  const firstOf = (foundLate: boolean): number =>
+    Math.min(...rows.filter((row) => row.foundLate === foundLate).map(({ amended }) => amended.raisedAtMs))
+  return Math.max(live > 0 ? firstOf(false) : Number.NEGATIVE_INFINITY, late > 0 ? firstOf(true) : Number.NEGATIVE_INFINITY)
+}
 
 /** What was found late before and still lasts when the alarm is raised: it is the begin of this one. */
 export const begunBefore = (rows: readonly EpisodeRow[], { episode, ...event }: AlarmEvent & { kind: 'AlarmRaised' }): LateCommand[] => {
-  const own = rows.filter((row) => row.foundLate || row.episode === episode)
-  if (!own.some((row) => row.foundLate && !row.retracted)) return []
-  const { raisedAtMs, severity, ruleVersion, atMs } = event
-  const sourceEventId = event.sourceEventId ?? `raise ${episode}`
-  const reason = 'it had begun with what was told late'
-  const moment = { fromMs: raisedAtMs, toMs: raisedAtMs, severity, sourceEventId, reason, ruleVersion, atMs }
-  return joined(touchingOf(knownOf(own), moment), moment)
+  const { raisedAtMs, ruleVersion, atMs } = event
+  const known = knownOf(rows)
+  const own = known.find(({ of }) => !of.foundLate && of.episode === episode)
+  const before = known.filter((one) => one.of.foundLate && one.raisedAtMs <= raisedAtMs && endOf(one.clearedAtMs) >= raisedAtMs)
+  if (own === undefined || before.length === 0) return []
+  const finding = {
+    sourceEventId: event.sourceEventId ?? `raise ${episode}`,
+    reason: 'it had begun with what was told late',
+    ruleVersion,
+    atMs,
+  }
+  const span = {
+    raisedAtMs: Math.min(...before.map((one) => one.raisedAtMs)),
+    endMs: null,
+    severity: before.reduce((worst, one) => graver(worst, one.severity), own.severity),
+  }
+  return [...before.map(({ of }): LateCommand => ({ kind: 'Retract', ...finding, of })), ...amended(finding, own, span)]
 }
 
 const knownOf = (rows: readonly EpisodeRow[]): KnownEpisode[] =>
   rows
     .filter(({ retracted }) => !retracted)
-    .map(({ episode, foundLate, amended, severityMax }) => ({ of: { episode, foundLate }, ...amended, severity: severityMax }))
+    .map(({ episode, foundLate, amended: span, severityMax }) => ({ of: { episode, foundLate }, ...span, severity: severityMax }))
+    .sort((one, other) => one.raisedAtMs - other.raisedAtMs)
 
-/** It was bad then: an episode that touches the window reaches over it, several become one, or it is a new one. */
-const raised = (known: readonly KnownEpisode[], window: LateWindow): LateCommand[] => {
-  const touching = touchingOf(known, window)
-  return touching.length === 0 ? [found(window, window.fromMs, window.toMs)] : joined(touching, window)
+const matched = (known: readonly KnownEpisode[], told: Rejudge): LateCommand[] => {
+  const finding = findingOf(told)
+  const open = new Set(known)
+  const changes: LateCommand[] = []
+  // The newest first: what stands is part of it.
+  for (const span of [...told.spans].reverse()) {
+    const touching = [...open].filter((one) => one.raisedAtMs <= endOf(span.endMs) && endOf(one.clearedAtMs) >= span.raisedAtMs)
+    const own = touching.find(isStanding) ?? touching.find(({ of }) => !of.foundLate) ?? touching[0]
+    if (own === undefined) changes.unshift(found(told, span))
+    else {
+      open.delete(own)
+      const endMs = isStanding(own) ? null : (span.endMs ?? (own.of.foundLate ? unendedMs(told) : own.clearedAtMs))
+      changes.unshift(...amended(finding, own, { ...span, endMs }))
+    }
+  }
+  const gone = [...open].filter(
+    (one) => one.raisedAtMs >= told.fromMs && (isStanding(one) ? told.endsBy === 'lack' : endOf(one.clearedAtMs) <= endOf(told.toMs)),
+  )
+  return [...gone.map(({ of }): LateCommand => ({ kind: 'Retract', ...finding, of })), ...changes]
 }
 
-const touchingOf = (known: readonly KnownEpisode[], { fromMs, toMs }: LateTime): KnownEpisode[] =>
-  known
-    .filter(({ raisedAtMs, clearedAtMs }) => raisedAtMs <= toMs && endOf(clearedAtMs) >= fromMs)
-    .sort((a, b) => a.raisedAtMs - b.raisedAtMs)
-
-const joined = (touching: readonly KnownEpisode[], window: LateTime): LateCommand[] => {
-  const { fromMs, toMs } = window
-  const first = touching[0]
-  if (first === undefined) return []
-  // What stands stays what it is; the others become part of it.
-  const kept = touching.find(({ clearedAtMs }) => clearedAtMs === null) ?? first
-  const raisedAtMs = Math.min(first.raisedAtMs, fromMs)
-  const clearedAtMs = kept.clearedAtMs === null ? null : Math.max(toMs, ...touching.map((one) => endOf(one.clearedAtMs)))
-  const severity = touching.reduce((worst, one) => worse(worst, one.severity), window.severity)
-  const others = touching.filter((one) => one !== kept).map(({ of }): LateCommand => ({ kind: 'Retract', ...findingOf(window), of }))
-  return [...others, ...amended(window, kept, { raisedAtMs, clearedAtMs, severity })]
+/** Its end is a person's: it can only have begun earlier. */
+const begun = (known: readonly KnownEpisode[], told: Rejudge): LateCommand[] => {
+  const [first] = told.spans
+  if (first === undefined || known.some((one) => one.raisedAtMs <= first.raisedAtMs && endOf(one.clearedAtMs) >= first.raisedAtMs))
+    return []
+  const [next] = known.filter(({ raisedAtMs }) => raisedAtMs > first.raisedAtMs)
+  if (next === undefined) return [found(told, first)]
+  return amended(findingOf(told), next, { ...first, endMs: next.clearedAtMs })
 }
 
-/** It was well then: what lies within the window never was, what reaches into it ends or begins at its edge. */
-const cleared = (known: readonly KnownEpisode[], window: LateWindow): LateCommand[] => {
-  const { fromMs, toMs } = window
-  return known
-    .filter(({ raisedAtMs, clearedAtMs }) => raisedAtMs < toMs && endOf(clearedAtMs) > fromMs)
-    .flatMap((episode): LateCommand[] => {
-      const { of, raisedAtMs, clearedAtMs, severity } = episode
-      const isOverBefore = clearedAtMs !== null && clearedAtMs <= toMs
-      if (raisedAtMs >= fromMs && isOverBefore) return [{ kind: 'Retract', ...findingOf(window), of }]
-      if (raisedAtMs >= fromMs) return amended(window, episode, { ...episode, raisedAtMs: toMs })
-      if (isOverBefore) return amended(window, episode, { ...episode, clearedAtMs: fromMs })
-      // In its middle: two episodes. One that stands keeps its end, which is now.
-      return clearedAtMs === null
-        ? [...amended(window, episode, { ...episode, raisedAtMs: toMs }), found({ ...window, severity }, raisedAtMs, fromMs)]
-        : [...amended(window, episode, { ...episode, clearedAtMs: fromMs }), found({ ...window, severity }, toMs, clearedAtMs)]
-    })
-}
+const isStanding = ({ clearedAtMs }: KnownEpisode): boolean => clearedAtMs === null
 
-type Span = Pick<KnownEpisode, 'raisedAtMs' | 'clearedAtMs' | 'severity'>
+/** A raise that waits now comes within this, and is part of it then. */
+const unendedMs = ({ nowMs, onDelayMs }: Rejudge): number => nowMs + onDelayMs
 
-/** Only what differs; nothing when nothing does. */
-const amended = (window: LateTime, { of, ...was }: KnownEpisode, now: Span): LateCommand[] => {
+/** Only what differs; nothing when nothing does. What was grave stays so. */
+const amended = (finding: Finding, { of, ...was }: KnownEpisode, now: Span): LateCommand[] => {
   const raisedAtMs = now.raisedAtMs === was.raisedAtMs ? null : now.raisedAtMs
-  const clearedAtMs = now.clearedAtMs === was.clearedAtMs ? null : now.clearedAtMs
-  const severity = now.severity === was.severity ? null : now.severity
+  const clearedAtMs = now.endMs === was.clearedAtMs ? null : now.endMs
+  const severity = severityRank[now.severity] > severityRank[was.severity] ? now.severity : null
   if (raisedAtMs === null && clearedAtMs === null && severity === null) return []
-  return [{ kind: 'Amend', ...findingOf(window), of, raisedAtMs, clearedAtMs, severity }]
+  return [{ kind: 'Amend', ...finding, of, raisedAtMs, clearedAtMs, severity }]
 }
 
-const found = (window: LateWindow, raisedAtMs: number, clearedAtMs: number): LateCommand => ({
+const found = (told: Rejudge, { raisedAtMs, endMs, severity }: Span): LateCommand => ({
   kind: 'FindEpisodeLate',
-  ...findingOf(window),
+  ...findingOf(told),
   raisedAtMs,
-  clearedAtMs,
-  severity: window.severity,
-  evidence: window.evidence,
+  clearedAtMs: endMs ?? Math.max(raisedAtMs, unendedMs(told)),
+  severity,
+  evidence: told.evidence,
 })
 
-const findingOf = ({ sourceEventId, reason, ruleVersion, atMs }: LateTime) => ({ sourceEventId, reason, ruleVersion, atMs })
+type Finding = Pick<Rejudge, 'sourceEventId' | 'reason' | 'ruleVersion' | 'atMs'>
+const findingOf = ({ sourceEventId, reason, ruleVersion, atMs }: Rejudge): Finding => ({ sourceEventId, reason, ruleVersion, atMs })
 
-const endOf = (clearedAtMs: number | null): number => clearedAtMs ?? Number.POSITIVE_INFINITY
+const endOf = (endMs: number | null): number => endMs ?? Number.POSITIVE_INFINITY
 
-const worse = (a: Severity, b: Severity): Severity => (severityRank[b] > severityRank[a] ? b : a)
+const graver = (a: Severity, b: Severity): Severity => (severityRank[b] > severityRank[a] ? b : a)

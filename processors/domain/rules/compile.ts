@@ -6,6 +6,7 @@ import type { AlarmType } from '../../../model/alarm.ts'
 import {
   alarmTypeOf,
   type DeviceProfile,
+  type Guard,
   type LevelCondition,
   type Matcher,
   type RadioSignal,
@@ -17,6 +18,7 @@ import { selectorOf } from '../../../model/selector.ts'
 import { hash53 } from '../hash.ts'
 import { attributesFit, fitsOf, parseAttributes } from './patterns.ts'
 
+export type GuardReader = { rule: Rule; index: number; guard: Guard }
 export type LevelReader = { rule: Rule; condition: LevelCondition }
 export type Trigger<M extends Matcher = Matcher> = { rule: Rule; matcher: M; role: 'raise' | 'clear' | 'count' }
 type OfKind<K extends Matcher['of']> = Extract<Matcher, { of: K }>
@@ -49,6 +51,8 @@ export type CompiledRules = {
   keptFacts: ReadonlySet<string>
   /** By metric or fact: rules with a delay that ask for it while they wait. */
   guarded: ReadonlyMap<string, readonly Rule[]>
+  /** By metric or fact: who asks whether it is so. */
+  guards: ReadonlyMap<string, readonly GuardReader[]>
   logs: ReadonlyMap<string, readonly Trigger[]>
   logPatterns: readonly { trigger: Trigger; pattern: RegExp }[]
   boots: readonly Trigger<OfKind<'boot'>>[]
@@ -140,6 +144,7 @@ const compile = (id: string, rules: readonly Rule[]): CompiledRules => {
   const dependents = new Map<string, string[]>()
   const keptFacts = new Set<string>()
   const guarded = new Map<string, Rule[]>()
+  const guards = new Map<string, GuardReader[]>()
   const radioSigns: Trigger<OfKind<'radio'>>[] = []
   const logPatterns: { trigger: Trigger; pattern: RegExp }[] = []
   const boots: Trigger<OfKind<'boot'>>[] = []
@@ -195,7 +200,8 @@ const compile = (id: string, rules: readonly Rule[]): CompiledRules => {
     const { condition } = rule
     for (const other of rule.dependsOn) entry(dependents, other, (): string[] => []).push(rule.id)
     if (condition.form === 'level' || condition.form === 'count' || condition.form === 'event') {
-      for (const guard of condition.when) {
+      for (const [index, guard] of condition.when.entries()) {
+        entry(guards, 'metric' in guard ? guard.metric : guard.fact, (): GuardReader[] => []).push({ rule, index, guard })
         if ('metric' in guard) readersOf(metrics, guard.metric).kept = true
         else keptFacts.add(guard.fact)
         if (condition.form === 'event' && condition.clearOn.length > 0)
@@ -230,6 +236,7 @@ const compile = (id: string, rules: readonly Rule[]): CompiledRules => {
     facts,
     keptFacts,
     guarded,
+    guards,
     logs,
     logPatterns,
     boots,

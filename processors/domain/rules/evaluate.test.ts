@@ -84,28 +84,25 @@ describe('windows', () => {
       device.tick(now + minute * 100)
     }
     expect(device.told()[0]).toBe('device.memory-low active minor @1800')
-    expect(device.late).toEqual([])
+    expect(device.commands.map(({ command }) => command.kind)).not.toContain('Rejudge')
   })
 })
 
 describe('late data', () => {
-  it('never changes the live condition, and is told with what it shows', () => {
+  it('never changes the live condition; the stretch is judged again once its windows are over', () => {
     const device = only('device.memory-low')
     for (let minute = 0; minute < 61; minute++) device.feed(memory(startMs + minute * minuteMs, 0.5))
     const before = structuredClone(device.state().streams)
     for (let minute = -30; minute < 0; minute++) device.feed(memory(startMs + minute * minuteMs, 0.95), startMs + 61 * minuteMs)
     // The second window is over when nothing of it has come for 15 minutes of the device's own time.
     device.feed(memory(startMs + 75 * minuteMs - 1, 0.5))
-    expect(device.late).toHaveLength(1)
-    device.feed(memory(startMs + 75 * minuteMs, 0.5))
     expect(device.told()).toEqual([])
+    device.feed(memory(startMs + 75 * minuteMs, 0.5))
+    expect(device.told()).toEqual(['device.memory-low Rejudge'])
     expect(device.state().streams).toEqual(before)
-    expect(
-      device.late.map(({ rule, observedAtMs, value, verdict }) => [rule.id, (observedAtMs - startMs) / 1_000, value, verdict]),
-    ).toEqual([
-      ['device.memory-low', -900, 0.95, 'raise'],
-      ['device.memory-low', 0, 0.95, 'raise'],
-    ])
+    expect(device.commands[0]?.command).toMatchObject({
+      spans: [{ raisedAtMs: startMs, endMs: startMs + 30 * minuteMs, severity: 'minor' }],
+    })
   })
 
   const busy = (atMs: number, value: number): RuleInput => ({
@@ -130,18 +127,27 @@ describe('late data', () => {
   const every5 = (from: number, to: number, value: number) =>
     Array.from({ length: (to - from) / 5 }, (_, n) => [from + n * 5, value] as const)
 
-  it('of two windows in a row that raise is an episode found late, though newer readings came in between', () => {
+  it('of two windows in a row that raise is an episode of the past, though newer readings came in between', () => {
     const found = uploaded([...every5(0, 45, 0.95), ...every5(45, 90, 0.1)]).commands.map(({ command }) => command)
+    // Until its end has come too, it reaches to what was told live; and once more when that is over.
+    const told = [
+      [330, 330],
+      [330, null],
+      [75, 330],
+    ].map((minutes) => minutes.map((minute) => (minute === null ? null : startMs + minute * minuteMs)))
     expect(found).toEqual(
-      [30, 45].map((minute) => ({
-        kind: 'FindEpisodeLate',
+      told.map(([endMs, toMs]) => ({
+        kind: 'Rejudge',
         sourceEventId: expect.stringContaining('late') as string,
-        reason: 'readings of it came after the device had told of later times',
+        reason: 'it came after the device had told of later times',
         ruleVersion: expect.any(Number) as number,
         atMs: expect.any(Number) as number,
-        raisedAtMs: startMs + minute * minuteMs,
-        clearedAtMs: startMs + (minute + 30) * minuteMs,
-        severity: 'minor',
+        nowMs: expect.any(Number) as number,
+        fromMs: startMs + 30 * minuteMs,
+        toMs,
+        spans: [{ raisedAtMs: startMs + 30 * minuteMs, endMs, severity: 'minor' }],
+        onDelayMs: 0,
+        endsBy: 'condition',
         evidence: expect.objectContaining({ raiseLevel: 0.9, clearLevel: 0.75 }) as unknown,
       })),
     )
@@ -157,8 +163,8 @@ describe('late data', () => {
     const device = only('device.memory-low')
     for (let minute = 0; minute < 61; minute++) device.feed(memory(startMs + minute * minuteMs, 0.5))
     for (let minute = 0; minute < 30; minute++) device.feed(memory(startMs - 8 * dayMs + minute * minuteMs, 0.95), startMs + hourMs)
-    device.feed(memory(startMs + 62 * minuteMs, 0.5))
-    expect(device.late).toEqual([])
+    device.feed(memory(startMs + 90 * minuteMs, 0.5))
+    expect(device.commands).toEqual([])
   })
 
   it('a panic that is told late is an episode found late, and raises nothing now', () => {
@@ -170,10 +176,8 @@ describe('late data', () => {
     )
     expect(device.commands.map(({ command }) => command)).toEqual([
       expect.objectContaining({
-        kind: 'FindEpisodeLate',
-        raisedAtMs: startMs - hourMs,
-        clearedAtMs: startMs - hourMs + dayMs,
-        severity: 'critical',
+        kind: 'Rejudge',
+        spans: [{ raisedAtMs: startMs - hourMs, endMs: startMs - hourMs + dayMs, severity: 'critical' }],
       }),
     ])
   })
@@ -397,7 +401,6 @@ describe('whatever comes', () => {
         const first = run(list, false)
         const again = run(list, true)
         expect(again.commands).toEqual(first.commands)
-        expect(again.late).toEqual(first.late)
         expect(again.state()).toEqual(structuredClone(first.state()))
       }),
       { numRuns: 100 },

@@ -11,11 +11,14 @@ import type { LogClass } from '../log-classes.ts'
 import { believedAheadMs } from '../placed-time.ts'
 import { hash32 } from '../hash.ts'
 import { absenceDueMs, hear, leave, passAbsence } from './absence.ts'
-import { boot, type BootInput, readBoot } from './boots.ts'
+import { type BootInput, bootWithoutReason, readBoot } from './boots.ts'
 import type { Trigger } from './compile.ts'
-import { eventSlackMs, happen, recheckGuards } from './events.ts'
+import { happen, noteValue, recheckGuards } from './events.ts'
 import { type FactsInput, readFacts } from './facts.ts'
 import { readLevel } from './levels.ts'
+import { noteGuards } from './past-guards.ts'
+import { ruleOfPast } from './past.ts'
+import { eventSlackMs, isLate } from './rejudge.ts'
 import { beyond, type RuleContext, type RuleOutcome, type Run } from './outcome.ts'
 import { noteJump, noteSignal, passStage, passTime } from './passing.ts'
 import { processOf, qualifierOf } from './qualifiers.ts'
@@ -46,7 +49,8 @@ export type RuleInput =
 export const silentMs = 5 * 60_000
 
 export const evaluate = (state: DeviceRuleState, input: RuleInput, context: RuleContext): RuleOutcome => {
-  const run: Run = { state, context, commands: [], late: [] }
+  const run: Run = { state, context, commands: [] }
+  if (state.past === undefined) beginPast(state)
   if (state.rules !== context.rules.id) adopt(run)
   // Placed while the recorder's clock was ahead: what arrives now is newer.
   if (state.watermarkMs > context.nowMs + believedAheadMs) forgetTimes(state)
@@ -131,12 +135,16 @@ const readMeasurement = (run: Run, { metric, attributes: text, value, atMs }: Ru
   const own = { atMs, value }
   const changes = kept || edges.length > 0 ? changesBy(state, `${metric}\n${text}`, own, state.watermarkMs - eventSlackMs) : noChange
   if (kept && newest && atMs >= state.watermarkMs - eventSlackMs) state.readings[metric] = value
-  if (kept) recheckGuards(run, metric, atMs)
+  if (kept) {
+    noteGuards(run, metric, value, atMs)
+    recheckGuards(run, metric, atMs)
+  }
   if (levels.length > 0) readLevel(run, levels, { name: metric, attributes: text, value, atMs }, (rule) => qualifierOf(rule, attributes))
   if (radio.length > 0) readLevel(run, radio, { name: metric, attributes: '', value, atMs }, noQualifier)
   for (const { rule, matcher, role } of readings)
-    if (newest && beyond(matcher.level, value))
+    if ((newest || isLate(run, atMs)) && beyond(matcher.level, value))
       happen(run, rule, matcher, role, qualifierOf(rule, attributes), { atMs, item: 0, tag: 0, name: metric, value, byArrival: false })
+  for (const { rule } of edges) noteValue(run, rule, `${metric}\n${text}`, `${metric} edge`, value, atMs)
   for (const change of changes)
     for (const { rule, matcher, role } of edges)
       happen(run, rule, matcher, role, '', { ...change, item: 0, tag: 0, name: `${metric} edge`, byArrival: false })
@@ -190,7 +198,7 @@ const tick = (run: Run): void => {
   const { pendingBoot } = state
   if (pendingBoot !== null && nowMs >= pendingBoot.dueMs) {
     state.pendingBoot = null
-    boot(run, null, null, pendingBoot.atMs)
+    bootWithoutReason(run, pendingBoot.id, pendingBoot.atMs)
   }
   if (nowMs >= state.stageDueMs) passStage(run)
   if (nowMs >= state.dueMs && nowMs >= state.lastArrivalMs + silentMs) passWindows(run)
@@ -206,16 +214,25 @@ const passWindows = (run: Run): void => {
   state.cadences = held
 }
 
+/** Nothing is known of what an earlier release was told. */
+const beginPast = (state: DeviceRuleState): void => {
+  state.past = {}
+  if (state.watermarkMs > 0) state.pastFromMs = state.watermarkMs
+}
+
 const forgetTimes = (state: DeviceRuleState): void => {
   state.watermarkMs = 0
   state.resumedMs = 0
   state.dueMs = never
   for (const series of Object.values(state.series))
-    Object.assign(series, { lastMs: 0, windowMs: -1, closedMs: -1, times: [], values: [], late: null })
+    Object.assign(series, { lastMs: 0, windowMs: -1, closedMs: -1, times: [], values: [], late: null, partial: undefined })
   for (const { cadence } of Object.values(state.series)) cadence.lastMs = 0
   for (const cadence of Object.values(state.cadences)) cadence.lastMs = 0
   for (const usual of Object.values(state.usual)) usual.lastMs = 0
   delete state.recent
+  delete state.past
+  delete state.pastOpen
+  delete state.pastFromMs
   for (const key of Object.keys(state.readings)) if (key.startsWith('at\n')) Reflect.deleteProperty(state.readings, key)
   for (const stream of Object.values(state.streams)) stream.toldMs = 0
 }
@@ -235,6 +252,10 @@ const adopt = (run: Run): void => {
         command: { kind: 'RetireRule', atMs: context.nowMs },
       })
     Reflect.deleteProperty(state.streams, key)
+  }
+  for (const key of Object.keys(state.past ?? {})) {
+    const id = ruleOfPast(key)
+    if (id !== '' && !rules.has(id)) Reflect.deleteProperty(state.past ?? {}, key)
   }
   if (state.rules !== '') dropUnread(run)
   state.rules = context.rules.id

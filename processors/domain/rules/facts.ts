@@ -1,9 +1,11 @@
 /** What a device says of itself: words kept for guards, changes, and what is usual. All facts of one message come together. */
 import { hash32 } from '../hash.ts'
 import { type Trigger, wordFits } from './compile.ts'
-import { eventSlackMs, happen, recheckGuards } from './events.ts'
+import { happen, noteValue, recheckGuards } from './events.ts'
 import type { Run } from './outcome.ts'
+import { noteGuards } from './past-guards.ts'
 import { type Change, changesBy } from './recent.ts'
+import { eventSlackMs, isLate } from './rejudge.ts'
 import { isNewest } from './state.ts'
 import { isMostUsual, newUsual, noteUsual } from './usual.ts'
 
@@ -13,7 +15,9 @@ export type FactsInput = { items: readonly { name: string; value: string | null 
 export const readFacts = (run: Run, { items, atMs }: FactsInput): void => {
   const { facts, keptFacts } = run.context.rules
   for (const { name, value } of items) {
-    if (keptFacts.has(name) && atMs >= run.state.watermarkMs - eventSlackMs && isNewest(run.state, `kept\n${name}`, atMs)) {
+    if (!keptFacts.has(name)) continue
+    noteGuards(run, name, value, atMs)
+    if (atMs >= run.state.watermarkMs - eventSlackMs && isNewest(run.state, `kept\n${name}`, atMs)) {
       if (value === null) Reflect.deleteProperty(run.state.words, name)
       else run.state.words[name] = value
       recheckGuards(run, name, atMs)
@@ -37,10 +41,11 @@ const readFact = (
 ): void => {
   const changes = noteChange(run, triggers, name, value, atMs)
   const newest = isNewest(run.state, name, atMs)
-  const usual = newest ? noteUsualWord(run, triggers, name, value, atMs) : null
+  const late = isLate(run, atMs)
+  const usual = newest || late ? noteUsualWord(run, triggers, name, value, atMs) : null
   for (const { rule, matcher, role } of triggers) {
     const own = matcher.name === name
-    if (!newest && !(own && matcher.changed)) continue
+    if (!newest && !late && !(own && matcher.changed)) continue
     const fits = own
       ? factFits(run, matcher, value, usual)
       : !items.some((item) => item.name === matcher.name && item.value !== null && item.value !== '')
@@ -66,7 +71,10 @@ const factFits = (run: Run, matcher: FactTriggers[number]['matcher'], value: str
 
 /** Words are compared by hash: identifiers are no longer than their masked form anyway. */
 const noteChange = (run: Run, triggers: FactTriggers, name: string, value: string | null, atMs: number): readonly Change[] => {
-  if (value === null || value === '' || !triggers.some(({ matcher }) => matcher.name === name && matcher.changed)) return []
+  if (value === null || value === '') return []
+  const watching = triggers.filter(({ matcher }) => matcher.name === name && matcher.changed)
+  if (watching.length === 0) return []
+  for (const { rule } of watching) noteValue(run, rule, name, name, hash32(value), atMs)
   return changesBy(run.state, `fact\n${name}`, { atMs, value: hash32(value) }, run.state.watermarkMs - eventSlackMs)
 }
 

@@ -1,20 +1,12 @@
 /**
- * What the rules say: commands for the alarm decider, and late findings that change nothing live. Only changes are told (and
+ * What the rules say: commands for the alarm decider. Only changes are told (and
  * for what stands, evidence once in 15 minutes): a reading that raises nothing costs the decider nothing.
  */
-import type {
-  AlarmDelays,
-  AlarmKey,
-  Evidence,
-  EvidenceValue,
-  LateCommand,
-  Observe,
-  ObserveUnknown,
-  Severity,
-} from '../../../model/alarm.ts'
+import type { AlarmDelays, AlarmKey, Evidence, EvidenceValue, Observe, ObserveUnknown, Severity } from '../../../model/alarm.ts'
 import { severityRank } from '../../../model/alarm.ts'
 import type { DeviceProfile, Level, Rule } from '../../../model/rule.ts'
 import { ropMs } from '../../../model/rule.ts'
+import type { Rejudge } from '../alarms/late-findings.ts'
 import type { CompiledRules } from './compile.ts'
 import { type DeviceRuleState, type Stream, streamKey } from './state.ts'
 
@@ -24,24 +16,13 @@ export type RuleCommand = {
   /** Null: it holds no more, the stream is retired. */
   rule: Rule | null
   delays: AlarmDelays
-  command: Observe | ObserveUnknown | { kind: 'RetireRule'; atMs: number } | LateCommand
+  command: Observe | ObserveUnknown | { kind: 'RetireRule'; atMs: number } | Rejudge
 }
 
-/** What a reading older than the device's own time showed of the past. It changes nothing that is live and notifies nobody. */
-export type LateFinding = {
-  key: AlarmKey
-  rule: Rule
-  /** End of the window, or the time of the event. */
-  observedAtMs: number
-  value: number | null
-  verdict: 'raise' | 'between' | 'clear'
-  evidence: Evidence
-}
-
-export type RuleOutcome = { commands: readonly RuleCommand[]; late: readonly LateFinding[]; state: DeviceRuleState }
+export type RuleOutcome = { commands: readonly RuleCommand[]; state: DeviceRuleState }
 
 /** Bounds that were reached, for metrics. */
-export type RuleLimit = 'rule-series-per-device' | 'rule-streams-per-device'
+export type RuleLimit = 'late-beyond-history' | 'rule-series-per-device' | 'rule-streams-per-device'
 
 export type RuleContext = {
   /** Of this device's profile (`compile.ts`), made once and kept by the caller. */
@@ -60,7 +41,7 @@ export type RuleContext = {
 }
 
 /** One evaluation in progress. */
-export type Run = { state: DeviceRuleState; context: RuleContext; commands: RuleCommand[]; late: LateFinding[] }
+export type Run = { state: DeviceRuleState; context: RuleContext; commands: RuleCommand[] }
 
 export type Seen = {
   atMs: number

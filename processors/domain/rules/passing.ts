@@ -2,10 +2,11 @@
 import type { Rule } from '../../../model/rule.ts'
 import { ropMs } from '../../../model/rule.ts'
 import type { CompiledRules, LevelReader } from './compile.ts'
-import { passCount, passEvent } from './events.ts'
-import { judgeLate } from './late-windows.ts'
-import { closeAndJudge } from './levels.ts'
+import { passCount } from './counts.ts'
+import { passEvent } from './events.ts'
+import { closeLate, closeLive } from './level-windows.ts'
 import { type Run, tellActive, tellQuiet } from './outcome.ts'
+import { lookAgain } from './rejudge.ts'
 import { qualifierFrom } from './qualifiers.ts'
 import { type Cadence, type DeviceRuleState, never, partsOfKey, streamKey, streamOf } from './state.ts'
 import { closeLagMs, learnInterval, median, noteGap } from './windows.ts'
@@ -21,8 +22,8 @@ export const passTime = (run: Run, nowMs: number): void => {
       const [name, attributes] = partsOfKey(key)
       const readers = readersOf(run, name, attributes)
       const qualifierOf = qualifierFrom(attributes)
-      if (isLateOver) judgeLate(run, readers, series, name, qualifierOf)
-      if (closes) closeAndJudge(run, readers, series, name, qualifierOf)
+      if (isLateOver) closeLate(run, readers, series, name, qualifierOf)
+      if (closes) closeLive(run, readers, series, name, qualifierOf)
     }
     if (series.late !== null) dueMs = Math.min(dueMs, series.late.dueMs)
     if (series.windowMs !== -1) dueMs = Math.min(dueMs, series.windowMs + ropMs + closeLagMs)
@@ -33,7 +34,7 @@ export const passTime = (run: Run, nowMs: number): void => {
     if (rule === undefined) continue
     dueMs = Math.min(dueMs, passCount(run, rule, qualifier, stream, nowMs, false), passEvent(run, rule, qualifier, stream, nowMs))
   }
-  dueMs = Math.min(dueMs, passGaps(run, nowMs))
+  dueMs = Math.min(dueMs, passGaps(run, nowMs), lookAgain(run, nowMs))
   state.dueMs = dueMs
 }
 

@@ -1,10 +1,11 @@
 /** A radio snapshot as rules see it: its numbers, what they mean beside the last days, and whether the cell is a usual one. */
 import type { RadioSignal } from '../../../model/rule.ts'
 import type { CompiledRules } from './compile.ts'
-import { eventSlackMs, happen } from './events.ts'
+import { happen, noteValue } from './events.ts'
 import { readLevel } from './levels.ts'
 import type { Run } from './outcome.ts'
 import { changesBy } from './recent.ts'
+import { eventSlackMs, isLate } from './rejudge.ts'
 import { isNewest } from './state.ts'
 import { isAmongUsual, newUsual, noteUsual, shareOf } from './usual.ts'
 
@@ -41,13 +42,16 @@ const signs = (run: Run, { radioSigns }: CompiledRules, { cellId }: RadioReading
   const { state } = run
   const changes = cellId === null ? [] : changesBy(state, 'cell', { atMs, value: cellId }, state.watermarkMs - eventSlackMs)
   for (const { rule, matcher, role } of radioSigns)
-    if (matcher.sign === 'cell-changed')
+    if (matcher.sign === 'cell-changed') {
+      if (cellId !== null) noteValue(run, rule, 'cell', 'cell', cellId, atMs)
       for (const { atMs: changedMs, value } of changes)
         happen(run, rule, matcher, role, '', { atMs: changedMs, item: 0, tag: value, name: 'cell', value, byArrival: false })
-  if (!isNewest(state, 'radio', atMs)) return
+    }
+  const newest = isNewest(state, 'radio', atMs)
+  if (!newest && !isLate(run, atMs)) return
   let usual: boolean | null = null
   if (cellId !== null) {
-    state.cell = cellId
+    if (newest) state.cell = cellId
     if (radioSigns.some(({ matcher }) => matcher.sign === 'cell-usual' || matcher.sign === 'cell-unusual')) {
       const cells = (state.usual['cell'] ??= newUsual())
       usual = isAmongUsual(cells, String(cellId), usualCellsShare)

@@ -7,7 +7,8 @@
 export const seriesMax = 64
 /** Streams (rule with qualifier) of one device that are not normal; one beyond is not watched. */
 export const streamsMax = 64
-export const bootsRememberedMax = 8
+/** As many as the boot tracker knows: hours of a reboot loop may come late. */
+export const bootsRememberedMax = 64
 
 /** One signal with its attributes, in the device's own time. */
 export type Series = {
@@ -24,13 +25,15 @@ export type Series = {
   closedMs: number
   /** Readings older than what was closed, one window at a time; null: none. */
   late: { windowMs: number; times: number[]; values: number[]; offset: number; dueMs: number } | null
-  /** By rule: late windows in a row that raise, to the newest's end. Left out: none. */
-  lateRows?: Record<string, { endMs: number; windows: number }>
+  /** Windows that had too few readings to be judged: the others may come late. Left out: none. */
+  partial?: PartialWindow[] | undefined
   /** Of a baseline: usual value and number of windows for each hour of the day. */
   hours: number[] | null
   /** Of a slope: hour, sum and count of readings, ascending. */
   points: number[] | null
 }
+
+export type PartialWindow = { windowMs: number; times: number[]; values: number[] }
 
 /** `active`: told so. `unknown`: was active when the device went away. */
 export type Told = 'none' | 'active' | 'unknown'
@@ -99,6 +102,14 @@ export type DeviceRuleState = {
   readings: Record<string, number>
   /** What is watched for changes: times and values, ascending (`recent.ts`). Left out: nothing. */
   recent?: Record<string, number[]>
+  /** What rules were told, by the device's own time (`past.ts`); left out: nothing. */
+  past?: Record<string, number[]>
+  /** They are whole from then on; left out: from the first message on. */
+  pastFromMs?: number
+  /** Streams of which an episode that late data changed is not over (`rejudge.ts`). Left out: none. */
+  pastOpen?: Record<string, { fromMs: number; told: number; lookMs: number; rowGapMs: number }>
+  /** Boots that were judged without their reason, which may come still. Left out: none. */
+  unexplained?: { id: number; atMs: number; offset: number }[]
   usual: Record<string, Usual>
   cadences: Record<string, Cadence>
   series: Record<string, Series>

@@ -6,7 +6,7 @@ import type { Aggregate, Level } from '../../../model/rule.ts'
 import { ropMs } from '../../../model/rule.ts'
 import { windowReadingsMax } from '../../../model/rule-check.ts'
 import { beyond } from './outcome.ts'
-import type { Cadence, Series } from './state.ts'
+import type { Cadence } from './state.ts'
 
 const slotMs = ropMs / windowReadingsMax
 /** A window is closed so long after its end by the device's own time: messages overtake each other by seconds. */
@@ -112,13 +112,6 @@ export const lineThrough = (xs: readonly number[], ys: readonly number[]): Line 
   if (xx === 0) return null
   const slope = xy / xx
   return { slope, at: (x) => meanY + slope * (x - meanX), fit: yy === 0 ? 0 : (xy * xy) / (xx * yy) }
-}
-
-export const closeWindow = (series: Series): void => {
-  series.closedMs = Math.max(series.closedMs, series.windowMs)
-  series.windowMs = -1
-  series.times = []
-  series.values = []
 }
 
 /** Fifteen times 0.9 has a mean of 0.9, not of 0.9000000000000001: levels are meant exactly. */

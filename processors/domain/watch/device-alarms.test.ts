@@ -2,6 +2,7 @@ import { Packr } from 'msgpackr'
 import { describe, expect, it } from 'vitest'
 import type { Evidence, Observe } from '../../../model/alarm.ts'
 import { profileOf, shippedRules } from '../../../test/rule-kit.ts'
+import type { Span } from '../alarms/late-findings.ts'
 import { createRuleBook } from '../rules/compile.ts'
 import { type AlarmsState, alarmStreamsMax, initialAlarms, openAlarms, type Told } from './device-alarms.ts'
 import { episodesPerDeviceMax, episodesPerStreamMax } from './kept-episodes.ts'
@@ -21,11 +22,22 @@ const evidence: Evidence = {
   clearLevel: null,
 }
 const none = { onDelayMs: 0, offDelayMs: 0 }
+/** What happened within a day of what had happened is part of it. */
+const spansOf = (times: readonly number[]): Span[] => {
+  const spans: Span[] = []
+  for (const atMs of [...times].sort((one, other) => one - other)) {
+    const last = spans.at(-1)
+    if (last !== undefined && atMs < (last.endMs ?? 0)) last.endMs = atMs + dayMs
+    else spans.push({ raisedAtMs: atMs, endMs: atMs + dayMs, severity: 'major' })
+  }
+  return spans
+}
 
 const create = () => {
   const alarms: AlarmsState = initialAlarms('dwr/311-a1/00-11-22-33-44-55')
   const told: Told[] = []
   const limits: string[] = []
+  const crashes: number[] = []
   const at = (nowMs: number) =>
     openAlarms(alarms, {
       tenant: 'main',
@@ -62,7 +74,10 @@ const create = () => {
     const open = at(atMs)
     const finding = { sourceEventId: `device-events:0:${minute}`, severity: 'major', atMs, ruleVersion: 1 } as const
     const observation = { kind: 'Observe', verdict: 'active', observedAtMs: raisedAtMs, watermarkMs: null, evidence: null } as const
-    const found = { kind: 'FindEpisodeLate', reason: 'told late', raisedAtMs, clearedAtMs: raisedAtMs + dayMs, evidence } as const
+    crashes.push(raisedAtMs)
+    const spans = spansOf(crashes)
+    const stretch = { fromMs: spans[0]?.raisedAtMs ?? 0, toMs: null, spans, nowMs: atMs, onDelayMs: 0, endsBy: 'lack' } as const
+    const found = { kind: 'Rejudge', reason: 'told late', ...stretch, evidence } as const
     open.observe({ type: 'device.crash', qualifier: '' }, { ...finding, ...(toldAtMinute === minute ? observation : found) }, staleDay)
     open.close()
   }

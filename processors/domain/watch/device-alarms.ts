@@ -11,7 +11,7 @@ import { evolveAlarm, nextDueMs, stepAlarm } from '../alarms/alarm-decider.ts'
 import { type AlarmState, initialAlarmState, isLive } from '../alarms/alarm-state.ts'
 import type { Refusal } from '../alarms/draft.ts'
 import { episodeOf, type EpisodeRow, evolveEpisodeRow } from '../alarms/episodes.ts'
-import { begunBefore, type FoundLate, partOf } from '../alarms/late-findings.ts'
+import { begunBefore, type Rejudge, reconciled } from '../alarms/late-findings.ts'
 import { type PackedAlarm, packAlarm, unpackAlarm } from '../alarms/packed-state.ts'
 import { episodeIdOf, streamIdOf } from '../alarms/stream-id.ts'
 import { unsuppressOrphans } from '../alarms/suppression.ts'
@@ -72,7 +72,7 @@ export type AlarmTurn = {
   /** What holds a new alarm down from its beginning; left out: nothing. */
   windows?: readonly { suppressor: Suppressor; reason: string }[]
   onTold: (told: Told) => void
-  onLimit: (limit: 'alarm-streams-per-device') => void
+  onLimit: (limit: 'alarm-streams-per-device' | 'late-beyond-episodes') => void
 }
 
 export type DeviceAlarms = ReturnType<typeof openAlarms>
@@ -137,10 +137,17 @@ export const openAlarms = (alarms: AlarmsState, turn: AlarmTurn) => {
     return true
   }
 
-  /** What late evidence showed becomes part of the episodes that it touches. */
-  const findLate = (id: string, found: FoundLate, delays: AlarmDelays): Refusal | null => {
+  /** What is now known of a stretch of the past is written to the episodes that it touches. */
+  const findLate = (id: string, told: Rejudge, delays: AlarmDelays): Refusal | null => {
+    // What is over by now is not taken for what stands.
+    if (stateOf(id) !== null) step(id, { kind: 'TimerFired', atMs: turn.nowMs }, null)
+    const { state, episodes } = openOf(id)
+    const kept = episodes.filter(({ row }) => !row.foundLate).length
+    const forgotten = { live: state.episode - kept, late: state.episodesFoundLate - (episodes.length - kept) }
+    const findings = reconciled(rowsOf(openOf(id)), forgotten, told)
+    if (findings === null) turn.onLimit('late-beyond-episodes')
     let refusal: Refusal | null = null
-    for (const finding of partOf(rowsOf(openOf(id)), found)) refusal ??= step(id, finding, delays)
+    for (const finding of findings ?? []) refusal ??= step(id, finding, delays)
     return refusal
   }
 
@@ -186,17 +193,17 @@ export const openAlarms = (alarms: AlarmsState, turn: AlarmTurn) => {
 
   return {
     /** A verdict of a rule. What explains it is told before it. */
-    observe: (key: { type: string; qualifier: string }, command: AlarmCommand, delays: AlarmDelays): Refusal | null => {
+    observe: (key: { type: string; qualifier: string }, command: AlarmCommand | Rejudge, delays: AlarmDelays): Refusal | null => {
       const id = streamKey(key.type, key.qualifier)
       const isBad = command.kind === 'Observe' && command.verdict === 'active'
-      if (!isBad && command.kind !== 'FindEpisodeLate' && stateOf(id) === null) return null
+      if (!isBad && command.kind !== 'Rejudge' && stateOf(id) === null) return null
       if (isBad && !isTroubled(stateOf(id))) {
         const causes = turn.rules.rules.get(key.type)?.dependsOn ?? []
         for (const other of causes.length === 0 ? [] : ids())
           if (causes.includes(partsOfKey(other)[0]) && isLiveState(stateOf(other))) holdDown(id, openOf(other))
         for (const window of turn.windows ?? []) step(id, { kind: 'Suppress', ...window, atMs: turn.nowMs }, null)
       }
-      return command.kind === 'FindEpisodeLate' ? findLate(id, command, delays) : step(id, command, delays)
+      return command.kind === 'Rejudge' ? findLate(id, command, delays) : step(id, command, delays)
     },
     /** Null where the device has no such stream. */
     find: (stream: string): string | null => ids().find((id) => openOf(id).stream === stream) ?? null,
