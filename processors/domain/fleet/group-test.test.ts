@@ -1,6 +1,6 @@
 /** Which of several groups explains what went bad. */
 import { describe, expect, it } from 'vitest'
-import { type Candidate, explain } from './group-test.ts'
+import { type Candidate, explain, passes } from './group-test.ts'
 
 const ids = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, at) => `d${from + at}`)
 const group = (key: string, rank: number, bad: readonly string[], base: number): Candidate => ({
@@ -40,4 +40,10 @@ describe('what went bad together', () => {
   it('is two faults, when no group that passes explains most of it', () => {
     expect(named(group('a', 0, ids(0, 20), 20), group('b', 0, ids(20, 40), 20))).toEqual(['a 20', 'b 20'])
   })
+})
+
+it('one device in a hundred is none to compare with, three are', () => {
+  const levels = { membersMin: 5, shareMin: 0.2, liftMin: 3 }
+  const shares = (othersBase: number) => ({ bad: 109, base: 109, othersBad: 0, othersBase })
+  expect([0, 1, 2, 3].map((others) => passes(levels, shares(others)))).toEqual([false, false, false, true])
 })

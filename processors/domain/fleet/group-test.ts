@@ -7,15 +7,20 @@
 export type TestLevels = { membersMin: number; shareMin: number; liftMin: number }
 export type Shares = { bad: number; base: number; othersBad: number; othersBase: number }
 
+const othersLeast = 0.02
+
 export const shareOf = ({ bad, base }: Shares): number => (base === 0 ? 0 : Math.min(1, bad / base))
 export const othersShare = ({ othersBad, othersBase }: Shares): number => (othersBase === 0 ? 0 : Math.min(1, othersBad / othersBase))
 
 /**
  * `base`: members that were online. The lift is against all others, not against a whole that holds the group: a group of half
- * the fleet could never be three times the whole. A group that is the whole fleet is told from nothing, so it never passes.
+ * the fleet could never be three times the whole. A group that is the whole fleet, but for a device that has not yet said that it
+ * is of it, is told from nothing, so it never passes.
  */
 export const passes = ({ membersMin, shareMin, liftMin }: TestLevels, shares: Shares): boolean =>
-  shares.othersBase > 0 && shares.bad >= Math.max(membersMin, shareMin * shares.base) && shareOf(shares) >= liftMin * othersShare(shares)
+  shares.othersBase > othersLeast * shares.base &&
+  shares.bad >= Math.max(membersMin, shareMin * shares.base) &&
+  shareOf(shares) >= liftMin * othersShare(shares)
 
 export type Candidate = {
   key: string
