@@ -66,7 +66,7 @@ const redriveOne = async (deps: RedriveDeps, reference: string, letter: DeadLett
   const source: EventSource = { ...letter.source, redriveOf: counted ? reference : `${reference}:uncounted`, actor }
   await acceptOne(
     deps,
-    { topic: letter.topic, payload, payloadBytes: payload.byteLength, cut: false, receivedAtMs: letter.receivedAtMs, source },
+    { topic: letter.topic, payload, payloadBytes: payload.byteLength, cut: false, receivedAtMs: letter.receivedAtMs, source, takeovers: 0 },
     outcome,
   )
   const mark: DeadLetter = {
