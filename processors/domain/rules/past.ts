@@ -94,6 +94,16 @@ export const putMark = (list: number[], { atMs, code, offset }: Mark, gapMs: num
   } else list.splice(after, 0, atMs, atMs, code, offset, 0, 0)
 }
 
+/** Nearly always: the newest run goes on. False: not so, nothing was changed. */
+export const goesOn = (list: number[], code: number, atMs: number, gapMs: number): boolean => {
+  const run = list.length - runNumbers
+  const lastMs = list[run + lastAt] ?? 0
+  if (run < head || gapMs < 0 || list[run + codeAt] !== code || atMs < lastMs || atMs - lastMs > gapMs) return false
+  noteHole(list, run, lastMs, atMs)
+  list[run + lastAt] = atMs
+  return true
+}
+
 /** The run reaches to `atMs`, and perhaps to the next of its kind, or a part of its hole is filled. */
 const goOn = (list: number[], run: number, atMs: number, gapMs: number): void => {
   const lastMs = list[run + lastAt] ?? 0

@@ -9,7 +9,19 @@ import type { CountCondition, Rule } from '../../../model/rule.ts'
 import type { Rejudge, Span } from '../alarms/late-findings.ts'
 import { hash32 } from '../hash.ts'
 import { evidenceOf, isLearning, push, type Run, sourceId } from './outcome.ts'
-import { boundPast, heldAt, isWholeAt, openPast, type PastKind, pastKey, type PastRun, putMark, runsOf, takeWindow } from './past.ts'
+import {
+  boundPast,
+  goesOn,
+  heldAt,
+  isWholeAt,
+  openPast,
+  type PastKind,
+  pastKey,
+  type PastRun,
+  putMark,
+  runsOf,
+  takeWindow,
+} from './past.ts'
 import { never, partsOfKey, streamKey } from './state.ts'
 import { type Counted, matcherOfCode, ofCounts, ofHappenings, ofSigns, ofWindows, spansOf, type Told } from './tellings.ts'
 
@@ -42,6 +54,10 @@ export const noteMark = (
   const { state, context } = run
   const { atMs } = sign
   const key = pastKey(list.kind, judged.rule.id, list.rest)
+  if (!late && state.pastOpen === undefined) {
+    const told = state.past?.[key]
+    if (told !== undefined && goesOn(told, code, atMs, list.gapMs)) return
+  }
   const mark = { atMs, code, offset: context.offset }
   if (late) {
     if (atMs < state.watermarkMs - lateMsMax) return
