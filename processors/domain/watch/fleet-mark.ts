@@ -16,6 +16,8 @@ export type FleetMark = {
   home: string
   /** Since when another cell serves it; 0: none does. */
   awaySinceMs: number
+  /** Its usual cell held it for less than half of its time, when it last left or entered that. */
+  roams?: true
   isAbsent: boolean
   /** It went, and is still gone, within a maintenance window. */
   isPlanned?: true

@@ -9,8 +9,8 @@ import type { SilenceCondition } from '../../../model/rule.ts'
 import { isUsuallyAway } from '../rules/absence.ts'
 import type { RuleInput } from '../rules/evaluate.ts'
 import type { RuleContext } from '../rules/outcome.ts'
-import { streamKey } from '../rules/state.ts'
-import { isMostUsual, newUsual, noteUsual } from '../rules/usual.ts'
+import { streamKey, type Usual } from '../rules/state.ts'
+import { isMostUsual, newUsual, noteUsual, shareOf } from '../rules/usual.ts'
 import type { Place } from '../projection.ts'
 import type { FleetMark, PartitionTold } from './fleet-mark.ts'
 import type { HealthState } from './ingest-health.ts'
@@ -22,6 +22,8 @@ export type SignalSink = { tenant: string; place: Place; atMs: number; signals: 
 
 /** A usual cell is given up no sooner than this after the device left it: a cell that is off the air is missed all day. */
 export const homeKeptMs = 24 * 3_600_000
+/** One that is elsewhere for most of its time roams: no cell is missed by its leaving. */
+export const homeShareLeast = 0.5
 /** Front doors tick every 5 s each; what several of them say at once is forwarded once. */
 const forwardEveryMs = 4_000
 
@@ -70,12 +72,21 @@ const noteHome = (mark: FleetMark, serving: string, atMs: number): void => {
   mark.usual ??= newUsual()
   noteUsual(mark.usual, serving, atMs)
   if (mark.home === '') mark.home = serving
-  if (serving === mark.home) mark.awaySinceMs = 0
+  const isAway = serving !== mark.home
+  // Looked at when it goes and when it comes: while its cell is off the air, others hold it, and that says nothing.
+  if (isAway === (mark.awaySinceMs === 0)) noteRoaming(mark, mark.usual)
+  if (!isAway) mark.awaySinceMs = 0
   else if (mark.awaySinceMs === 0) mark.awaySinceMs = atMs
   else if (atMs - mark.awaySinceMs >= homeKeptMs && isMostUsual(mark.usual, serving)) {
     mark.home = serving
     mark.awaySinceMs = 0
+    noteRoaming(mark, mark.usual)
   }
+}
+
+const noteRoaming = (mark: FleetMark, usual: Usual): void => {
+  if (usual.words.length > 1 && shareOf(usual, mark.home) < homeShareLeast) mark.roams = true
+  else delete mark.roams
 }
 
 /**
@@ -116,8 +127,8 @@ export const tellDevice = (
     class: profile.class,
     groups: groupsOf(mark, watched),
     absence,
-    home: mark.home === '' ? null : homeOf(mark.home),
-    awaySinceMs: mark.awaySinceMs === 0 ? null : mark.awaySinceMs,
+    home: mark.home === '' || mark.roams === true ? null : homeOf(mark.home),
+    awaySinceMs: mark.awaySinceMs === 0 || mark.roams === true ? null : mark.awaySinceMs,
     boot,
     retired: profile.retired,
   })
@@ -142,8 +153,8 @@ const bootIn = (inputs: readonly RuleInput[]): DeviceSignal['boot'] => {
 /** Compared field by field: nearly every record of a radio tells the same cell. */
 const isSame = (mark: FleetMark, watched: WatchedState): boolean => mark.told !== '' && mark.told === signature(mark, watched)
 
-const signature = ({ cell, enb, tac, plmn, apn, home, awaySinceMs }: FleetMark, { profile, door }: WatchedState): string =>
-  `${door === undefined ? '' : `${door.broker}|`}${cell}|${enb}|${tac}|${plmn}|${apn}|${home}|${awaySinceMs}|${profile.class}|${profile.site}|${profile.region}|${profile.firmware}|${profile.product}/${profile.model}|${profile.retired ? 'retired' : ''}`
+const signature = ({ cell, enb, tac, plmn, apn, home, awaySinceMs, roams }: FleetMark, { profile, door }: WatchedState): string =>
+  `${door === undefined ? '' : `${door.broker}|`}${cell}|${enb}|${tac}|${plmn}|${apn}|${roams === true ? '' : `${home}|${awaySinceMs}`}|${profile.class}|${profile.site}|${profile.region}|${profile.firmware}|${profile.product}/${profile.model}|${profile.retired ? 'retired' : ''}`
 
 const groupsOf = ({ cell, enb, tac, plmn, apn }: FleetMark, { profile, door }: WatchedState): Groups => {
   const { site, region, firmware, product, model } = profile
