@@ -38,6 +38,8 @@ const main = async (): Promise<number> => {
     headers: { authorization: `Bearer ${token}`, 'content-type': 'text/csv' },
     body: readTextFile(file),
   })
+  if (answer.headers.get('content-type')?.includes('json') !== true)
+    return fail(`${url.origin} answered ${answer.status} without JSON: the recorder is starting, or another program listens there`)
   const body = (await answer.json()) as ImportReport & { title?: string; detail?: string; report?: ImportReport }
   if (answer.status === 422 && Array.isArray((body.report ?? body).results)) return show(body.report ?? body)
   if (!answer.ok) return fail(`The recorder answered ${answer.status} ${body.title ?? ''}: ${body.detail ?? ''}`)

@@ -33,8 +33,13 @@ const main = async (): Promise<number> => {
       model: { type: 'string' },
       workers: { type: 'string' },
       json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   })
+  if (values.help) {
+    console.log(usage)
+    return 0
+  }
   if (values.check !== undefined) return check(values.check)
   if (!values['what-if']) return list(loadConfig(readTextFile), values.json)
   const fromMs = timeOf(values.from)

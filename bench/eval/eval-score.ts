@@ -22,6 +22,7 @@ const alsoRight: Readonly<Record<string, readonly string[]>> = {
   registration: ['modem.reg-denied', 'wan.failover-active', 'presence.offline'],
   identity_conflict: ['sec.identity-conflict', 'presence.flapping'],
   oom: ['device.oom'],
+  temperature_high: ['device.overheated'],
 }
 
 /** Alarms of an end come after it: a boot tells its reason, devices come back one by one, a raise is held for 6 minutes. */
@@ -37,7 +38,7 @@ export const typesOf = ({ kind, expects }: Truth): readonly string[] => [
 type About = Pick<Told, 'subject' | 'type'> & { atMs: number }
 
 /** Which groups a fault is: its cells, its site, and what lies over them. */
-const groupsOf = ({ network, scenario }: Plan, { devices, cells }: Truth): ReadonlySet<string> => {
+const groupsOf = ({ network, scenario, devices: fleet }: Plan, { devices, cells }: Truth): ReadonlySet<string> => {
   const groups = new Set<string>()
   const all = [...cells, ...devices.flatMap(({ usualCell }) => usualCell?.cellId ?? [])]
   for (const cellId of all) {
@@ -48,6 +49,7 @@ const groupsOf = ({ network, scenario }: Plan, { devices, cells }: Truth): Reado
     groups.add(`group/tac/${scenario.network.plmn}-${cell.tac}`)
   }
   for (const { siteId } of devices) groups.add(`group/site/${siteId}`)
+  if (devices.length * 2 >= fleet.length) groups.add('group/fleet/all')
   return groups
 }
 

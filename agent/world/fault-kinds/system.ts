@@ -94,7 +94,7 @@ export const systemKinds = {
   temperature_high: kind({
     does: 'The device heats up; with `critical` the kernel says so.',
     lasts: 'span',
-    expects: ['device.temp-high where the model has a limit'],
+    expects: ['device.temp-high where the model has a limit', '(device.overheated with `critical`)'],
     with: { celsius: withDefault(number(0, 190), 96), critical: withDefault(flag, false) },
     steps: (context, { celsius, critical }) => [
       ...during(context, { celsius }),
