@@ -32,6 +32,10 @@ export const readBoot = (run: Run, { bootId, told, reason, taskId, atMs, beganAt
   if (beganAtMs > state.lastBootMs) state.lastBootMs = beganAtMs
   noteBegin(run, beganAtMs)
   const id = bootId === '' ? 0 : hash32(bootId)
+  if (isBeforeUs(state, beganAtMs)) {
+    remember(state, id)
+    return
+  }
   const waits = state.pendingBoot !== null && (state.pendingBoot.id === id || id === 0)
   if (!told) {
     if (id !== 0 && state.boots.includes(id)) return
@@ -48,6 +52,10 @@ export const readBoot = (run: Run, { bootId, told, reason, taskId, atMs, beganAt
   remember(state, id)
   boot(run, { reason, taskId, atMs })
 }
+
+/** The boot in which we met it is nothing that befell it under our eyes: a first connection raises no alarm. */
+const isBeforeUs = ({ boots, pendingBoot, firstSeenMs }: DeviceRuleState, beganAtMs: number): boolean =>
+  boots.length === 0 && pendingBoot === null && firstSeenMs > 0 && beganAtMs < firstSeenMs
 
 const remember = ({ boots }: DeviceRuleState, id: number): void => {
   if (id === 0) return

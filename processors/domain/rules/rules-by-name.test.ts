@@ -329,6 +329,18 @@ describe('boots', () => {
     device.tick(startMs + hourMs + 60_000)
     expect(device.told()).toEqual(['device.reboot-unexpected active warning @3600'])
   })
+  it('the boot in which a device is met is none, told or not, the next one is', () => {
+    for (const told of [false, true]) {
+      const device = deviceWith('device.reboot-unexpected')
+      const before: RuleInput = { ...boot(told, told ? 'panic' : null, startMs), beganAtMs: startMs - 61 * dayMs }
+      device.feed(before, startMs)
+      device.feed(boot(true, 'panic', startMs + 1_000), startMs + 1_000)
+      device.tick(startMs + 2 * minuteMs)
+      expect(device.told()).toEqual([])
+      device.feed(boot(true, 'unknown', startMs + hourMs, 'b2'), startMs + hourMs)
+      expect(device.told()).toEqual(['device.reboot-unexpected active warning @3600'])
+    }
+  })
   it('a commanded boot raises nothing, and one boot told twice is one', () => {
     const device = deviceWith('device.reboot-loop')
     for (let n = 0; n < 8; n++) device.feed(boot(true, 'watchdog', startMs + n * minuteMs, 'same'))
