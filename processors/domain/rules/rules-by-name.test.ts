@@ -309,8 +309,8 @@ describe('fw.drift', () => {
 })
 
 describe('boots', () => {
-  const boot = (told: boolean, reason: string | null, atMs: number, bootId = 'b1', taskId: string | null = null): RuleInput => ({
-    kind: 'boot',
+  const boot = (told: boolean, reason: string | null, atMs: number, bootId = 'b1', taskId: string | null = null) => ({
+    kind: 'boot' as const,
     bootId,
     told,
     reason,
