@@ -78,6 +78,9 @@ export const fleetHistory = (): DeviceEvent[] => {
       historyDevices.slice(12).map((n) => unreadable(n, 9 * minuteMs + n * secondMs)),
       dead.map((n, at) => will(n, 13 * minuteMs + at * secondMs)),
       dead.flatMap((n, at) => [online(n, 18 * minuteMs + at), boots(n, 18 * minuteMs + at + 200, 'power')]),
+      // A second time, which stands at the end.
+      [22, 26].map((minute) => dead.map((n) => runs(n, minute * minuteMs + n * secondMs))).flat(),
+      dead.map((n, at) => will(n, 28 * minuteMs + at * secondMs)),
       will(9, 14 * minuteMs),
       writes(12, minuteMs + 1, 'link is up'),
       [13, 14, 15].map((n) => writes(n, 12 * minuteMs + n, 'usb 1-1 fails')),
