@@ -99,7 +99,7 @@ Each version that came into force stands in the log, beside what it judged. To r
 - **silence**: by arrival. Frozen while the front door is not healthy, and one deadline after.
 - **gap**: one signal misses three of its learned intervals while others come. What is sent on change only has no cadence.
 - While a device is offline its other alarms are unknown, neither active nor cleared.
-- What comes late (older than the device's own time) changes nothing that is live: its windows are judged apart and told as late, up to 7 days back.
+- What comes late (older than the device's own time) changes nothing that is live: its stretch is judged again, up to 7 days back, and alarms are found, moved or taken back as late ([late-data.md](late-data.md)).
 - A boot that shows itself by a new boot id waits 60 s for its reason.
 - EN-DC counts as LTE for the fallback of technologies; identities (SIM, modem) are compared in their masked form.
 `

@@ -18,6 +18,7 @@ const counted = (bad: number): Evidence => ({
   lastOffset: 9,
   values: [
     { name: 'group.bad', value: bad, unit: '{device}', observedAtMs: at(20) },
+    { name: 'group.devices', value: `02-00-00-00-00-01 and ${String(bad - 1)} more`, unit: '', observedAtMs: at(20) },
     {
       name: 'group.reason',
       value: `${String(bad)} of 5 devices of cell 46692-1 went offline within 5 min`,
@@ -169,6 +170,7 @@ describe('situations as they were known', () => {
       reason: '4 of 5 devices of cell 46692-1 went offline within 5 min',
       cause: 'cell-or-sim',
       figures: { 'group.bad': 4 },
+      devices: '02-00-00-00-00-01 and 3 more',
       members: { total: 1, active: 1, situations: 0 },
       root: known(root),
       items: [known(member(1))],

@@ -36,7 +36,7 @@ export const situationsPanel = ({ done, say, knownAt }) => {
   return { root, draw }
 }
 
-const situationRow = ({ id, group, reason, cause, members, root }, { done, say, knownAt }) =>
+const situationRow = ({ id, group, reason, cause, devices, members, root }, { done, say, knownAt }) =>
   h(
     'tr',
     {},
@@ -46,7 +46,14 @@ const situationRow = ({ id, group, reason, cause, members, root }, { done, say, 
       h('a', { href: asKnownAt(`#/alarm/${encodeURIComponent(root.id)}`, knownAt) }, root.title ?? root.type),
       h('div', { class: 'soft' }, subjectWords(group)),
     ),
-    h('td', {}, reason, cause === null ? undefined : h('div', { class: 'soft' }, `cause: ${causeWords(cause)}`)),
+    h(
+      'td',
+      {},
+      reason,
+      cause === null ? undefined : h('div', { class: 'soft' }, `cause: ${causeWords(cause)}`),
+      // A device without an alarm of its own is found by nothing else.
+      devices === null ? undefined : h('div', { class: 'soft' }, devices),
+    ),
     h(
       'td',
       {},

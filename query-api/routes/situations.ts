@@ -25,6 +25,11 @@ const Situation = Type.Object({
   reason: Type.String({ description: 'In words: how many of how many, and of all others.' }),
   cause: Type.Union([Type.String(), Type.Null()], { description: 'Why its members are offline; null: they are not, or nothing tells it.' }),
   figures: Type.Record(Type.String(), NumberOrNull, { description: 'What was counted when it was raised, or when it cleared.' }),
+  devices: Type.Union([Type.String(), Type.Null()], {
+    description:
+      'The first devices of it by id and how many more, when it was raised: those that left a cell have no alarm of their own. Null: it names none.',
+    examples: ['02-f2-00-00-00-06, 02-f2-00-00-00-09 and 20 more'],
+  }),
   members: Type.Object({
     total: Type.Integer({ description: 'Alarms of devices that it explains.' }),
     active: Type.Integer({ description: 'Of those, that stand.' }),
@@ -152,6 +157,7 @@ const situationOf = (
     reason: told('group.reason'),
     cause: textOrNull(told('presence.cause')),
     figures: Object.fromEntries(values.flatMap(({ name, value }) => (typeof value === 'number' ? [[name, value]] : []))),
+    devices: textOrNull(told('group.devices')),
     members: { total: counted?.members ?? 0, active: counted?.active ?? 0, situations: counted?.groups ?? 0 },
     root: alarmOf(row, new Map(), rules, tz),
   }
