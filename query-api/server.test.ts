@@ -154,6 +154,8 @@ describe('requests', () => {
     ['/api/v1/devices?limit=1001', 'REQUEST_INVALID', 'Query: limit must be <= 1000, got "1001".'],
     // Was Infinity, past the maximum, and 500 (found by fuzzing).
     ['/api/v1/devices?limit=1e400', 'REQUEST_INVALID', 'Query: limit must be <= 1000, got "1e400".'],
+    // A number by then, where a text was expected: 500 (found by fuzzing).
+    ['/schemas/ids/4294967296', 'REQUEST_INVALID', 'Path: id must be <= 2147483647, got "4294967296".'],
     ['/api/v1/devices?limit=', 'REQUEST_INVALID', 'Query: expected limit as integer, got "".'],
     ['/api/v1/devices?cursor=abc', 'CURSOR_INVALID', 'Expected the nextCursor of an earlier answer of the same list.'],
     ['/api/v1/devices/router-1', 'DEVICE_ID_INVALID', 'Expected a MAC address like 00-11-22-33-44-55 or 0011.2233.4455, got "router-1".'],
