@@ -189,8 +189,10 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
   const nowMs = (): number => deps.clock?.nowMs() ?? 0
   const sinkBehindMs = createBehind(nowMs)
   // Ticks tell the time of events and signals; dead letters come seldom, and are read as soon as they come.
+  // Of a former run the last tick is known, and nothing was appended while the recorder was off: at least since the start it is behind.
+  const startedMs = nowMs()
   const lagOf = (lagRecords: number, throughMs: number | null): number | null =>
-    lagRecords === 0 ? 0 : throughMs === null ? null : Math.max(0, nowMs() - throughMs)
+    lagRecords === 0 ? 0 : throughMs === null ? null : Math.max(0, nowMs() - Math.max(throughMs, startedMs))
   return {
     lagRecords: () => Math.max(stageConsumer.lagRecords(), sinkConsumer.lagRecords(), fleetConsumer.lagRecords()),
     completeThroughMs,
@@ -232,7 +234,8 @@ const createFailures = (nowMs: () => number) => {
     failed: (stage: string, partition: number, error: Error): void => {
       const known = running.get(`${stage}:${partition}`)
       const isOfWarehouse = error instanceof AppError && error.code.startsWith('WAREHOUSE_')
-      const [times, sinceMs] = [(known?.times ?? 0) + 1, known?.sinceMs ?? nowMs()]
+      const times = (known?.times ?? 0) + 1
+      const sinceMs = known?.isOfWarehouse === isOfWarehouse ? known.sinceMs : nowMs()
       running.set(`${stage}:${partition}`, { stage, partition, times, message: error.message, sinceMs, isOfWarehouse })
     },
     passed: (stage: string, partition: number): boolean => running.delete(`${stage}:${partition}`),

@@ -1,7 +1,7 @@
 /**
  * The recorder's own surroundings, as each program of the processors tells them: room on its disks (rule 63), how near its
  * reading of the log is to what the log throws away (65), and rows that the warehouse refuses (66). Judged at each telling; what
- * an instance is told of ends when it is not heard of any more, since nobody would end it.
+ * an instance is told of ends when it is silent and another one speaks: it was replaced, and nobody else would end it.
  * Before: `processors/recorder-watch.ts`, by way of `fleet-signals`.
  */
 import type { EvidenceValue } from '../../../model/alarm.ts'
@@ -29,11 +29,12 @@ const growthSpanLeastMs = 6 * hourMs
 export const recorderSilentMs = 10 * 60_000
 
 export const applyRecorder = (turn: FleetTurn, signal: RecorderSignal): void => {
+  const known = turn.state.recorders?.[signal.instance]
+  if (known !== undefined) known.heardMs = turn.atMs
+  endSilent(turn) // First, so that those that are gone make room.
   const own = recorderOf(turn, signal.instance)
   if (own === undefined) return
-  own.heardMs = turn.atMs
   for (const disk of signal.disks) noteDisk(own, disk, turn.atMs)
-  endSilent(turn)
   const [disk, lag, refused] = recorderRules.map((id) => ruleOf(turn, id))
   if (disk !== undefined) for (const reading of signal.disks) judgeDisk(turn, disk, own, signal.instance, reading)
   if (lag !== undefined) judgeLag(turn, lag, signal)

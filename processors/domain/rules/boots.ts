@@ -8,9 +8,9 @@ import { wordFits } from './compile.ts'
 import { happen } from './events.ts'
 import type { Run } from './outcome.ts'
 import { boundPast, openPast, pastKey, putMark, takeMark } from './past.ts'
-import { rejudge } from './rejudge.ts'
+import { isLate, rejudge } from './rejudge.ts'
 import { restartSlopes } from './slopes.ts'
-import { bootsRememberedMax, type DeviceRuleState } from './state.ts'
+import { bootsRememberedMax, type DeviceRuleState, type PendingBoot } from './state.ts'
 import { codeOfEvent } from './tellings.ts'
 
 /** So long its reason is waited for. */
@@ -39,8 +39,13 @@ export const readBoot = (run: Run, { bootId, told, reason, taskId, atMs, beganAt
   const waits = state.pendingBoot !== null && (state.pendingBoot.id === id || id === 0)
   if (!told) {
     if (id !== 0 && state.boots.includes(id)) return
-    if (state.pendingBoot === null)
-      state.pendingBoot = { id, atMs, dueMs: context.nowMs + bootReasonWaitMs, partition: context.partition, offset: context.offset }
+    const former = state.pendingBoot
+    if (former !== null && id === 0) return
+    const { nowMs, partition, offset } = context
+    const late = isLate(run, atMs) ? { late: true as const } : {}
+    state.pendingBoot = { id, atMs, dueMs: nowMs + bootReasonWaitMs, partition, offset, ...late }
+    // It booted again before it had said why: two boots.
+    if (former !== null) bootWithoutReason(run, former)
     remember(state, id)
     return
   }
@@ -70,15 +75,16 @@ const noteBegin = ({ state, context: { offset } }: Run, atMs: number): void => {
   if (list.length > numbers) boundPast(state, list)
 }
 
-type Told = { reason: string | null; taskId: string | null; atMs: number }
+/** `waited`: it came in time, and is judged late only because its reason was waited for. */
+type Told = { reason: string | null; taskId: string | null; atMs: number; waited?: boolean }
 
 /** It was waited for its reason in vain. */
-export const bootWithoutReason = (run: Run, id: number, atMs: number): void => {
+export const bootWithoutReason = (run: Run, { id, atMs, late }: PendingBoot): void => {
   const { state, context } = run
   const unexplained = (state.unexplained ??= [])
   unexplained.push({ id, atMs, offset: context.offset })
   if (unexplained.length > bootsRememberedMax) unexplained.shift()
-  boot(run, { reason: null, taskId: null, atMs })
+  boot(run, { reason: null, taskId: null, atMs, waited: late !== true })
 }
 
 const boot = (run: Run, told: Told): void => {
@@ -115,5 +121,5 @@ const fits = ({ reasons, exceptReasons, planned }: Matcher & { of: 'boot' }, { r
   return planned === null || planned === (taskId !== null && taskId !== '')
 }
 
-const tell = (run: Run, rule: Rule, matcher: Matcher, role: 'raise' | 'clear' | 'count', { reason, atMs }: Told): void =>
-  happen(run, rule, matcher, role, '', { atMs, item: 0, tag: 0, name: 'boot', value: reason ?? 'unknown', byArrival: false })
+const tell = (run: Run, rule: Rule, matcher: Matcher, role: 'raise' | 'clear' | 'count', { reason, atMs, waited = false }: Told): void =>
+  happen(run, rule, matcher, role, '', { atMs, item: 0, tag: 0, name: 'boot', value: reason ?? 'unknown', byArrival: false, waited })

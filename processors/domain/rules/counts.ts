@@ -20,6 +20,8 @@ export type Happening = {
   value: string | number | null
   /** By arrival (sessions): the device's own time has no say. */
   byArrival: boolean
+  /** It came in time and something more was waited for: it is live. */
+  waited?: boolean
 }
 
 const valuesOf = ({ name, value, atMs }: Happening): EvidenceValue[] => [{ name, value, unit: '', observedAtMs: atMs }]

@@ -5,7 +5,7 @@
  * Before: `inputs.ts`.  After: `processors/domain/alarms`.
  *
  * Live or late: what is older than the device's own time (its window is closed, its newer reading is known, or for events more
- * than a minute older) never changes a live condition. It is told as `late`, event-only alarms as `FindEpisodeLate`.
+ * than a minute older) never changes a live condition. Its stretch is judged again (`rejudge.ts`).
  */
 import type { LogClass } from '../log-classes.ts'
 import { believedAheadMs } from '../placed-time.ts'
@@ -53,7 +53,7 @@ export const evaluate = (state: DeviceRuleState, input: RuleInput, context: Rule
   if (state.past === undefined) beginPast(state)
   if (state.rules !== context.rules.id) adopt(run)
   // Placed while the recorder's clock was ahead: what arrives now is newer.
-  if (state.watermarkMs > context.nowMs + believedAheadMs) forgetTimes(state)
+  if (state.watermarkMs > context.nowMs + believedAheadMs) forgetTimes(state, context.nowMs)
   read(run, input)
   if ('atMs' in input) {
     if (input.atMs > state.watermarkMs) {
@@ -198,7 +198,7 @@ const tick = (run: Run): void => {
   const { pendingBoot } = state
   if (pendingBoot !== null && nowMs >= pendingBoot.dueMs) {
     state.pendingBoot = null
-    bootWithoutReason(run, pendingBoot.id, pendingBoot.atMs)
+    bootWithoutReason(run, pendingBoot)
   }
   if (nowMs >= state.stageDueMs) passStage(run)
   if (nowMs >= state.dueMs && nowMs >= state.lastArrivalMs + silentMs) passWindows(run)
@@ -220,7 +220,7 @@ const beginPast = (state: DeviceRuleState): void => {
   if (state.watermarkMs > 0) state.pastFromMs = state.watermarkMs
 }
 
-const forgetTimes = (state: DeviceRuleState): void => {
+const forgetTimes = (state: DeviceRuleState, nowMs: number): void => {
   state.watermarkMs = 0
   state.resumedMs = 0
   state.dueMs = never
@@ -230,9 +230,10 @@ const forgetTimes = (state: DeviceRuleState): void => {
   for (const cadence of Object.values(state.cadences)) cadence.lastMs = 0
   for (const usual of Object.values(state.usual)) usual.lastMs = 0
   delete state.recent
-  delete state.past
+  // What lies before is no longer known, and is not held to be: it is counted when it comes late.
+  state.past = {}
+  state.pastFromMs = nowMs
   delete state.pastOpen
-  delete state.pastFromMs
   for (const key of Object.keys(state.readings)) if (key.startsWith('at\n')) Reflect.deleteProperty(state.readings, key)
   for (const stream of Object.values(state.streams)) stream.toldMs = 0
 }

@@ -30,7 +30,7 @@ export const happen = (
   )
     return
   const { condition } = rule
-  const late = !what.byArrival && isLate(run, what.atMs)
+  const late = !what.byArrival && what.waited !== true && isLate(run, what.atMs)
   if (!late && condition.form === 'count') count(run, rule, condition, matcher, qualifier, what)
   else if (!late && condition.form === 'event' && role === 'raise') begin(run, rule, condition, matcher, qualifier, what)
   else if (!late && condition.form === 'event') end(run, rule, qualifier, what)

@@ -341,6 +341,19 @@ describe('boots', () => {
       expect(device.told()).toEqual(['device.reboot-unexpected active warning @3600'])
     }
   })
+  it('a second boot before the first has told its reason is another one, and tells its own', () => {
+    const device = deviceWith('device.reboot-loop')
+    for (let n = 0; n < 4; n++) device.feed(boot(false, null, startMs + n * 30_000, `b${n}`))
+    device.feed(boot(true, 'panic', startMs + 95_000, 'b3'))
+    expect(device.told()).toEqual(['device.reboot-loop active major @95'])
+  })
+  it('a boot is live though its reason was waited for in vain while readings went on', () => {
+    const device = deviceWith('device.reboot-unexpected')
+    device.feed(boot(false, null, startMs))
+    for (let second = 5; second <= 70; second += 5) device.feed(facts(startMs + second * 1_000, { 'wan.active': 'wwan0' }))
+    device.tick(startMs + 70_000)
+    expect(device.told()).toEqual(['device.reboot-unexpected active warning @0'])
+  })
   it('a commanded boot raises nothing, and one boot told twice is one', () => {
     const device = deviceWith('device.reboot-loop')
     for (let n = 0; n < 8; n++) device.feed(boot(true, 'watchdog', startMs + n * minuteMs, 'same'))

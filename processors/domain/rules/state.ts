@@ -62,7 +62,8 @@ export type Usual = { words: string[]; dwellMs: number[]; lastWord: string; last
 /** Learned distance of two readings (0 until then), and the newest distances it was learned from. */
 export type Cadence = { lastMs: number; intervalMs: number; gaps: number[] }
 
-export type PendingBoot = { id: number; atMs: number; dueMs: number; partition: number; offset: number }
+/** `late`: it was late when it came already; left out: it was not. */
+export type PendingBoot = { id: number; atMs: number; dueMs: number; partition: number; offset: number; late?: true }
 
 export type DeviceRuleState = {
   kind: 'rules'
