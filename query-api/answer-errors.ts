@@ -62,7 +62,7 @@ const gotOf = ({ validationContext }: FastifyError, { url, params }: FastifyRequ
     validationContext === 'querystring'
       ? new URLSearchParams(url.slice(url.indexOf('?') + 1)).getAll(name).join('" and "')
       : validationContext === 'params'
-        ? (params as Record<string, unknown>)[name] // A number where one is asked for.
+        ? (params as Record<string, string | number | boolean>)[name] // Made a number already where one is asked for.
         : undefined
   return given === undefined ? '' : `, got "${String(given).slice(0, 60).toWellFormed()}"`
 }
