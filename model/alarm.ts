@@ -12,6 +12,8 @@ export type Severity = (typeof severities)[number]
 
 export const severityRank: Readonly<Record<Severity, number>> = { indeterminate: 0, warning: 1, minor: 2, major: 3, critical: 4 }
 
+export const graver = (a: Severity, b: Severity): Severity => (severityRank[b] > severityRank[a] ? b : a)
+
 /** ITU-T X.733, and X.736 from `integrity-violation` on. */
 export const eventTypes = [
   'communications',

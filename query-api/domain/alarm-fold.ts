@@ -3,7 +3,7 @@
  * moment of the device's time. Without a moment an episode comes out as the stage had written its row by then
  * (`test/any-moment/alarms-known-at.test.ts` holds the two against each other).
  */
-import { type Severity, severities, severityRank } from '../../model/alarm.ts'
+import { graver, type Severity, severities, severityRank } from '../../model/alarm.ts'
 import { idOfRow } from './alarm-id.ts'
 import { type AlarmFact, momentOf, numberOf, textOf } from './alarm-fact.ts'
 import { evolveStream, newStream, quiet, shown, type Stream } from './alarm-regions.ts'
@@ -121,7 +121,7 @@ const changes = (row: AlarmRow, fact: AlarmFact): Partial<AlarmRow> => {
   switch (fact.kind) {
     case 'SeverityChanged': {
       const severity = severityOf(fact.severity) ?? row.severity
-      return { ...withRank(severity), first_severity: severity, severity_max: worse(row.severity_max, severity), ...seen(row, fact) }
+      return { ...withRank(severity), first_severity: severity, severity_max: graver(row.severity_max, severity), ...seen(row, fact) }
     }
     case 'EvidenceUpdated':
       return seen(row, fact)
@@ -131,7 +131,7 @@ const changes = (row: AlarmRow, fact: AlarmFact): Partial<AlarmRow> => {
         raised_ms: numberOf(fact, 'raisedAtMs') ?? row.raised_ms,
         cleared_ms: numberOf(fact, 'clearedAtMs') ?? row.cleared_ms,
         ...withRank(severity),
-        severity_max: worse(row.severity_max, severity),
+        severity_max: graver(row.severity_max, severity),
         amendments: row.amendments + 1,
         amended_reason: textOf(fact, 'reason'),
       }
@@ -179,7 +179,6 @@ const unknownUntil = ({ unknown_ms }: AlarmRow, sinceMs: number | null, atMs: nu
 
 /** `rank` as the queries sort by it. */
 const withRank = (severity: Severity): Pick<AlarmRow, 'severity' | 'rank'> => ({ severity, rank: severityRank[severity] + 1 })
-const worse = (one: Severity, other: Severity): Severity => (severityRank[other] > severityRank[one] ? other : one)
 const severityOf = (text: unknown): Severity | undefined => severities.find((severity) => severity === text)
 
 const evidenceOf = ({ detail }: AlarmFact): string | null => {

@@ -5,7 +5,7 @@
  * Before: `alarm-decider.ts`.  After: the warehouse, metrics of time to detect, acknowledge and restore.
  */
 import type { AlarmEvent, ClearCause, RecordedAlarmEvent } from '../../../model/alarm-event.ts'
-import { type AlarmKey, type EpisodeRef, type Severity, type SituationRole, severityRank } from '../../../model/alarm.ts'
+import { type AlarmKey, type EpisodeRef, graver, type Severity, type SituationRole } from '../../../model/alarm.ts'
 import { episodeIdOf } from './stream-id.ts'
 
 /** What an episode was: when, and how bad at its end. */
@@ -137,7 +137,7 @@ const changes = (row: EpisodeRow, event: AlarmEvent): Partial<EpisodeRow> => {
     case 'SeverityChanged':
       return {
         ...lived(row, { severity: event.to }),
-        severityMax: worse(row.severityMax, event.to),
+        severityMax: graver(row.severityMax, event.to),
         occurrences: event.occurrences,
         ruleVersion: event.ruleVersion,
       }
@@ -163,7 +163,7 @@ const changes = (row: EpisodeRow, event: AlarmEvent): Partial<EpisodeRow> => {
           clearedAtMs: clearedAtMs ?? amended.clearedAtMs,
           severity: severity ?? amended.severity,
         },
-        severityMax: worse(row.severityMax, severity ?? row.severityMax),
+        severityMax: graver(row.severityMax, severity ?? row.severityMax),
         amendments: row.amendments + 1,
         amendedReason: event.reason,
       }
@@ -211,5 +211,3 @@ const known = ({ unknownSinceMs, unknownMs }: EpisodeRow, atMs: number): Partial
   unknownSinceMs === null
     ? { unknown: false }
     : { unknown: false, unknownSinceMs: null, unknownMs: unknownMs + Math.max(0, atMs - unknownSinceMs) }
-
-const worse = (a: Severity, b: Severity): Severity => (severityRank[b] > severityRank[a] ? b : a)

@@ -5,7 +5,7 @@
  * Before: `processors/domain/rules/rejudge.ts`.  After: `amending.ts`.
  */
 import type { AlarmEvent } from '../../../model/alarm-event.ts'
-import { type EpisodeRef, type Evidence, type LateCommand, type Severity, severityRank } from '../../../model/alarm.ts'
+import { type EpisodeRef, type Evidence, graver, type LateCommand, type Severity, severityRank } from '../../../model/alarm.ts'
 import type { EpisodeRow } from './episodes.ts'
 
 /** An episode as it should be; `endMs` null: it is not over. */
@@ -131,5 +131,3 @@ type Finding = Pick<Rejudge, 'sourceEventId' | 'reason' | 'ruleVersion' | 'atMs'
 const findingOf = ({ sourceEventId, reason, ruleVersion, atMs }: Rejudge): Finding => ({ sourceEventId, reason, ruleVersion, atMs })
 
 const endOf = (endMs: number | null): number => endMs ?? Number.POSITIVE_INFINITY
-
-const graver = (a: Severity, b: Severity): Severity => (severityRank[b] > severityRank[a] ? b : a)

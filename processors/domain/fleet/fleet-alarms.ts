@@ -107,6 +107,12 @@ export const commandGroup = (turn: FleetTurn, { subject, actor, command: body }:
 /** Before all partitions have told the time, that of the record. */
 export const nowOf = ({ state, atMs }: FleetTurn): number => (state.nowMs > 0 ? state.nowMs : atMs)
 
+/** Makes what was counted or said at the stage's time. */
+export const valuesNow = (turn: FleetTurn) => {
+  const observedAtMs = nowOf(turn)
+  return (name: string, value: number | string, unit = ''): EvidenceValue => ({ name, value, unit, observedAtMs })
+}
+
 const withGroup = (turn: FleetTurn, resource: string, work: (alarms: DeviceAlarms, sink: AlarmSink) => void): void => {
   const { tenant, place, atMs, overlay, rows, records, state, onLimit } = turn
   const stored: AlarmsState = overlay.look('alarms', resource) ?? initialAlarms(resource)

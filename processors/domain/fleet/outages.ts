@@ -2,7 +2,7 @@
 import { type GroupKind, groupKinds, groupResource, type OfflineCause } from '../../../model/fleet-signal.ts'
 import type { Rule } from '../../../model/rule.ts'
 import { mostWithin, newestLevel, sumWithin } from './counts.ts'
-import { nowOf } from './fleet-alarms.ts'
+import { nowOf, valuesNow } from './fleet-alarms.ts'
 import type { GroupState } from './fleet-state.ts'
 import { type Candidate, explain, othersShare, passes, type Shares, shareOf } from './group-test.ts'
 import { causeOf, groupWords, minutesOf, namesOf, percent, splitKey } from './group-words.ts'
@@ -125,14 +125,13 @@ const isNews = ({ overlay }: FleetTurn, { key, rank }: Candidate, bad: readonly 
 }
 
 const raiseOutage = (turn: FleetTurn, rule: Rule, levels: Levels, key: string, members: readonly string[], shares: Shares): void => {
-  const nowMs = nowOf(turn)
   const { base, othersBad, othersBase } = shares
   const [kind, value] = splitKey(key)
   const own = { ...shares, bad: members.length }
   const others = othersBase === 0 ? 'there are no others' : `of all others ${othersBad} of ${othersBase} (${percent(othersShare(shares))})`
   const { cause, also } = causeIn(turn, levels, kind, members)
   const reason = `${members.length} of ${base} devices of ${groupWords(key)} went offline within ${minutesOf(levels.withinMs)} (${percent(shareOf(own))}); ${others}${also}`
-  const value_ = (name: string, number: number | string, unit: string) => ({ name, value: number, unit, observedAtMs: nowMs })
+  const told = valuesNow(turn)
   const situation = raiseSituation(turn, {
     rule,
     of: key,
@@ -146,12 +145,12 @@ const raiseOutage = (turn: FleetTurn, rule: Rule, levels: Levels, key: string, m
     alarmTypes: outageTypes,
     raiseLevel: levels.shareMin,
     values: [
-      value_('group.bad', members.length, '{device}'),
-      value_('group.members', base, '{device}'),
-      value_('group.share', Math.round(shareOf(own) * 1_000) / 1_000, '1'),
-      value_('fleet.share', Math.round(othersShare(shares) * 1_000) / 1_000, '1'),
-      value_('presence.cause', cause, ''),
-      value_('group.devices', namesOf(members), ''),
+      told('group.bad', members.length, '{device}'),
+      told('group.members', base, '{device}'),
+      told('group.share', Math.round(shareOf(own) * 1_000) / 1_000, '1'),
+      told('fleet.share', Math.round(othersShare(shares) * 1_000) / 1_000, '1'),
+      told('presence.cause', cause, ''),
+      told('group.devices', namesOf(members), ''),
     ],
   })
   const group = turn.overlay.look('group', key)

@@ -2,7 +2,7 @@
 import type { EvidenceValue, Severity } from '../../../model/alarm.ts'
 import type { DoorFault } from '../../../model/front-door.ts'
 import type { Rule } from '../../../model/rule.ts'
-import { nowOf, observeGroup } from './fleet-alarms.ts'
+import { nowOf, observeGroup, valuesNow } from './fleet-alarms.ts'
 import type { FleetTurn } from './turn.ts'
 
 export const platformRule = 'platform.ingest-lag'
@@ -51,7 +51,7 @@ export const tellTrouble = (turn: FleetTurn, rule: Rule, qualifier: string, trou
 
 const tell = (turn: FleetTurn, rule: Rule, qualifier: string, trouble: Trouble, verdict: 'active' | 'inactive'): void => {
   const { text, severity, cause, values = [] } = trouble
-  const value = (name: string, of: string) => ({ name, value: of, unit: '', observedAtMs: nowOf(turn) })
+  const value = valuesNow(turn)
   observeGroup(turn, {
     resource: platformResource(rule.id),
     rule,

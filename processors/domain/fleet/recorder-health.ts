@@ -4,11 +4,10 @@
  * an instance is told of ends when it is silent and another one speaks: it was replaced, and nobody else would end it.
  * Before: `processors/recorder-watch.ts`, by way of `fleet-signals`.
  */
-import type { EvidenceValue } from '../../../model/alarm.ts'
 import type { DiskReading, RecorderSignal } from '../../../model/fleet-signal.ts'
 import type { Rule } from '../../../model/rule.ts'
 import type { RecorderState } from './fleet-state.ts'
-import { nowOf } from './fleet-alarms.ts'
+import { valuesNow } from './fleet-alarms.ts'
 import { minutesOf, percent } from './group-words.ts'
 import { isTroubleTold, tellTrouble, type Trouble, troublesTold } from './platform-alarm.ts'
 import { type FleetTurn, parameterOf, ruleOf } from './turn.ts'
@@ -68,13 +67,6 @@ const endSilent = (turn: FleetTurn): void => {
   }
 }
 
-const value = (turn: FleetTurn, name: string, of: number, unit: string): EvidenceValue => ({
-  name,
-  value: of,
-  unit,
-  observedAtMs: nowOf(turn),
-})
-
 // --------------------------------------------------------------------------------------------------------------- disk
 
 const noteDisk = ({ disks }: RecorderState, { disk, freeBytes }: DiskReading, atMs: number): void => {
@@ -113,8 +105,8 @@ const judgeDisk = (turn: FleetTurn, rule: Rule, own: RecorderState, instance: st
           severity: freeBytes < lowWaterBytes ? 'critical' : rule.severity,
           cause: '',
           values: [
-            value(turn, 'system.filesystem.free', freeBytes, 'By'),
-            ...(growthBytesPerDay === null ? [] : [value(turn, 'system.filesystem.growth', Math.round(growthBytesPerDay), 'By/d')]),
+            valuesNow(turn)('system.filesystem.free', freeBytes, 'By'),
+            ...(growthBytesPerDay === null ? [] : [valuesNow(turn)('system.filesystem.growth', Math.round(growthBytesPerDay), 'By/d')]),
           ],
         }
       : null
@@ -133,7 +125,7 @@ const judgeLag = (turn: FleetTurn, rule: Rule, { instance, readers, logRetention
     const isTold = isTroubleTold(turn, rule.id, qualifier)
     const isNear = share > parameterOf(rule, 'shareAbove', 0.5) || (isTold && share >= parameterOf(rule, 'clearBelowShare', 0.2))
     const words = `${group} of ${instance} is ${minutesOf(lagMs)} behind, ${percent(share)} of what the log keeps`
-    const trouble: Trouble = { text: words, severity: rule.severity, cause: '', values: [value(turn, 'recorder.lag', lagMs, 'ms')] }
+    const trouble: Trouble = { text: words, severity: rule.severity, cause: '', values: [valuesNow(turn)('recorder.lag', lagMs, 'ms')] }
     tellTrouble(turn, rule, qualifier, isNear ? trouble : null, words)
   }
 }
@@ -154,7 +146,7 @@ const judgeRefused = (turn: FleetTurn, rule: Rule | undefined, own: RecorderStat
       turn,
       rule,
       instance,
-      { text, severity: rule.severity, cause: '', values: [value(turn, 'recorder.held', heldMs, 'ms')] },
+      { text, severity: rule.severity, cause: '', values: [valuesNow(turn)('recorder.held', heldMs, 'ms')] },
       '',
     )
   } else if (own.acceptedSinceMs > 0 && turn.atMs - own.acceptedSinceMs >= parameterOf(rule, 'clearAfterMs', 60_000))

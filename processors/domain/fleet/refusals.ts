@@ -5,7 +5,7 @@
  */
 import { groupResource, type RefusalsSignal } from '../../../model/fleet-signal.ts'
 import { ropMs, type Rule } from '../../../model/rule.ts'
-import { correlateGroup, nowOf, observeGroup } from './fleet-alarms.ts'
+import { correlateGroup, nowOf, observeGroup, valuesNow } from './fleet-alarms.ts'
 import type { RefusalsState } from './firmware-state.ts'
 import { groupWords, percent, splitKey } from './group-words.ts'
 import { type FleetTurn, parameterOf, ruleOf } from './turn.ts'
@@ -133,7 +133,7 @@ const inWords = (key: string, [messages, refused]: Count): string =>
   `${refused} of ${messages} messages of ${groupWords(key)} in ${ropMs / 60_000} min (${percent(messages === 0 ? 0 : refused / messages)})`
 
 const evidence = (turn: FleetTurn, rule: Rule, [messages, refused]: Count, reason: string) => {
-  const value = (name: string, of: number | string, unit: string) => ({ name, value: of, unit, observedAtMs: nowOf(turn) })
+  const value = valuesNow(turn)
   return {
     values: [
       value('group.reason', reason, ''),

@@ -6,7 +6,7 @@ import { groupResource, type WordingSignal } from '../../../model/fleet-signal.t
 import type { Rule } from '../../../model/rule.ts'
 import { hash32 } from '../hash.ts'
 import { devicesToldMax } from '../watch/wordings.ts'
-import { correlateGroup, nowOf, observeGroup } from './fleet-alarms.ts'
+import { correlateGroup, nowOf, observeGroup, valuesNow } from './fleet-alarms.ts'
 import type { FirmwareState, WordingsStanding } from './firmware-state.ts'
 import { type FleetTurn, parameterOf, ruleOf } from './turn.ts'
 
@@ -101,7 +101,7 @@ const tell = (turn: FleetTurn, rule: Rule, firmware: string, { fingerprint, line
   const others = own.wordings - 1
   const also = others === 0 ? '' : `; since the alarm began ${others} other new wording${others === 1 ? '' : 's'}`
   const reason = `${devices} devices of firmware ${firmware} write what it had never written: "${line}"${also}`
-  const value = (name: string, of: number | string, unit: string) => ({ name, value: of, unit, observedAtMs: nowOf(turn) })
+  const value = valuesNow(turn)
   const about = { resource: wordingsResource(firmware), qualifier: '' }
   const situation = observeGroup(turn, {
     ...about,

@@ -2,7 +2,7 @@
  * What a rule would have told, had all come in its time: the signs, windows or events that are known of it, by the device's own
  * time, become episodes. The same delays and the same windows in a row as live (`levels.ts`, `events.ts`, `alarms/condition.ts`).
  */
-import { type Severity, severityRank, severities } from '../../../model/alarm.ts'
+import { graver, severities, type Severity, severityRank } from '../../../model/alarm.ts'
 import type { CountCondition, EventCondition, LevelCondition, Rule } from '../../../model/rule.ts'
 import { ropMs } from '../../../model/rule.ts'
 import type { Span } from '../alarms/late-findings.ts'
@@ -14,7 +14,6 @@ export type Telling = { atMs: number; severity: Severity | null; delayMs: number
 
 export const codeOfSeverity = (severity: Severity): number => severityRank[severity] + 2
 const severityOfCode = (code: number): Severity => severities[code - 2] ?? 'indeterminate'
-export const graver = (a: Severity, b: Severity): Severity => (severityRank[b] > severityRank[a] ? b : a)
 
 /** `lookMs`: something is decided then; `never`: nothing unless more is told. */
 export type Told = { spans: Span[]; lookMs: number }
