@@ -130,7 +130,8 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
     onLimit: (limit) => onCount('limits', limit, 1),
     onRefused: () => onCount('outcomes', 'refused-signal', 1),
   })
-  const failures = createFailures(() => deps.clock?.nowMs() ?? 0)
+  const nowMs = (): number => deps.clock?.nowMs() ?? 0
+  const failures = createFailures(nowMs)
   const consume = (
     group: (typeof consumerGroups)[number],
     startAt: (partition: number) => ReturnType<typeof stage.startAt>,
@@ -186,7 +187,6 @@ export const startProcessors = async (deps: ProcessorsDeps): Promise<Processors>
     const given = topic === undefined ? undefined : consumers[group]?.partitions?.(topic)
     return given === undefined || given.includes(partition)
   }
-  const nowMs = (): number => deps.clock?.nowMs() ?? 0
   const sinkBehindMs = createBehind(nowMs)
   // Ticks tell the time of events and signals; dead letters come seldom, and are read as soon as they come.
   // Of a former run the last tick is known, and nothing was appended while the recorder was off: at least since the start it is behind.

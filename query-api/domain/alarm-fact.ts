@@ -1,14 +1,8 @@
 /** One event of an alarm, as it is folded: its row and what its detail says. */
+import type { EpisodeOf } from './alarm-row.ts'
 
 /** A row of `alarm_events`, its detail read. */
-export type AlarmFact = {
-  subject: string
-  stream: string
-  episode: number
-  found_late: 0 | 1
-  resource: string
-  type: string
-  qualifier: string
+export type AlarmFact = EpisodeOf & {
   kind: string
   severity: string
   actor: string

@@ -1,7 +1,8 @@
 /** One episode as the table `alarm_episodes` holds it, or as `alarm-fold.ts` makes it of its events; and whether it fits a filter. */
-import type { Severity } from '../../model/alarm.ts'
+import type { DeviceClass, Severity } from '../../model/alarm.ts'
 
-export type AlarmRow = {
+/** Which episode, and of what: columns that its row and the rows of its events share. */
+export type EpisodeOf = {
   subject: string
   stream: string
   episode: number
@@ -9,6 +10,9 @@ export type AlarmRow = {
   resource: string
   type: string
   qualifier: string
+}
+
+export type AlarmRow = EpisodeOf & {
   raised_ms: number
   detected_ms: number
   cleared_ms: number | null
@@ -46,7 +50,6 @@ export type AlarmRow = {
 }
 
 export type AlarmState = 'active' | 'cleared' | 'all'
-export type DeviceClassName = 'critical' | 'business' | 'home'
 
 /** What of an episode may change, so that a filter on it fits at one moment and not at another. */
 export type ChangingFilter = {
@@ -76,7 +79,7 @@ export type AlarmFilter = ChangingFilter & {
   subject: string | null
   site: string | null
   type: string | null
-  class: DeviceClassName | null
+  class: DeviceClass | null
   foundLate: boolean | null
 }
 

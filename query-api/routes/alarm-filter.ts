@@ -1,6 +1,6 @@
 /** The filters that lists, counts and bulk actions of alarms share, and the moments at which lists and counts may be asked. */
 import { Type } from 'typebox'
-import { severities, type Severity, severityRank } from '../../model/alarm.ts'
+import { deviceClasses, severities, type Severity, severityRank } from '../../model/alarm.ts'
 import { alarmIdOf, parseAlarmId } from '../domain/alarm-id.ts'
 import type { AlarmFilter } from '../domain/alarm-row.ts'
 import { parseDeviceId, subjectOf } from '../domain/device-id.ts'
@@ -25,9 +25,7 @@ export const alarmFilterQuery = {
       examples: ['major+', 'minor,warning'],
     }),
   ),
-  class: Type.Optional(
-    choice(['critical', 'business', 'home'], { description: 'Of the device; what the inventory does not say is home.' }),
-  ),
+  class: Type.Optional(choice(deviceClasses, { description: 'Of the device; what the inventory does not say is home.' })),
   situation: Type.Optional(Type.String({ maxLength: 300, description: 'Id of its root alarm: that one and those that it explains.' })),
   symptoms: Type.Optional(
     Type.Boolean({ description: 'false: without the alarms that a situation explains. Default: with them.', examples: [false] }),

@@ -1,6 +1,6 @@
 /** An alarm as lists, one alarm and the page show it. */
 import { type Static, Type } from 'typebox'
-import { type Evidence, severities } from '../../model/alarm.ts'
+import { deviceClasses, type Evidence, severities } from '../../model/alarm.ts'
 import type { Rule } from '../../model/rule.ts'
 import { reasonInShort } from '../domain/alarm-explanation.ts'
 import { idOfRow } from '../domain/alarm-id.ts'
@@ -21,7 +21,7 @@ export const Alarm = Type.Object({
   resource: Type.String({ description: '`<product>/<model>/<mac>`, or the key of the group.' }),
   name: TextOrNull,
   site: nullable(Type.Object({ id: Type.String(), name: TextOrNull })),
-  class: choice(['critical', 'business', 'home', 'other'], { description: 'other: no device.' }),
+  class: choice([...deviceClasses, 'other'], { description: 'other: no device.' }),
   type: Type.String({ description: 'Id of the rule.', examples: ['radio.rsrp-poor'] }),
   qualifier: Type.String({
     description: 'Tells alarms of one type on one device apart: an interface, a mount point; empty when there is one.',

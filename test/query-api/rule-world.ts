@@ -4,6 +4,7 @@ import { ownSource } from '../../model/own-source.ts'
 import type { Row } from '../../model/ports.ts'
 import { parseRuleFile } from '../../model/rule-form.ts'
 import type { Rule, RuleSet } from '../../model/rule.ts'
+import { everyDevice } from '../../model/selector-form.ts'
 
 const ruleOf = (more: Record<string, unknown>): Rule => {
   const parsed = parseRuleFile({
@@ -58,17 +59,6 @@ export const rulesMessage = (message: Row, receivedAtMs: number, version: string
     payload: { encoding: 'none', bytes: new Uint8Array() },
   }),
 })
-const everyDevice = {
-  class: null,
-  model: null,
-  site: null,
-  region: null,
-  firmware: null,
-  group: null,
-  device: null,
-  plan: null,
-  fixed: null,
-}
 const milder = {
   enabled: null,
   raise: { op: 'below', value: -120 } as const,
